@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libfagen: exact attention on AMD GPUs, generated, compiled and cached for the problem that the caller has.
+ *
+ *     fa_context *context;                     one device, one cache
+ *     fa_problem problem = FA_PROBLEM_INIT;    what the kernel is specialised for
+ *     fa_plan *plan;                           a kernel that is ready to be launched
+ *     fa_context_create(&context, NULL);
+ *     fa_plan_create(&plan, context, &problem);
+ *     fa_attention_fwd(plan, &args, stream);   allocates, compiles, opens and waits for nothing
+ *
+ * Errors: every function that can fail returns a status; fa_last_error() has the text (what, the value, the limit, the
+ * remedy) of the last failure on the calling thread.  Nothing here aborts, exits, prints or throws.
+ * Threads: a context and a plan may be used from many threads at once; create and destroy each once.
+ */
+#ifndef FAGEN_FAGEN_H
+#define FAGEN_FAGEN_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FA_VERSION_MAJOR 0
+#define FA_VERSION_MINOR 1
+#define FA_VERSION_PATCH 0
+
+#ifndef FA_API
+#define FA_API __attribute__((visibility("default")))
+#endif
+
+typedef enum fa_status {
+  FA_OK = 0,
+  FA_ERR_ARGUMENT,     /* an argument of this call is wrong: null, misaligned, out of range, inconsistent */
+  FA_ERR_PROBLEM,      /* a field of the problem is unknown or out of its range */
+  FA_ERR_UNSUPPORTED,  /* a well-formed problem that no template or target serves */
+  FA_ERR_NOMEM,
+  FA_ERR_IO,
+  FA_ERR_NO_DEVICE,    /* no such device, no driver, no permission */
+  FA_ERR_DEVICE,       /* the device's runtime refused a call */
+  FA_ERR_TOOLCHAIN,    /* hiprtc or comgr is missing or unusable */
+  FA_ERR_WORKER,       /* the worker is missing, crashed, hung, or answered junk */
+  FA_ERR_COMPILE,      /* the compiler refused the source; the text holds its log */
+  FA_ERR_VALIDATION,   /* the compiled object is not what the manifest says, or spills */
+  FA_ERR_NOT_PREPARED, /* a compile would be needed, and compiling is switched off */
+  FA_ERR_EXECUTION     /* the emulator stopped the kernel: the text holds its report */
+} fa_status;
+
+/* "FA_ERR_ARGUMENT" and so on; never NULL. */
+FA_API const char *fa_status_name(fa_status status);
+/* Text of the calling thread's last failure; "" when there was none.  Owned by the library, valid until the thread's next call. */
+FA_API const char *fa_last_error(void);
+/* "0.1.0" */
+FA_API const char *fa_version(void);
+
+/* ---- problem: what a kernel is specialised for ---------------------------------------------------------------------
+ * Lengths, batch, heads, strides and scale are arguments of the launch and never part of it.  Axes, their values,
+ * defaults and meaning stand in one table (fa_axis_count, fa_axis_get); `fa-gen targets` and `--help` print it. */
+
+typedef enum fa_kernel { FA_KERNEL_ATTENTION_FWD = 0, FA_KERNEL_ATTENTION_DV, FA_KERNEL_GEMM } fa_kernel;
+typedef enum fa_dtype { FA_DTYPE_FP16 = 0, FA_DTYPE_BF16, FA_DTYPE_FP32 } fa_dtype;
+typedef enum fa_mask { FA_MASK_NONE = 0, FA_MASK_CAUSAL } fa_mask; /* causal: bottom-right, key <= query + seqlen_k - seqlen_q */
+typedef enum fa_rounding { FA_ROUNDING_NEAREST_EVEN = 0, FA_ROUNDING_TOWARD_ZERO } fa_rounding;
+
+/* Features are bits so that a set prints as a+b; each is refused by name until a template has it. */
+enum {
+  FA_FEATURE_DROPOUT = 1 << 0,
+  FA_FEATURE_SOFTCAP = 1 << 1,
+  FA_FEATURE_ALIBI = 1 << 2,
+  FA_FEATURE_BIAS = 1 << 3,
+  FA_FEATURE_VARLEN = 1 << 4,
+  FA_FEATURE_WINDOW = 1 << 5,
+  FA_FEATURE_SINK = 1 << 6,
+  FA_FEATURE_PAGED = 1 << 7
+};
+
+#define FA_AUTO 0 /* a schedule field that the generator chooses */
+
+typedef struct fa_problem {
+  size_t size;                              /* sizeof(fa_problem) */
+  fa_kernel kernel;
+  char target[16];                          /* "gfx942"; "" takes the context's device */
+  fa_dtype dtype_q, dtype_kv, dtype_o;
+  int alignment;                            /* bytes that every pointer and row the caller passes is aligned to: 4, 8, 16 */
+  int head_dim_qk, head_dim_v;
+  fa_mask mask;
+  int gqa_pack;                             /* 1: query heads of one key head share a tile */
+  unsigned features;                        /* FA_FEATURE_... */
+  fa_rounding rounding;                     /* of P and O to their 16-bit type */
+  int block_m, block_n, waves, stages;      /* schedule: FA_AUTO or a value; queries and keys a tile, waves a workgroup, buffers */
+  char schedule[24];                        /* "auto" or the name of a schedule (templates/schedules) */
+} fa_problem;
+
+#define FA_PROBLEM_INIT { .size = sizeof(fa_problem), .kernel = FA_KERNEL_ATTENTION_FWD, .dtype_q = FA_DTYPE_BF16, \
+  .dtype_kv = FA_DTYPE_BF16, .dtype_o = FA_DTYPE_BF16, .alignment = 16, .head_dim_qk = 128, .head_dim_v = 128, .schedule = "auto" }
+
+/* Canonical text: "kernel=attention_fwd target=gfx942 dtype_q=bf16 ..." in the order of the table, one space between fields.
+ * Equal problems have equal text and parse(print(p)) = p. */
+/* Writes at most `capacity` bytes with the final zero; *length (may be NULL) gets the full length without it.
+ * FA_ERR_ARGUMENT when it does not fit. */
+FA_API fa_status fa_problem_print(char *text, size_t capacity, size_t *length, const fa_problem *problem);
+/* Fields may come in any order, once each; absent fields keep their defaults; head_dim=N sets both head dims, dtype=T all dtypes.
+ * The result is validated. */
+FA_API fa_status fa_problem_parse(fa_problem *problem, const char *text);
+/* Every field within its range, and what no template serves refused by name (FA_ERR_UNSUPPORTED). */
+FA_API fa_status fa_problem_validate(const fa_problem *problem);
+
+typedef struct fa_axis {
+  const char *name;    /* "head_dim_qk" */
+  const char *values;  /* "fp16|bf16" or "8..256" */
+  const char *initial; /* default, as text */
+  const char *doc;
+} fa_axis;
+FA_API size_t fa_axis_count(void);
+/* NULL when index >= fa_axis_count(). */
+FA_API const fa_axis *fa_axis_get(size_t index);
+
+/* ---- context ------------------------------------------------------------------------------------------------------ */
+
+typedef struct fa_context fa_context;
+typedef struct fa_plan fa_plan;
+
+/* level: 0 error, 1 warning, 2 information, 3 detail.  Called on the thread that works; `text` is valid during the call. */
+typedef void (*fa_log_function)(int level, const char *text, void *user);
+
+typedef struct fa_context_options {
+  size_t size;               /* sizeof(fa_context_options) */
+  const char *device;        /* "hip", "hip:1", "emulator:gfx942"; NULL: $FA_DEVICE, else hip where there is a GPU, else an error that names the emulator */
+  const char *cache_dir;     /* NULL: $FA_CACHE_DIR, XDG rules; "" : memory only */
+  const char *templates_dir; /* NULL: the templates built in; a directory replaces the whole tree (developing) */
+  const char *toolchain_dir; /* NULL: $FA_TOOLCHAIN, the build's own, ROCm's usual place */
+  const char *worker;        /* path of fa-gen-worker; NULL: $FA_WORKER, beside the library, the build's own */
+  unsigned compile_seconds;  /* time limit of one compile; 0: 60 */
+  unsigned emulator_threads; /* 0: all cores */
+  fa_log_function log;       /* NULL: silent */
+  void *log_user;
+} fa_context_options;
+
+#define FA_CONTEXT_OPTIONS_INIT { .size = sizeof(fa_context_options) }
+
+/* options may be NULL.  The caller destroys the context after its plans. */
+FA_API fa_status fa_context_create(fa_context **context, const fa_context_options *options);
+FA_API void fa_context_destroy(fa_context *context); /* NULL is fine */
+/* gfx target of the context's device, owned by the context. */
+FA_API const char *fa_context_target(const fa_context *context);
+
+/* ---- device memory -------------------------------------------------------------------------------------------------
+ * For programs that are to run on either device.  On hip these are hipMalloc, hipFree and hipMemcpy; on the emulator guarded
+ * host memory.  A host that has its own device pointers needs none of this. */
+FA_API fa_status fa_memory_alloc(void **pointer, fa_context *context, size_t bytes);
+FA_API void fa_memory_free(fa_context *context, void *pointer);
+FA_API fa_status fa_memory_to_device(fa_context *context, void *device, const void *host, size_t bytes);
+FA_API fa_status fa_memory_to_host(fa_context *context, void *host, const void *device, size_t bytes);
+/* Waits for the stream (NULL: the default stream). */
+FA_API fa_status fa_stream_synchronize(fa_context *context, void *stream);
+
+/* ---- plan ---------------------------------------------------------------------------------------------------------- */
+
+/* Finds or makes the kernel and loads it on the device; after it a launch allocates, compiles, opens and waits for nothing.
+ * One compile a problem and process however many threads ask.  The caller destroys the plan. */
+FA_API fa_status fa_plan_create(fa_plan **plan, fa_context *context, const fa_problem *problem);
+FA_API void fa_plan_destroy(fa_plan *plan); /* NULL is fine */
+
+typedef struct fa_plan_info {
+  size_t size;             /* sizeof(fa_plan_info), set by the caller */
+  const char *variant;     /* problem and schedule, canonical text */
+  const char *manifest;    /* JSON, see docs/manifest.md */
+  const char *key;         /* text that the cache knows it by */
+  const char *origin;      /* "memory", "disk" or "compiled" */
+  const void *object;      /* ELF code object */
+  size_t object_bytes;
+} fa_plan_info;
+/* Strings and object are owned by the plan. */
+FA_API fa_status fa_plan_get_info(const fa_plan *plan, fa_plan_info *info);
+
+/* A tensor of shape (batch, seqlen, heads, head_dim); strides in elements, 64 bit; head_dim is contiguous. */
+typedef struct fa_tensor {
+  void *data;
+  int64_t stride_batch, stride_seq, stride_head;
+} fa_tensor;
+
+/* O = softmax(softmax_scale * Q K^T + mask) V; lse = log(sum(exp(...))), natural, fp32 of shape (batch, heads_q, seqlen_q), contiguous.
+ * A row with no visible key gives O = 0 and lse = -infinity.  Query head h reads key head h / (heads_q / heads_k). */
+typedef struct fa_attention_fwd_args {
+  size_t size; /* sizeof(fa_attention_fwd_args) */
+  fa_tensor q, k, v, o;
+  float *lse;  /* NULL: not written */
+  int batch, seqlen_q, seqlen_k, heads_q, heads_k;
+  float softmax_scale; /* any sign, finite */
+  void *workspace;     /* at least fa_attention_fwd_workspace bytes; NULL when that is 0 */
+  size_t workspace_bytes;
+} fa_attention_fwd_args;
+
+#define FA_ATTENTION_FWD_ARGS_INIT { .size = sizeof(fa_attention_fwd_args) }
+
+FA_API fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const fa_attention_fwd_args *args);
+/* Checks the arguments, then enqueues on `stream` (hipStream_t; NULL: default).  Zero work is a success and launches nothing that
+ * would write nothing.  On the emulator it returns when the kernel has run. */
+FA_API fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_args *args, void *stream);
+
+/* Any kernel by the names in its manifest (tests, other kernels): every argument exactly once. */
+typedef struct fa_named_arg {
+  const char *name;
+  union { void *pointer; int32_t i32; int64_t i64; float f32; } value; /* as the manifest's kind says */
+} fa_named_arg;
+FA_API fa_status fa_launch_named(const fa_plan *plan, const fa_named_arg *args, size_t count, void *stream);
+
+/* What the emulator counted in the calling thread's last launch. */
+typedef struct fa_counters {
+  size_t size; /* sizeof(fa_counters), set by the caller */
+  uint64_t waves, instructions, valu, transcendental, matrix, salu, scalar_memory, vector_memory, lds, branch, wait, barrier, other;
+  double seconds;
+} fa_counters;
+/* FA_ERR_UNSUPPORTED on hip. */
+FA_API fa_status fa_plan_last_counters(const fa_plan *plan, fa_counters *counters);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * Where worker, loader, hiprtc, comgr and LLVM are, and who they are (build-ids), found without loading any of them. */
+#ifndef FAGEN_TOOLCHAIN_H
+#define FAGEN_TOOLCHAIN_H
+
+#include "error.h"
+
+typedef struct fa_toolchain {
+  char worker[4096];       /* fa-gen-worker */
+  char loader[4096];       /* the unpacked set's own dynamic loader, or "" on a machine with ROCm */
+  char library_path[4096]; /* for the loader */
+  char hiprtc[4096], comgr[4096]; /* library files */
+  char identity[512];      /* "hiprtc=<build-id> comgr=<build-id> llvm=<build-id or static>"; part of every key */
+} fa_toolchain;
+
+/* Explicit arguments first (may be NULL), then FA_WORKER and FA_TOOLCHAIN, the build's own place, ROCm 6 and 7's usual places. */
+fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const char *directory, fa_error *error);
+
+#endif

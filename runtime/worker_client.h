@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * One request to a worker process.  The worker is started by posix_spawn with an environment made from scratch, a private temporary
+ * directory (removed by us, whoever dies), limits on time and memory, and one socket on descriptor 3: a request bundle goes in, a reply
+ * bundle comes out (each behind a u64 length).  Standard output and error of the worker are a bounded log.
+ *
+ * Requests: section "op" and its inputs.  Replies: "status" ("ok" or a status name such as FA_ERR_COMPILE), "error" (text), and the outputs.
+ *   build     problem -> variant, manifest (JSON), source, object, resources (JSON: vgprs, agprs, sgprs, lds_bytes, scratch_bytes,
+ *                        sgpr_spills, vgpr_spills, kernarg_bytes, wave_size), log
+ *   emit      problem -> variant, manifest, source                          (no compiler is loaded)
+ *   explain   problem -> as build, and "explain" (text of the plan: layouts, LDS map, schedule), listing
+ *   inspect   object  -> listing (one instruction a line: "<hex address> <bytes>\t<text>"), metadata (JSON), target
+ *   compile   source, target, options (one a line) -> object, log            (the same checks on target and options)
+ *   targets           -> targets (one a line: those that both comgr's ISA list and the templates know), all_targets
+ * Optional in each: templates_dir. */
+#ifndef FAGEN_WORKER_CLIENT_H
+#define FAGEN_WORKER_CLIENT_H
+
+#include "bundle.h"
+#include "toolchain.h"
+
+typedef struct fa_worker_limits {
+  unsigned seconds;         /* 0: 60 */
+  size_t memory_bytes;      /* 0: 4 GiB address space */
+} fa_worker_limits;
+
+/* FA_OK: *reply is a bundle whose "status" is ok; the caller frees it.  Otherwise *reply is NULL, or (status reported by the worker itself)
+ * the bundle, for its log.  Thread-safe; no state is kept between calls. */
+fa_status fa_worker_call(fa_bundle **reply, const fa_toolchain *toolchain, const fa_worker_limits *limits, const fa_section *request, size_t count,
+                         fa_error *error);
+
+#endif
