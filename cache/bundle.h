@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * A bundle: named byte sections in one checksummed block.  Cache entries, the worker's requests and its replies are all bundles.
  *
- * Layout, little endian: magic "FABNDL01", u32 section count, u32 zero, u64 total bytes, u64[2] XXH3-128 of everything behind the
- * checksum; then per section u32 name bytes, u32 zero, u64 data bytes; then names and data, in order.  Anything that does not
+ * Layout, little endian: magic "FABNDL01", u32 section count, u32 zero, u64 total bytes, u64[2] XXH3-128 (seeded with the section
+ * count) of everything behind the checksum; then per section u32 name bytes, u32 zero, u64 data bytes; then names and data, in order.  Anything that does not
  * verify to the last byte is refused. */
 #ifndef FAGEN_BUNDLE_H
 #define FAGEN_BUNDLE_H
