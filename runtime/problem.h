@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT
+ * Problems inside the library: the public functions with the error passed along. */
+#ifndef FAGEN_PROBLEM_H
+#define FAGEN_PROBLEM_H
+
+#include "error.h"
+
+enum { FA_PROBLEM_TEXT_BYTES = 1024 }; /* longest text that is read; what is printed is shorter */
+
+/* Copies a caller's struct of whatever version into ours. */
+fa_status fa_problem_take(fa_problem *out, const fa_problem *problem, fa_error *error);
+/* Every field within its axis, whether templates serve it or not. */
+fa_status fa_problem_check_ranges(const fa_problem *problem, fa_error *error);
+/* What no template serves is refused by name.  The ranges must have been checked.  target "" is served. */
+fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error);
+/* Canonical text; checks the ranges. */
+fa_status fa_problem_format(char *text, size_t capacity, size_t *length, const fa_problem *problem, fa_error *error);
+/* Checks the ranges of the result, not whether templates serve it. */
+fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error);
+
+#endif

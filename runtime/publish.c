@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ * The calling thread's last error, the version, and the public face of problems. */
+#include "publish.h"
+
+#include <string.h>
+
+#include "axes.h"
+#include "problem.h"
+
+static _Thread_local char last_error[sizeof((fa_error *)0)->text];
+
+fa_status fa_publish(fa_status status, const fa_error *error) {
+  if (status) {
+    memcpy(last_error, error->text, sizeof last_error);
+    last_error[sizeof last_error - 1] = 0;
+  }
+  return status;
+}
+
+const char *fa_last_error(void) {
+  return last_error;
+}
+
+#define TEXT(x) #x
+#define VERSION(a, b, c) TEXT(a) "." TEXT(b) "." TEXT(c)
+
+const char *fa_version(void) {
+  return VERSION(FA_VERSION_MAJOR, FA_VERSION_MINOR, FA_VERSION_PATCH);
+}
+
+size_t fa_axis_count(void) {
+  return FA_AXIS_COUNT;
+}
+
+const fa_axis *fa_axis_get(size_t index) {
+  return index < FA_AXIS_COUNT ? &fa_axis_rows[index].axis : NULL;
+}
+
+fa_status fa_problem_print(char *text, size_t capacity, size_t *length, const fa_problem *problem) {
+  fa_error error = {.status = FA_OK};
+  if (!text && capacity) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "text is NULL with capacity=%zu", capacity), &error);
+  return fa_publish(fa_problem_format(text, capacity, length, problem, &error), &error);
+}
+
+fa_status fa_problem_parse(fa_problem *problem, const char *text) {
+  fa_error error = {.status = FA_OK};
+  fa_problem read;
+  fa_status status = problem ? fa_problem_read(&read, text, &error) : fa_fail(&error, FA_ERR_ARGUMENT, "problem is NULL");
+  if (!status) status = fa_problem_check_supported(&read, &error);
+  if (!status) *problem = read;
+  return fa_publish(status, &error);
+}
+
+fa_status fa_problem_validate(const fa_problem *problem) {
+  fa_error error = {.status = FA_OK};
+  fa_problem copy;
+  fa_status status = fa_problem_take(&copy, problem, &error);
+  if (!status) status = fa_problem_check_ranges(&copy, &error);
+  if (!status) status = fa_problem_check_supported(&copy, &error);
+  return fa_publish(status, &error);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * What the templates serve at present, apart from the ranges of the axes (axes.c): the one place to widen when a template grows. */
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "axes.h"
+#include "problem.h"
+
+static const char *const targets[] = {"gfx942", "gfx1100"};
+
+#define BIT(x) (1u << (x))
+#define SIZES(list) list, sizeof(list) / sizeof *(list)
+
+static const int attention_head_dims[] = {32, 64, 80, 96, 128};
+
+/* One row a kernel. */
+static const struct support {
+  fa_kernel kernel;
+  const char *name;
+  unsigned dtypes; /* each with q, kv and o the same */
+  const int *head_dims; /* qk and v the same; NULL: as the templates say */
+  size_t head_dim_count;
+  unsigned masks, features, roundings;
+} supports[] = {
+  {FA_KERNEL_ATTENTION_FWD, "attention_fwd", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), SIZES(attention_head_dims),
+   BIT(FA_MASK_NONE) | BIT(FA_MASK_CAUSAL), 0, BIT(FA_ROUNDING_NEAREST_EVEN)},
+  {FA_KERNEL_ATTENTION_DV, "attention_dv", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), NULL, 0, BIT(FA_MASK_NONE), 0,
+   BIT(FA_ROUNDING_NEAREST_EVEN)},
+  {FA_KERNEL_GEMM, "gemm", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), NULL, 0, BIT(FA_MASK_NONE), 0,
+   BIT(FA_ROUNDING_NEAREST_EVEN)},
+};
+
+/* Name number `index` of an axis' values. */
+static const char *value_name(char *out, size_t capacity, const char *axis, unsigned index) {
+  const char *at = "";
+  for (size_t i = 0; i < FA_AXIS_COUNT; i++)
+    if (strcmp(fa_axis_rows[i].axis.name, axis) == 0) at = fa_axis_rows[i].axis.values;
+  for (; index > 0 && strchr(at, '|'); index--) at = strchr(at, '|') + 1;
+  snprintf(out, capacity, "%.*s", (int)strcspn(at, "|"), at);
+  return out;
+}
+
+static fa_status check_target(const fa_problem *problem, fa_error *error) {
+  char known[128] = "";
+  if (!problem->target[0]) return FA_OK;
+  for (size_t i = 0, n = 0; i < sizeof targets / sizeof *targets; i++) {
+    if (strcmp(problem->target, targets[i]) == 0) return FA_OK;
+    n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? " and " : "", targets[i]);
+  }
+  return fa_fail(error, FA_ERR_UNSUPPORTED, "target=%s: no template has %s yet; there are templates for %s", problem->target,
+                 problem->target, known);
+}
+
+static fa_status check_head_dims(const struct support *row, const fa_problem *problem, fa_error *error) {
+  char known[128] = "";
+  size_t n = 0;
+  if (!row->head_dims) return FA_OK;
+  if (problem->head_dim_qk != problem->head_dim_v)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "head_dim_v=%d with head_dim_qk=%d: no template has different head dimensions yet; use head_dim=%d",
+                   problem->head_dim_v, problem->head_dim_qk, problem->head_dim_qk);
+  for (size_t i = 0; i < row->head_dim_count; i++) {
+    if (problem->head_dim_qk == row->head_dims[i]) return FA_OK;
+    n += (size_t)snprintf(known + n, sizeof known - n, "%s%d", i ? ", " : "", row->head_dims[i]);
+  }
+  return fa_fail(error, FA_ERR_UNSUPPORTED, "head_dim_qk=%d: %s has no such template yet; there are %s", problem->head_dim_qk, row->name, known);
+}
+
+static fa_status check_dtypes(const struct support *row, const fa_problem *problem, fa_error *error) {
+  char q[16], kv[16], o[16];
+  value_name(q, sizeof q, "dtype_q", problem->dtype_q);
+  value_name(kv, sizeof kv, "dtype_kv", problem->dtype_kv);
+  value_name(o, sizeof o, "dtype_o", problem->dtype_o);
+  if (problem->dtype_q != problem->dtype_kv || problem->dtype_q != problem->dtype_o)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "dtype_q=%s dtype_kv=%s dtype_o=%s: no template mixes types yet; use dtype=%s", q, kv, o,
+                   row->dtypes & BIT(problem->dtype_q) ? q : "bf16");
+  if (!(row->dtypes & BIT(problem->dtype_q)))
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "dtype_q=%s: no template has %s yet; use dtype=fp16 or dtype=bf16", q, q);
+  return FA_OK;
+}
+
+/* A choice or number that the row must allow. */
+static fa_status check_choice(const char *axis, unsigned value, unsigned allowed, const char *remedy, fa_error *error) {
+  char name[32];
+  if (allowed & BIT(value)) return FA_OK;
+  value_name(name, sizeof name, axis, value);
+  return fa_fail(error, FA_ERR_UNSUPPORTED, "%s=%s: no template of this kernel has %s yet; use %s=%s", axis, name, name, axis, remedy);
+}
+
+fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error) {
+  const struct support *row = NULL;
+  char name[32];
+  fa_status status = check_target(problem, error);
+  for (size_t i = 0; i < sizeof supports / sizeof *supports; i++)
+    if (supports[i].kernel == problem->kernel) row = &supports[i];
+  if (status) return status;
+  if (!row) return fa_fail(error, FA_ERR_UNSUPPORTED, "kernel number %d: no template has it", (int)problem->kernel);
+  for (unsigned bit = 0; bit < 32; bit++) {
+    if (!((problem->features & ~row->features) >> bit & 1)) continue;
+    value_name(name, sizeof name, "features", bit);
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "features=%s: no template has %s yet; use features=none", name, name);
+  }
+  if ((status = check_dtypes(row, problem, error))) return status;
+  if ((status = check_head_dims(row, problem, error))) return status;
+  if ((status = check_choice("mask", problem->mask, row->masks, "none", error))) return status;
+  if (problem->gqa_pack)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "gqa_pack=%d: no template packs query heads yet; use gqa_pack=0", problem->gqa_pack);
+  return check_choice("rounding", problem->rounding, row->roundings, "nearest_even", error);
+}
