@@ -22,6 +22,7 @@ typedef struct {
 
 static shown show(slice s) {
   shown out;
+  if (s.size == 0) s = (slice){"(empty)", 7};
   size_t n = s.size < 40 ? s.size : 40;
   for (size_t i = 0; i < n; i++) out.text[i] = s.at[i] >= 32 && s.at[i] < 127 ? s.at[i] : '?';
   strcpy(out.text + n, s.size > n ? "..." : "");
