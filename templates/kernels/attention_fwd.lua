@@ -1,0 +1,64 @@
+-- SPDX-License-Identifier: MIT
+-- Attention, forward: FlashAttention-2 (Dao 2023), Algorithm 1.  The rescale of the running output is taken only when a row maximum grew by
+-- more than SLACK (exact for any slack: the final division uses the same maximum).
+local masks = require "kernels.masks"
+
+local NEVER = -3.0e38 -- below every score, finite: exp2(-inf - NEVER) is 0 and no NaN arises from an empty row
+local SLACK = 8.0     -- powers of two by which exp2 may exceed 1; far from the range of fp16
+local LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
+local TINY = 0x1p-126 -- a scale of 0 counts as this, so that a masked score stays -inf
+
+return function(t, spec)
+  local q, kv = t.axis("q", spec.block_m), t.axis("kv", spec.block_n)
+  local d, dv = t.axis("d", spec.head_dim_qk), t.axis("dv", spec.head_dim_v)
+  t.spread(q, "seqlen_q")
+  local batch, head = t.each("batch", "heads_q")
+  local head_k = t.let("head_k", head / (t.size "heads_q" / t.size "heads_k")) -- grouped queries
+
+  local function bshd(seqlen, heads, dim) return { { "batch", "batch" }, { seqlen, "seq" }, { heads, "head" }, { dim } } end
+  local q_all = t.tensor("q", "read", spec.dtype_q, bshd("seqlen_q", "heads_q", d.size))
+  local k_all = t.tensor("k", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", d.size))
+  local v_all = t.tensor("v", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", dv.size))
+  local o_all = t.tensor("o", "write", spec.dtype_o, bshd("seqlen_q", "heads_q", dv.size))
+  local lse_all = t.tensor("lse", "write", "fp32", { { "batch" }, { "heads_q" }, { "seqlen_q" } }, { optional = true })
+
+  local softmax_scale = t.scalar "softmax_scale"
+  local scale = t.positive(t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
+  local stop = masks[spec.mask](t)
+  local row_stop = t.let("row_stop", stop(t.index(q)))
+
+  local Q = t.flip_sign(t.load("q", t.slice(q_all, { batch = batch, head = head }), q, d), softmax_scale:lt(0.0))
+  local K_all, V_all = t.slice(k_all, { batch = batch, head = head_k }), t.slice(v_all, { batch = batch, head = head_k })
+  local m = t.full("row_max", { q }, NEVER) -- in powers of two, scale included
+  local l = t.full("row_sum", { q }, 0.0)
+  local O = t.full("o", { q, dv }, 0.0)
+
+  local function visible(first, last) return stop(last), stop(first) end
+  m, l, O = t.loop(kv, visible, { m, l, O }, function(m, l, O)
+    t.stage "scores"
+    local K = t.load("k", K_all, kv, d)
+    local S = t.dot("s", Q, K, d)
+    t.stage "rescale"
+    S = t.when("the mask or the end of the keys cuts this tile", t.cut(kv), function()
+      return t.where(t.index(kv):lt(row_stop), S, -math.huge)
+    end, S)
+    local top = t.rowmax("top", S, kv) * scale
+    m, l, O = t.when("a row maximum grew: rescale what was summed", top:gt(m + SLACK), function()
+      local m_new = t.let("new_max", t.max(m, top))
+      local shrink = t.let("shrink", t.exp2(m - m_new))
+      return m_new, l * shrink, O * shrink
+    end, m, l, O)
+    t.stage "softmax"
+    local P = t.let("p", t.exp2(S * scale - m))
+    l = l + t.rowsum("tile_sum", P, kv)
+    P = t.let("p16", t.cast(P, spec.dtype_kv))
+    t.stage "output"
+    local V = t.load("v", V_all, kv, dv)
+    O = t.dot("o", P, V, kv, O)
+    return m, l, O
+  end)
+
+  local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), 1.0 / l, 0.0)) -- a row that sees no key gives 0
+  t.store(t.slice(o_all, { batch = batch, head = head }), t.cast(O * inv_sum, spec.dtype_o), q, dv)
+  t.store(t.slice(lse_all, { batch = batch, heads_q = head }), (m + t.log2(l)) * LN_2, q)
+end

@@ -1,0 +1,45 @@
+-- SPDX-License-Identifier: MIT
+-- Entry of the templates: a problem's fields in, source, manifest and plan out.  Pure: the same fields give the same bytes.
+local recorder = require "tile.record"
+local kernel, signature = require "tile.kernel", require "tile.signature"
+local schedules = require "schedules.choose"
+local M = {}
+
+local target_names = { "gfx1100", "gfx942" }
+local kernels = { attention_fwd = true, attention_dv = true, gemm = true }
+function M.targets() return target_names end
+
+local function fail(code, text, ...) error({ code = code, message = text:format(...) }, 0) end
+
+local function canonical(spec, names)
+  local out = {}
+  for i, name in ipairs(names) do out[i] = name .. "=" .. tostring(spec[name]) end
+  return table.concat(out, " ")
+end
+
+function M.generate(fields, names)
+  local spec = {}
+  for key, value in pairs(fields) do spec[key] = math.tointeger(tonumber(value)) or value end
+  local known = false
+  for _, name in ipairs(target_names) do known = known or name == spec.target end
+  if not known then fail("FA_ERR_UNSUPPORTED", "target=%s has no templates; those that have: %s", spec.target, table.concat(target_names, ", ")) end
+  if not kernels[spec.kernel] then fail("FA_ERR_UNSUPPORTED", "kernel=%s is not known; known: attention_dv, attention_fwd, gemm", spec.kernel) end
+  local target = require("targets." .. spec.target)
+  spec.problem = canonical(fields, names)
+  schedules(spec, target)
+  spec.variant = canonical(spec, names)
+
+  local recording = recorder.recorder()
+  require("kernels." .. spec.kernel)(recording, spec)
+  local plan = kernel.plan(recording, target, spec)
+  local options = { "-O3" }
+  for _, option in ipairs(target.options) do options[#options + 1] = option end
+  local header = ("// %s for %s\n// %s\n// schedule: %s\n// made by fa-gen emit with exactly the fields above; options: %s\n// SPDX-License-Identifier: MIT; what fa-gen emits carries no condition\n\n")
+    :format(spec.kernel, spec.target, spec.variant, spec.schedule_line, table.concat(options, " "))
+  return {
+    variant = spec.variant, source = kernel.text(plan, header), manifest = signature.manifest(plan, plan.args, plan.kernarg_bytes), options = options,
+    explain = kernel.explain(plan), symbol = spec.kernel, block = plan.threads, lds_bytes = plan.lds_bytes, kernarg_bytes = plan.kernarg_bytes,
+  }
+end
+
+return M

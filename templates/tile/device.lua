@@ -1,0 +1,175 @@
+-- SPDX-License-Identifier: MIT
+-- Device C that a kernel may need, in the order in which it is printed; only what is used is printed.  $name are holes.
+-- Each: { name, needs = {...}, text }.
+local pieces = {
+  { "types", text = [[
+typedef unsigned u32;
+typedef unsigned short u16;
+typedef u32 u32x1 __attribute__((ext_vector_type(1)));
+typedef u32 u32x2 __attribute__((ext_vector_type(2)));
+typedef u32 u32x4 __attribute__((ext_vector_type(4)));
+typedef u32 u32x8 __attribute__((ext_vector_type(8)));
+]] },
+  { "f32x2", text = "typedef float f32x2 __attribute__((ext_vector_type(2)));\n" },
+  { "f32x4", text = "typedef float f32x4 __attribute__((ext_vector_type(4)));\n" },
+  { "f32x8", text = "typedef float f32x8 __attribute__((ext_vector_type(8)));\n" },
+  { "f32x16", text = "typedef float f32x16 __attribute__((ext_vector_type(16)));\n" },
+  { "short4", text = "typedef short short4 __attribute__((ext_vector_type(4)));\n" },
+  { "short8", text = "typedef short short8 __attribute__((ext_vector_type(8)));\n" },
+  { "short16", text = "typedef short short16 __attribute__((ext_vector_type(16)));\n" },
+  { "half2", text = "typedef _Float16 half2 __attribute__((ext_vector_type(2)));\n" },
+  { "half4", text = "typedef _Float16 half4 __attribute__((ext_vector_type(4)));\n" },
+  { "half8", text = "typedef _Float16 half8 __attribute__((ext_vector_type(8)));\n" },
+  { "half16", text = "typedef _Float16 half16 __attribute__((ext_vector_type(16)));\n" },
+  { "macros", text = [[
+
+#define DEVICE static inline __attribute__((device, always_inline))
+#define FOR(i, count) _Pragma("unroll") for (int i = 0; i < (count); ++i)
+#define INF __builtin_inff()
+]] },
+  { "ROW", text = "#define ROW(r) ($row_text) // row of the accumulator in register r; row_lane adds the lane's part\n" },
+  { "KEEP_ORDER", text = "#define KEEP_ORDER() __builtin_amdgcn_sched_barrier(0) // the scheduler moves nothing across\n" },
+  { "begin", text = "\n" },
+  { "exp2", text = "DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }\n" },
+  { "log2", text = "DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }\n" },
+  { "fabs", text = "DEVICE float fabs(float x) { return __builtin_fabsf(x); }\n" },
+  { "fma", text = "DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }\n" },
+  { "max", text = "DEVICE float max(float a, float b) { return __builtin_fmaxf(a, b); }\n" },
+  { "min", text = "DEVICE float min(float a, float b) { return __builtin_fminf(a, b); }\n" },
+  { "max_i32", text = "DEVICE int max_i32(int a, int b) { return a > b ? a : b; }\n" },
+  { "min_i32", text = "DEVICE int min_i32(int a, int b) { return a < b ? a : b; }\n" },
+  { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
+  { "lane_id", text = "DEVICE int lane_id() { return __builtin_amdgcn_workitem_id_x() % $wave; }\n" },
+  { "lane_xor", needs = { "lane_id" }, text = "$lane_xor" },
+  { "over_groups_max", needs = { "lane_xor", "max" }, text = [[
+DEVICE float over_groups_max(float x) { // over the lanes that share a column of the accumulator
+$over_max  return x;
+}
+]] },
+  { "over_groups_sum", needs = { "lane_xor" }, text = [[
+DEVICE float over_groups_sum(float x) { // over the lanes that share a column of the accumulator
+$over_sum  return x;
+}
+]] },
+  { "low2", text = "DEVICE u32 low2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x05040100u); }  // low halves of a and b\n" },
+  { "high2", text = "DEVICE u32 high2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x07060302u); } // high halves\n" },
+  { "part2", text = "DEVICE u32x2 part2(u32x4 x, int i) { return i ? x.zw : x.xy; }\n" },
+  { "part4", text = "DEVICE u32x4 part4(u32x8 x, int i) { return i ? x.hi : x.lo; }\n" },
+  { "pack2_bf16_nearest_even", text = [[
+DEVICE u32 pack2(float a, float b) { // two values to bf16, nearest even; neither is NaN or close to overflow here, so nothing is tested
+  u32 x = __builtin_bit_cast(u32, a), y = __builtin_bit_cast(u32, b);
+  x += ((x >> 16) & 1u) + 0x7fffu;
+  y += ((y >> 16) & 1u) + 0x7fffu;
+  return __builtin_amdgcn_perm(y, x, 0x07060302u);
+}
+]] },
+  { "pack2_bf16_toward_zero", text = [[
+DEVICE u32 pack2(float a, float b) { // two values to bf16, toward zero
+  return __builtin_amdgcn_perm(__builtin_bit_cast(u32, b), __builtin_bit_cast(u32, a), 0x07060302u);
+}
+]] },
+  { "pack2_fp16_nearest_even", needs = { "half2" }, text = [[
+DEVICE u32 pack2(float a, float b) { // two values to fp16, nearest even
+  half2 x = {(_Float16)a, (_Float16)b};
+  return __builtin_bit_cast(u32, x);
+}
+]] },
+  { "pack2_fp16_toward_zero", text = [[
+DEVICE u32 pack2(float a, float b) { // two values to fp16, toward zero
+  return __builtin_bit_cast(u32, __builtin_amdgcn_cvt_pkrtz(a, b));
+}
+]] },
+  { "round_bf16_nearest_even", text = [[
+DEVICE u32 round16(float a) { // to bf16, nearest even; a NaN stays one
+  u32 x = __builtin_bit_cast(u32, a);
+  return (a != a ? x | 0x400000u : x + ((x >> 16) & 1u) + 0x7fffu) >> 16;
+}
+]] },
+  { "round_bf16_toward_zero", text = [[
+DEVICE u32 round16(float a) { // to bf16, toward zero; a NaN stays one
+  u32 x = __builtin_bit_cast(u32, a);
+  return (a != a ? x | 0x400000u : x) >> 16;
+}
+]] },
+  { "round_fp16_nearest_even", text = "DEVICE u32 round16(float a) { return __builtin_bit_cast(u16, (_Float16)a); } // to fp16, nearest even\n" },
+  { "round_fp16_toward_zero", needs = { "half2" }, text = [[
+DEVICE u32 round16(float a) { // to fp16, toward zero
+  return __builtin_bit_cast(u32, __builtin_amdgcn_cvt_pkrtz(a, a)) & 0xffffu;
+}
+]] },
+  { "rsrc", text = [[
+
+// A buffer resource bounds every access: what lies behind its last byte reads 0, and writes there are dropped.
+typedef __amdgpu_buffer_rsrc_t rsrc_t;
+DEVICE rsrc_t buffer(const void* base, int bytes) {
+  return __builtin_amdgcn_make_buffer_rsrc((void*)base, 0, bytes, $buffer_flags);
+}
+]] },
+  { "rows_rsrc", needs = { "rsrc" }, text = [[
+DEVICE rsrc_t rows(const u16* first, int count, int stride_bytes, int row_bytes) { // `count` rows, the last one to its last element
+  return buffer(first, count > 0 ? (count - 1) * stride_bytes + row_bytes : 0);
+}
+]] },
+  { "buffer_read4", needs = { "rsrc" }, text = "DEVICE u32 buffer_read4(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b32(r, at, 0, 0); }\n" },
+  { "buffer_read8", needs = { "rsrc" }, text = "DEVICE u32x2 buffer_read8(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b64(r, at, 0, 0); }\n" },
+  { "buffer_read16", needs = { "rsrc" }, text = "DEVICE u32x4 buffer_read16(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b128(r, at, 0, 0); }\n" },
+  { "buffer_read32", needs = { "buffer_read16" }, text = [[
+DEVICE u32x8 buffer_read32(rsrc_t r, int at) {
+  u32x4 low = buffer_read16(r, at), high = buffer_read16(r, at + 16);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+]] },
+  { "buffer_write2", needs = { "rsrc" }, text = "DEVICE void buffer_write2(rsrc_t r, int at, u32 x) { __builtin_amdgcn_raw_buffer_store_b16((u16)x, r, at, 0, 0); }\n" },
+  { "buffer_write4", needs = { "rsrc" }, text = "DEVICE void buffer_write4(rsrc_t r, int at, u32 x) { __builtin_amdgcn_raw_buffer_store_b32(x, r, at, 0, 0); }\n" },
+  { "buffer_write8", needs = { "rsrc" }, text = "DEVICE void buffer_write8(rsrc_t r, int at, u32x2 x) { __builtin_amdgcn_raw_buffer_store_b64(x, r, at, 0, 0); }\n" },
+  { "buffer_write16", needs = { "rsrc" }, text = "DEVICE void buffer_write16(rsrc_t r, int at, u32x4 x) { __builtin_amdgcn_raw_buffer_store_b128(x, r, at, 0, 0); }\n" },
+  { "lds", text = [[
+
+#define LDS __attribute__((address_space(3)))
+__attribute__((shared, aligned(16))) char lds_memory[$lds_bytes];
+DEVICE LDS char* lds_at(int at) { return (LDS char*)lds_memory + at; }
+]] },
+  { "lds_read8", needs = { "lds" }, text = "DEVICE u32x2 lds_read8(int at) { return *(LDS u32x2*)lds_at(at); }\n" },
+  { "lds_read16", needs = { "lds" }, text = "DEVICE u32x4 lds_read16(int at) { return *(LDS u32x4*)lds_at(at); }\n" },
+  { "lds_read32", needs = { "lds_read16" }, text = [[
+DEVICE u32x8 lds_read32(int at) {
+  u32x4 low = lds_read16(at), high = lds_read16(at + 16);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+]] },
+  { "lds_write8", needs = { "lds" }, text = "DEVICE void lds_write8(int at, u32x2 x) { *(LDS u32x2*)lds_at(at) = x; }\n" },
+  { "lds_write16", needs = { "lds" }, text = "DEVICE void lds_write16(int at, u32x4 x) { *(LDS u32x4*)lds_at(at) = x; }\n" },
+  { "lds_barrier", text = [[
+DEVICE void lds_barrier() { // what the workgroup wrote to LDS is visible behind it; loads from global memory stay in flight
+  __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup", "local");
+  __builtin_amdgcn_s_barrier();
+  __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup", "local");
+}
+]] },
+}
+
+local by_name = {}
+for _, p in ipairs(pieces) do by_name[p[1]] = p end
+
+local M = {}
+
+-- used: set of names (their needs are added).  holes: name -> text.
+function M.print(used, holes)
+  local all = {}
+  local function add(name)
+    if all[name] then return end
+    all[name] = true
+    for _, need in ipairs(assert(by_name[name], "no device function is called " .. name).needs or {}) do add(need) end
+  end
+  for name in pairs(used) do add(name) end -- a set: order does not matter here
+  for _, name in ipairs { "types", "macros", "begin" } do add(name) end
+  local out = {}
+  for _, p in ipairs(pieces) do
+    if all[p[1]] then out[#out + 1] = p.text:gsub("%$([%a_]+)", function(name) return tostring(assert(holes[name], "no hole is called " .. name)) end) end
+  end
+  local text = table.concat(out)
+  if not all.part4 and not text:find("u32x8 ", text:find("\n#define") or 1, true) then text = text:gsub("typedef u32 u32x8 [^\n]*\n", "") end
+  return text
+end
+
+return M

@@ -1,0 +1,62 @@
+-- SPDX-License-Identifier: MIT
+-- Expression trees as C text.  Loop counters of the printed statement: n (column block), b (block along M), r (register).
+local A = require "tile.assign"
+local M = {}
+
+-- operator -> C operator and its precedence (C's own, higher binds tighter)
+local infix = { mul = { "*", 13 }, div = { "/", 13 }, add = { "+", 12 }, sub = { "-", 12 }, lt = { "<", 10 }, le = { "<=", 10 }, gt = { ">", 10 }, ge = { ">=", 10 },
+  ["and"] = { "&&", 5 } }
+local call = { exp2 = "exp2", log2 = "log2", abs = "fabs", max = "max", min = "min" }
+
+function M.float(value)
+  if value == math.huge or value == -math.huge then return value < 0 and "-INF" or "INF" end
+  local text = ("%.9g"):format(value)
+  return (text:find "[.e]" and text or text .. ".0") .. "f"
+end
+
+-- printer: { plan, tile = text of the loop's tile, use(device function) }; statement: whose `whole` names apply.
+function M.print(printer, statement, x, outer)
+  local function go(y, precedence) return M.print(printer, statement, y, precedence or 0) end
+  local plan, op = printer.plan, x.op
+  local function wrap(text, precedence) return precedence < (outer or 0) and "(" .. text .. ")" or text end
+  if op == "const" then return x.dtype == "i32" and tostring(x.value) or M.float(x.value)
+  elseif op == "argument" or op == "program" then return x.name
+  elseif op == "positive" then return go(x.args[1], outer)
+  elseif op == "edge" then
+    local first = x.scope == "block" and plan.spread.name .. "_first" or plan.spread.name .. "_wave"
+    local rows = x.scope == "block" and plan.spec.block_m or plan.wave_rows
+    return x.which == "first" and first or wrap(("%s + %d"):format(first, rows - 1), 12)
+  elseif op == "index" then
+    local axis = x.axis
+    if axis == plan.spread then return plan.n_blocks == 1 and axis.name .. "_row" or wrap(("%s_row + n * %d"):format(axis.name, plan.inst.n), 12) end
+    local origin = axis == plan.recording.loop_axis and ("%s * %d"):format(printer.tile, axis.size) or axis.origin and go(axis.origin, 12)
+    return wrap(("%srow_lane + b * %d + ROW(r)"):format(origin and origin .. " + " or "", plan.inst.m), 12)
+  elseif op == "cut" then return wrap(("%s >= %s_full_tiles"):format(printer.tile, x.axis.name), 10)
+  elseif op == "sub" and x.dtype == "f32" and x.args[1].op == "mul" then
+    printer:use "fma"
+    local y = x.args[2]
+    return ("fma(%s, %s, -%s)"):format(go(x.args[1].args[1]), go(x.args[1].args[2]), go(y, 14))
+  elseif infix[op] then
+    local text, precedence = infix[op][1], infix[op][2]
+    return wrap(("%s %s %s"):format(go(x.args[1], precedence), text, go(x.args[2], precedence + 1)), precedence)
+  elseif op == "neg" then return wrap("-" .. go(x.args[1], 14), 14)
+  elseif op == "where" then return wrap(("%s ? %s : %s"):format(go(x.args[1], 4), go(x.args[2], 4), go(x.args[3], 3)), 3)
+  elseif op == "cast" then return go(x.args[1], outer)
+  elseif call[op] then
+    local name = call[op] .. (x.dtype == "i32" and "_i32" or "")
+    printer:use(name)
+    local args = {}
+    for i, a in ipairs(x.args) do args[i] = go(a) end
+    return ("%s(%s)"):format(name, table.concat(args, ", "))
+  end
+  -- a variable
+  local root = A.root(x)
+  local name = statement and statement.whole and statement.whole[root] or root.name
+  local kind = A.kind(x, plan.spread)
+  if kind == "scalar" then return name end
+  if kind == "row" then return name .. "[n]" end
+  if kind == "column" then return name .. "[b][r]" end
+  return name .. "[n][b][r]"
+end
+
+return M

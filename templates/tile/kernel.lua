@@ -1,0 +1,111 @@
+-- SPDX-License-Identifier: MIT
+-- A recorded kernel through all passes: layouts, LDS plan, registers, schedule, text.
+local L = require "tile.layout"
+local assign, stage, registers = require "tile.assign", require "tile.stage", require "tile.registers"
+local schedule, signature, device = require "tile.schedule", require "tile.signature", require "tile.device"
+local P, loop = require "tile.print", require "tile.loop"
+local fmt = string.format
+local M = {}
+
+local function loops(plan)
+  local out = {}
+  assign.walk(plan.body, function(x) if x.op == "loop" then out[#out + 1] = x end end)
+  return out
+end
+
+-- Passes up to the schedule; the result is what `text` and `explain` read.
+function M.plan(recording, target, spec)
+  for _, inst in ipairs(target.matrix) do L.check_instruction(inst, target.wave) end
+  local plan = assign.assign(recording, target, spec)
+  stage.plan(plan)
+  registers.check(plan)
+  local all = loops(plan)
+  assert(#all == 1, "a kernel has one loop")
+  plan.stages = loop.stages_of(all[1].body)
+  plan.schedule = schedule.derive(spec.schedule_line, plan.stages)
+  local staged = {}
+  for i, s in ipairs(plan.staged) do staged[i] = { name = s.name, stage = s.load.stage } end
+  schedule.prove(plan.schedule, staged, spec.stages)
+  plan.args, plan.kernarg_bytes = signature.arguments(plan)
+  return plan
+end
+
+local function over_groups(plan, combine)
+  local out, x = {}, plan.inst.n
+  while x < plan.target.wave do
+    out[#out + 1] = fmt("  x = %s;\n", combine(plan.target.lane_xor[x]:gsub("%$x", "x"), nil))
+    x = x * 2
+  end
+  return table.concat(out)
+end
+
+local function wrap_args(args)
+  local lines, line = {}, "   "
+  for i, a in ipairs(args) do
+    local text = " " .. a.c .. (i < #args and "," or ")")
+    if #line + #text > 140 then lines[#lines + 1] = line; line = "   " end
+    line = line .. text
+  end
+  lines[#lines + 1] = line
+  return table.concat(lines, "\n")
+end
+
+local function entry(plan, p)
+  local t, inst, spread = plan.recording, plan.inst, plan.spread.name
+  local _, programs = signature.grid(plan)
+  p:put("const int thread = __builtin_amdgcn_workitem_id_x(), lane = thread %% %d, wave = __builtin_amdgcn_readfirstlane(thread / %d);", plan.target.wave, plan.target.wave)
+  p:put("const int group = lane / %d, row_lane = %s; // lanes that share a column of the accumulator; this lane's part of a row", inst.n, (inst.c.group_text:gsub("g", "group")))
+  p:put("// this workgroup's %d of %s, this wave's %d, this lane's first", plan.spec.block_m, t.spread_length, plan.wave_rows)
+  p:put("const int %s_first = __builtin_amdgcn_workgroup_id_x() * %d, %s_wave = %s_first + wave * %d, %s_row = %s_wave + lane %% %d;", spread, plan.spec.block_m, spread, spread,
+    plan.wave_rows, spread, spread, inst.n)
+  if #t.programs > 0 then
+    p:put("const u32 program = __builtin_amdgcn_workgroup_id_y() + __builtin_amdgcn_workgroup_id_z() * 65535u; // of %s", programs)
+    p:put("if (program >= (u32)(%s)) return;", (programs:gsub("ceil_div%(([^,]+), ([^)]+)%)", "((%1 + %2 - 1) / %2)")))
+    local rest = "program"
+    for i = #t.programs, 1, -1 do
+      local count = t.programs[i].count:gsub("ceil_div%(([^,]+), ([^)]+)%)", "((%1 + %2 - 1) / %2)")
+      local name = t.programs[i].index.name
+      if i == 1 then p:put("const int %s = %s;", name, rest)
+      else p:put("const int %s = %s %% (u32)%s;", name, rest, count); rest = fmt("%s / (u32)%s", rest, count) end
+    end
+  end
+  p:put("")
+end
+
+function M.text(plan, header)
+  local p = P.new(plan)
+  entry(plan, p)
+  p:region(plan.body)
+  local spec, target = plan.spec, plan.target
+  local lane_xor = target.device.lane_xor
+  local holes = {
+    row_text = plan.inst.c.row_text, wave = target.wave, buffer_flags = target.buffer_flags, lds_bytes = plan.lds_bytes, lane_xor = lane_xor,
+    over_max = over_groups(plan, function(v) return "max(x, " .. v .. ")" end), over_sum = over_groups(plan, function(v) return "x + " .. v end),
+  }
+  return header .. device.print(p.used, holes) .. fmt("\nextern \"C\" __attribute__((global, amdgpu_flat_work_group_size(%d, %d)%s)) void %s(\n%s {\n", plan.threads, plan.threads,
+    spec.waves_per_eu and fmt(", amdgpu_waves_per_eu(%d, %d)", spec.waves_per_eu, spec.waves_per_eu) or "", spec.kernel, wrap_args(plan.args)) .. table.concat(p.out) .. "}\n"
+end
+
+function M.explain(plan)
+  local out, inst = {}, plan.inst
+  local function line(...) out[#out + 1] = fmt(...) end
+  line("instruction    %s: %d x %d x %d, %d registers of C a lane, %d k of an operand a lane", inst.name, inst.m, inst.n, inst.k, inst.c_regs, inst.ab_len)
+  line("workgroup      %d threads, %d waves; %s=%d on N, %d rows and %d column blocks a wave", plan.threads, plan.spec.waves, plan.spread.name, plan.spec.block_m, plan.wave_rows, plan.n_blocks)
+  for _, x in ipairs(plan.products) do
+    local from = x.convert and (x.convert.kind == "none" and "the accumulator's registers as they stand" or "one exchange of lane halves") or "loaded in operand layout"
+    line("product        %s = %s (%s) x %s (LDS, %s), over %s in chunks of %s", x.name, x.b.name, from, x.a.name, x.a.orientation, x.over.name, (function()
+      local parts = {}
+      for _, run in ipairs(L.chunk_runs(x.chunks)) do parts[#parts + 1] = fmt("%d x %d", run.count, run.width * run.groups) end
+      return table.concat(parts, " + ")
+    end)())
+  end
+  line("LDS            %d of %d bytes", plan.lds_bytes, plan.target.lds_bytes)
+  for _, text in ipairs(stage.report(plan)) do line("  %s", text) end
+  local parts = {}
+  for _, r in ipairs(plan.registers.rows) do parts[#parts + 1] = fmt("%s %d", r.name, r.dwords) end
+  line("registers      at least %d of %d a lane: %s", plan.registers.total, plan.registers.budget, table.concat(parts, ", "))
+  line("schedule       %s (\"%s\"), %d buffers", plan.spec.schedule, plan.schedule.line, plan.spec.stages)
+  return table.concat(out, "\n") .. "\n"
+end
+
+return M

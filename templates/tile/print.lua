@@ -1,0 +1,338 @@
+-- SPDX-License-Identifier: MIT
+-- Statements as HIP C.  What is decided here is only spelling: layouts, LDS and the order of the loop come from the passes before.
+local L, B, A = require "tile.layout", require "tile.banks", require "tile.assign"
+local expression = require "tile.expression"
+local fmt = string.format
+
+local P = {}
+P.__index = P
+
+function P.new(plan)
+  return setmetatable({ plan = plan, out = {}, depth = 1, used = {}, declared = { {} }, tile = "tile" }, P)
+end
+
+function P:use(name) self.used[name] = true end
+function P:put(text, ...)
+  if select("#", ...) > 0 then text = fmt(text, ...) end
+  self.out[#self.out + 1] = text:gsub("[^\n]+", ("  "):rep(self.depth) .. "%0") .. "\n"
+end
+function P:open(text, ...) self:put(text, ...); self.depth = self.depth + 1; self.declared[#self.declared + 1] = {} end
+function P:close() self.depth = self.depth - 1; self.declared[#self.declared] = nil; self:put("}") end
+function P:in_scope(name) for _, scope in ipairs(self.declared) do if scope[name] then return true end end return false end
+function P:expr(statement, x, precedence) return expression.print(self, statement, x, precedence) end
+function P:kind(x) return A.kind(x, self.plan.spread) end
+
+-- ---- declarations, loops over a value's registers
+function P:declaration(x, name)
+  local plan, kind = self.plan, self:kind(x)
+  local regs = plan.inst.c_regs
+  if kind == "scalar" then return fmt("%s %s", x.dtype == "i32" and "int" or "float", name) end
+  if kind == "row" then return fmt("%s %s[%d]", x.dtype == "i32" and "int" or "float", name, plan.n_blocks) end
+  if x.op == "let" and x.args[1].op == "cast" then return fmt("u32 %s[%d][%d]", name, plan.n_blocks, x.m_blocks * regs // 2) end
+  self:use("f32x" .. regs)
+  if kind == "column" then return fmt("f32x%d %s[%d]", regs, name, x.m_blocks) end
+  return fmt("f32x%d %s[%d][%d]", regs, name, plan.n_blocks, x.m_blocks)
+end
+function P:declare(x, name)
+  if self:in_scope(name) then return false end
+  self.declared[#self.declared][name] = true
+  return true
+end
+-- "float x[1];" unless it is there already
+function P:need(x, name, comment)
+  if self:declare(x, name) then self:put("%s;%s", self:declaration(x, name), comment and " // " .. comment or "") end
+end
+function P:loops(x)
+  local plan, kind = self.plan, self:kind(x)
+  if kind == "tile" then return fmt("FOR(n, %d) FOR(b, %d) FOR(r, %d) ", plan.n_blocks, x.m_blocks, plan.inst.c_regs) end
+  if kind == "column" then return fmt("FOR(b, %d) FOR(r, %d) ", x.m_blocks, plan.inst.c_regs) end
+  return kind == "row" and fmt("FOR(n, %d) ", plan.n_blocks) or ""
+end
+
+-- variable = expression, in place
+function P:assign(statement, variable, x)
+  local root = A.root(variable)
+  if A.root(x) == root then return end
+  if self:kind(x) == "tile" and x.op == "mul" and A.root(x.args[1]) == root and self:kind(x.args[2]) == "row" then -- whole vectors
+    return self:put("FOR(n, %d) FOR(b, %d) %s[n][b] *= %s;", self.plan.n_blocks, root.m_blocks, root.name, self:expr(statement, x.args[2], 13))
+  end
+  self:put("%s%s = %s;", self:loops(root), self:expr(nil, root), self:expr(statement, x))
+end
+
+-- ---- tensors
+-- First element of a slice, without the dimensions that are axes of the tile.
+function P:slice_base(slice)
+  local tensor, terms = slice.tensor, {}
+  local contiguous = tensor.dims[1][2] == nil
+  for i, dim in ipairs(tensor.dims) do
+    local at = slice.at[dim[2] or dim[1]]
+    if at then
+      local stride = {}
+      if contiguous then for j = i + 1, #tensor.dims do stride[#stride + 1] = tostring(tensor.dims[j][1]) end
+      else stride[1] = fmt("%s_stride_%s", tensor.name, dim[2]) end
+      terms[#terms + 1] = fmt("%s%s * %s", contiguous and "(long)" or "", self:expr(nil, at, 13), table.concat(stride, " * "))
+    end
+  end
+  return tensor.name .. "_base" .. (#terms > 0 and " + " .. table.concat(terms, " + ") or "")
+end
+-- Name of the size that bounds the rows of a slice, name of its row stride.
+local function row_dim(slice)
+  for i = 1, #slice.tensor.dims - 1 do
+    local dim = slice.tensor.dims[i]
+    if not slice.at[dim[2] or dim[1]] then return dim[1], fmt("%s_stride_%s", slice.tensor.name, dim[2]) end
+  end
+end
+P.row_dim = row_dim
+-- Bytes of a row's part that a tile covers, as C text: its columns, or what is left of them.
+function P:row_bytes(slice, column)
+  local length = slice.tensor.dims[#slice.tensor.dims][1]
+  if length == column.size then return tostring(column.size * 2) end
+  local first = self:column_first(column)
+  self:use "min_i32"
+  return fmt("min_i32(%s - %s, %d) * 2", length, first, column.size)
+end
+function P:column_first(column)
+  if column == self.plan.recording.loop_axis then return fmt("%s * %d", self.tile, column.size) end
+  return column.origin and self:expr(nil, column.origin, 13) or "0"
+end
+
+-- ---- statements
+local emit = {}
+
+function emit.full(self, x)
+  self:need(x, x.name)
+  self:put("%s%s = %s;", self:loops(x), self:expr(nil, x), expression.float(x.value))
+end
+
+function emit.let(self, x)
+  local source, kind = x.args[1], self:kind(x)
+  if kind == "scalar" then
+    self:declare(x, x.name)
+    return self:put("const %s = %s;", self:declaration(x, x.name), self:expr(x, source))
+  end
+  self:need(x, x.name)
+  if source.op == "cast" then -- two neighbours along M in a register
+    local regs, from = self.plan.inst.c_regs, self:expr(x, source.args[1])
+    local index = { b = fmt("i / %d", regs // 2), r = fmt("2 * i %% %d", regs) }
+    local function at(i) return (from:gsub("%[([br])%]", function(k) return "[" .. index[k] .. (k == "r" and i == 1 and " + 1]" or "]") end)) end
+    self:use("pack2_" .. source.dtype .. "_" .. self.plan.spec.rounding)
+    return self:put("FOR(n, %d) FOR(i, %d) %s[n][i] = pack2(%s, %s);", self.plan.n_blocks, x.m_blocks * regs // 2, x.name, at(0), at(1))
+  end
+  self:put("%s%s = %s;", self:loops(x), self:expr(nil, x), self:expr(x, source))
+end
+
+function emit.whole(self, x)
+  local name = "over_groups_" .. x.kind
+  self:use(name)
+  self:need(x, x.name)
+  self:put("FOR(n, %d) %s[n] = %s(%s[n]);", self.plan.n_blocks, x.name, name, x.args[1].name)
+end
+
+function emit.reduce(self, x)
+  local source = x.args[1]
+  local plan, text = self.plan, self:expr(x, source)
+  local blocks, regs = select(2, self:kind(source)).size // plan.inst.m, plan.inst.c_regs
+  self:need(x, x.name, plan.groups > 1 and "this lane's part of each row" or nil)
+  self:open("FOR(n, %d) {", plan.n_blocks)
+  if x.kind == "sum" then -- two chains
+    self:put("float even = 0.0f, odd = 0.0f;")
+    self:open("FOR(b, %d) FOR(i, %d) {", blocks, regs // 2)
+    self:put("even += %s;\nodd += %s;", (text:gsub("%[r%]", "[2 * i]")), (text:gsub("%[r%]", "[2 * i + 1]")))
+    self:close()
+    self:put("%s[n] = even + odd;", x.name)
+  else -- one chain: v_max3 takes two values at once
+    self:use "max"
+    self:put("float best = -INF;\nFOR(b, %d) FOR(r, %d) best = max(best, %s);\n%s[n] = best;", blocks, regs, text, x.name)
+  end
+  self:close()
+end
+
+function emit.when(self, x)
+  local condition = x.args[1]
+  if self:kind(condition) == "scalar" then self:open("if (%s) { // %s", self:expr(x, condition), x.comment)
+  else
+    self:use "any_lane"
+    self:put("bool hit = false;\nFOR(n, %d) hit |= %s;", self.plan.n_blocks, self:expr(x, condition, 4))
+    self:open("if (__builtin_expect(any_lane(hit), 0)) { // %s", x.comment)
+  end
+  self:region(x.body)
+  for i, v in ipairs(x.values) do self:assign(x, v, x.results[i]) end
+  self:close()
+end
+
+function emit.flip_sign(self, x)
+  local load, condition = x.args[1], x.args[2]
+  self:put("const u32 %s_flip = %s ? 0x80008000u : 0u; // the sign bits of two values", load.name, self:expr(x, condition, 4))
+  for _, run in ipairs(L.chunk_runs(load.chunks)) do
+    self:put("FOR(n, %d) FOR(c, %d) %s_%d[n][c] ^= %s_flip;", self.plan.n_blocks, run.count, load.name, run.base, load.name)
+  end
+end
+
+-- A tile of the spread axis, straight into operand registers.
+function emit.load(self, x)
+  if x.place == "lds" then return end -- the loop stages it
+  local plan, slice = self.plan, x.slice
+  local length, stride = row_dim(slice)
+  local spread = plan.spread.name
+  self:use "rows_rsrc"; self:use "min_i32"
+  self:put("// %s: this wave's rows as the operand of %s%s", x.name, plan.inst.name, x.moving and "" or ", for the whole kernel")
+  local moving = x.moving == "column"
+  self:put("const rsrc_t %s_rsrc = rows(%s + (long)%s_first * %s%s, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", x.name, self:slice_base(slice), spread, stride,
+    moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "", length, spread, plan.spec.block_m, stride, self:row_bytes(slice, x.column))
+  for _, run in ipairs(L.chunk_runs(x.chunks)) do
+    local name, bytes = fmt("%s_%d", x.name, run.base), run.width * 2
+    self:use("buffer_read" .. bytes)
+    self:put("u32x%d %s[%d][%d];", bytes // 4, name, plan.n_blocks, run.count)
+    local column = {}
+    if run.base > 0 then column[#column + 1] = tostring(run.base * 2) end
+    if run.count > 1 then column[#column + 1] = fmt("c * %d", run.groups * bytes) end
+    if run.groups > 1 then column[#column + 1] = fmt("group * %d", bytes) end
+    local at = #column > 0 and table.concat(column, " + ") or "0"
+    local row = fmt("(%s_row - %s_first%s) * (int)%s * 2", spread, spread, plan.n_blocks > 1 and fmt(" + n * %d", plan.inst.n) or "", stride)
+    local offset = fmt("%s + %s", row, at)
+    if moving then -- a row ends inside this tile: what is behind it belongs to the next row
+      offset = fmt("(%s) < %s ? %s : 0x7ffffff0", at, self:row_bytes(slice, x.column), offset)
+    end
+    self:put("FOR(n, %d) FOR(c, %d) %s[n][c] = buffer_read%d(%s_rsrc, %s);", plan.n_blocks, run.count, name, bytes, x.name, offset)
+  end
+end
+
+-- One fp32 value for each element of an axis on M.
+function emit.load_vector(self, x)
+  local plan, run = self.plan, self.plan.run
+  local regs = plan.inst.c_regs
+  local length = x.slice.tensor.dims[#x.slice.tensor.dims][1]
+  local first = x.row == plan.recording.loop_axis and fmt("%s * %d", self.tile, x.row.size) or x.row.origin and self:expr(nil, x.row.origin, 13) or "0"
+  x.m_blocks = x.row.size // plan.inst.m
+  self:use "rsrc"; self:use "ROW"; self:use "max_i32"; self:use "min_i32"
+  self:put("const rsrc_t %s_rsrc = buffer(%s + %s, max_i32(min_i32(%s - %s, %d), 0) * 4);", x.name, self:slice_base(x.slice), first, length, first, x.row.size)
+  self:need(x, x.name)
+  local bytes = run * 4
+  self:use("buffer_read" .. bytes)
+  local at = fmt("(row_lane + b * %d + ROW(r)) * 4", plan.inst.m)
+  if run == 1 then
+    return self:put("FOR(b, %d) FOR(r, %d) %s[b][r] = __builtin_bit_cast(float, buffer_read4(%s_rsrc, %s));", x.m_blocks, regs, x.name, x.name, at)
+  end
+  self:use("f32x" .. run)
+  self:open("FOR(b, %d) FOR(i, %d) {", x.m_blocks, regs // run)
+  self:put("const int r = i * %d;\nconst f32x%d part = __builtin_bit_cast(f32x%d, buffer_read%d(%s_rsrc, %s));", run, run, run, bytes, x.name, at)
+  self:put("FOR(j, %d) %s[b][r + j] = part[j];", run, x.name)
+  self:close()
+end
+
+-- The slots of one instruction within a chunk of `width` 16-bit elements.
+function P:operand(width, vector, step)
+  local want = self.plan.inst.ab_len
+  local type = self.plan.target.operand_type[self.plan.spec.dtype_kv][want]
+  self:use(type)
+  if want == width then return fmt("__builtin_bit_cast(%s, %s)", type, vector) end
+  self:use("part" .. want // 2)
+  return fmt("__builtin_bit_cast(%s, part%d(%s, %s))", type, want // 2, vector, step)
+end
+
+function P:matrix_instruction(a, b, c)
+  local operand = { a = a, b = b, c = c }
+  return (self.plan.inst.text[self.plan.spec.dtype_kv]:gsub("%$(%a)", operand))
+end
+
+-- The B operand of a product as chunks: text of one chunk's vector for column block n, printed by the caller's loop over c.
+function P:b_operand(x, run, at_register)
+  local plan, b = self.plan, x.b
+  if not x.convert then return fmt("%s_%d[n][c]", b.name, run.base) end
+  local dwords = run.width // 2
+  self:put("u32x%d %s_operand[%d];", dwords, b.name, plan.n_blocks)
+  local first = at_register > 0 and fmt("%d + c * %d", at_register, x.convert.kind == "exchange" and dwords // 2 or dwords) or fmt("c * %d", x.convert.kind == "exchange" and dwords // 2 or dwords)
+  if x.convert.kind == "exchange" then
+    self:open("FOR(n, %d) FOR(i, %d) {", plan.n_blocks, dwords // 2)
+    self:put("%s_operand[n][i] = group ? %s_other[n][%s + i] : %s[n][%s + i];", b.name, b.name, first, b.name, first)
+    self:put("%s_operand[n][%d + i] = group ? %s[n][%s + i] : %s_other[n][%s + i];", b.name, dwords // 2, b.name, first, b.name, first)
+    self:close()
+  else
+    self:put("FOR(n, %d) FOR(i, %d) %s_operand[n][i] = %s[n][%s + i];", plan.n_blocks, dwords, b.name, b.name, first)
+  end
+  return b.name .. "_operand[n]"
+end
+
+function emit.dot(self, x)
+  local plan, s, inst = self.plan, x.a.staged, self.plan.inst
+  local n_blocks = plan.n_blocks
+  if not x.into then
+    self:need(x, x.name)
+    self:put("FOR(n, %d) FOR(b, %d) %s[n][b] = (f32x%d)0.0f;", n_blocks, x.m_blocks, x.name, inst.c_regs)
+  end
+  if x.convert and x.convert.kind == "exchange" then
+    self:use "lane_xor"
+    local registers = x.over.size // inst.m * inst.c_regs // 2
+    self:put("u32 %s_other[%d][%d]; // the other half of the wave holds the other rows; the operand wants all", x.b.name, n_blocks, registers)
+    self:put("FOR(n, %d) FOR(i, %d) %s_other[n][i] = %s;", n_blocks, registers, x.b.name, (plan.target.other_half:gsub("%$x", x.b.name .. "[n][i]")))
+  elseif x.convert then
+    self:put("// %s is the operand as it stands; %s lies in LDS in the order of its registers", x.b.name, x.a.name)
+  end
+  local name = A.root(x.into or x).name
+  for _, run in ipairs(L.chunk_runs(x.chunks)) do
+    local bytes = run.width * 2
+    self:open("FOR(c, %d) {", run.count)
+    local b = self:b_operand(x, run, run.base // run.groups // 2 * (x.convert and x.convert.kind == "exchange" and run.groups or 1))
+    self:open("FOR(b, %d) { // rows of %s%s", x.m_blocks, x.a.name, s.orientation == "transposed" and ", transposed" or "")
+    self:use("lds_read" .. bytes)
+    self:put("const u32x%d %s_operand = lds_read%d(%s_read_%d + %s + c * %d + b * %d);", bytes // 4, x.a.name, bytes, s.name, run.width,
+      self:lds_offset(s, run.base * 2), run.groups * bytes, inst.m * s.stride)
+    local step = run.steps > 1
+    self:put("%sFOR(n, %d) %s[n][b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", n_blocks, name,
+      self:matrix_instruction(self:operand(run.width, x.a.name .. "_operand", "step"), self:operand(run.width, b, "step"), name .. "[n][b]"))
+    self:close()
+    self:close()
+  end
+end
+
+-- ---- stores
+local function store_vector(self, x)
+  local source, spread = x.args[1], self.plan.spread.name
+  local length = x.slice.tensor.dims[#x.slice.tensor.dims][1]
+  local name = x.slice.tensor.name
+  self:use "rsrc"; self:use "buffer_write4"; self:use "min_i32"
+  self:put("// %s: one lane a row writes", name)
+  self:put("const rsrc_t %s_rsrc = buffer(%s + %s_first, %smin_i32(%s - %s_first, %d) * 4%s);", name, self:slice_base(x.slice), spread,
+    x.slice.tensor.optional and fmt("%s_base ? ", name) or "", length, spread, self.plan.spec.block_m, x.slice.tensor.optional and " : 0" or "")
+  self:put("if (group == 0)\n  FOR(n, %d) buffer_write4(%s_rsrc, (%s_row - %s_first + n * %d) * 4, __builtin_bit_cast(u32, %s));", self.plan.n_blocks, name, spread,
+    spread, self.plan.inst.n, self:expr(x, source))
+end
+
+function emit.store(self, x)
+  if not x.column then return store_vector(self, x) end
+  local plan, source, spread, run = self.plan, x.args[1], self.plan.spread.name, self.plan.run
+  local length, stride = row_dim(x.slice)
+  local name, blocks = x.slice.tensor.name, x.column.size // plan.inst.m
+  local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
+  self:use "rows_rsrc"; self:use "min_i32"; self:use "ROW"; self:use("round_" .. source.dtype .. "_" .. plan.spec.rounding)
+  self:put("// %s: %d neighbours of a row at a time", name, run)
+  self:put("const rsrc_t %s_rsrc = rows(%s + (long)%s_first * %s%s, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, self:slice_base(x.slice), spread, stride,
+    x.column.origin and " + " .. self:column_first(x.column) or "", length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
+  local value = self:expr(x, source)
+  self:open("FOR(n, %d) FOR(b, %d) FOR(i, %d) {", plan.n_blocks, blocks, plan.inst.c_regs // run)
+  self:put("const int r = i%s, column = b * %d + ROW(r) + row_lane;", run > 1 and " * " .. run or "", plan.inst.m)
+  local at = fmt("(%s_row - %s_first + n * %d) * (int)%s * 2 + column * 2", spread, spread, plan.inst.n, stride)
+  if not whole_row then at = fmt("column * 2 < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), at) end
+  if run == 1 then
+    self:use "buffer_write2"
+    self:put("buffer_write2(%s_rsrc, %s, round16(%s));", name, at, value)
+  else
+    local write = "buffer_write" .. run * 2
+    self:use(write)
+    self:put("u32x%d value;", run // 2)
+    self:put("FOR(j, %d) value[j] = round16(%s) | round16(%s) << 16;", run // 2, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
+    self:put("%s(%s_rsrc, %s, value);", write, name, at)
+  end
+  self:close()
+end
+
+function emit.loop(self, x) require("tile.loop").print(self, x) end
+
+-- Statements in order; with `stage`, those of that stage.
+function P:region(body, stage)
+  for _, x in ipairs(body) do
+    if not stage or x.stage == stage then assert(emit[x.op], x.op)(self, x) end
+  end
+end
+
+return P

@@ -1,0 +1,185 @@
+-- SPDX-License-Identifier: MIT
+-- The recorder.  A kernel is a Lua function over tile values with named axes; running it once records a small program.
+--
+-- Pure operators (+ - * /, exp2, where, lt ...) build expression trees; tiles of different axes broadcast.  Everything else is a statement,
+-- kept in order: let, full, load, load_vector, flip_sign, dot, reduce, when, loop, store.  `dot` contracts an axis by its name, so there is
+-- nothing to transpose.  Nothing here knows lanes, registers, LDS or a target.
+local T = {}
+local Tile = {}
+Tile.__index = Tile
+
+local function problem(level, text, ...) error({ code = "FA_ERR_UNSUPPORTED", message = text:format(...) }, level + 1) end
+
+local function union(args)
+  local axes, seen = {}, {}
+  for _, a in ipairs(args) do
+    for _, x in ipairs(a.axes) do
+      if not seen[x] then seen[x] = true; axes[#axes + 1] = x end
+    end
+  end
+  table.sort(axes, function(x, y) return x.order < y.order end)
+  return axes
+end
+
+local current -- the recorder at work: expressions note the stage that they were written in
+
+local function node(op, args, fields)
+  local n = setmetatable(fields or {}, Tile)
+  n.op, n.args = op, args
+  n.axes = n.axes or union(args)
+  n.dtype = n.dtype or (args[1] and args[1].dtype) or "f32"
+  n.stage = current and current.stage_name
+  return n
+end
+
+local function lift(x)
+  if type(x) ~= "number" then return x end
+  return node("const", {}, { value = x, dtype = math.type(x) == "integer" and "i32" or "f32", axes = {} })
+end
+
+local function elementwise(op, dtype)
+  return function(...)
+    local args = {}
+    for i, a in ipairs({ ... }) do args[i] = lift(a) end
+    local result = dtype
+    for _, a in ipairs(args) do if not result and a.dtype == "f32" then result = "f32" end end
+    return node(op, args, { dtype = result })
+  end
+end
+
+for _, op in ipairs { "add", "sub", "mul", "div" } do Tile["__" .. op] = elementwise(op) end
+Tile.__unm = elementwise "neg"
+for _, op in ipairs { "max", "min", "exp2", "log2", "abs" } do T[op] = elementwise(op) end
+for _, op in ipairs { "lt", "le", "gt", "ge" } do T[op] = elementwise(op, "bool"); Tile[op] = T[op] end
+T["and"] = elementwise("and", "bool")
+function T.where(condition, a, b) return node("where", { condition, lift(a), lift(b) }, { dtype = lift(a).dtype }) end
+function T.cast(x, dtype) return node("cast", { x }, { dtype = dtype }) end
+-- The author's word that a scalar is above zero: the maximum of x * s is then the maximum of x, times s.
+function T.positive(x) return node("positive", { x }, {}) end
+
+-- One recording of one kernel.
+function T.recorder()
+  local t = setmetatable({}, { __index = T })
+  local order = 0
+  t.body, t.stage_name = {}, nil
+  t.tensors, t.sizes, t.scalars, t.programs, t.constraints = {}, {}, {}, {}, {}
+  current = t
+  local function emit(op, args, fields)
+    local n = node(op, args, fields)
+    t.body[#t.body + 1] = n
+    return n
+  end
+  local function region(f)
+    local outer = t.body
+    t.body = {}
+    local results = table.pack(f())
+    local body = t.body
+    t.body = outer
+    return body, results
+  end
+  local function refs(values)
+    local out = {}
+    for i, v in ipairs(values) do out[i] = node("ref", {}, { of = v, axes = v.axes, dtype = v.dtype, name = v.name }) end
+    return out
+  end
+
+  -- ---- what the launch passes
+  -- A tensor argument.  dims: { { size name or number, stride name }, ..., { size } }, the last one contiguous; no stride names at all: the
+  -- tensor is contiguous.  Strides become 64-bit arguments called <tensor>_stride_<name>.
+  function t.tensor(name, access, dtype, dims, options)
+    local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false }
+    t.tensors[#t.tensors + 1] = x
+    for _, dim in ipairs(dims) do if type(dim[1]) == "string" then t.size(dim[1]) end end
+    return x
+  end
+  local function argument(list, name, dtype)
+    for _, n in ipairs(list) do if n.name == name then return n end end
+    list[#list + 1] = node("argument", {}, { name = name, dtype = dtype, axes = {} })
+    return list[#list]
+  end
+  function t.size(name) return argument(t.sizes, name, "i32") end
+  function t.scalar(name) return argument(t.scalars, name, "f32") end
+  -- What a launch must hold besides: expressions over sizes and strides.
+  function t.require(check, relation, limit, text)
+    t.constraints[#t.constraints + 1] = { check = check, relation = relation, limit = limit, text = text }
+  end
+
+  -- ---- axes and the grid
+  -- A tile axis.  origin: a scalar i32 expression, the index of its first element (0 when absent).
+  function t.axis(name, size, origin) order = order + 1; return { name = name, size = size, order = order, origin = origin } end
+  -- The axis whose elements are shared out to workgroups and, within one, to waves.  `length`: the size that bounds it.
+  function t.spread(axis, length)
+    if t.spread_axis then problem(2, "a kernel spreads one axis; %s and %s were asked for", t.spread_axis.name, axis.name) end
+    t.size(length)
+    t.spread_axis, t.spread_length = axis, length
+  end
+  -- One workgroup for each element of a product of counts (names of sizes, or expressions over them); returns its indices.
+  function t.each(...)
+    local out = {}
+    for i, count in ipairs { ... } do
+      local name = count:match("^[%a_]+$") and count .. "_index" or "program_" .. #t.programs
+      local p = { count = count, index = node("program", {}, { name = name, dtype = "i32", axes = {} }) }
+      t.programs[#t.programs + 1] = p
+      out[i] = p.index
+    end
+    return table.unpack(out)
+  end
+  function t.index(axis) return node("index", {}, { axis = axis, dtype = "i32", axes = { axis } }) end
+  local function edge(scope, which) return node("edge", {}, { scope = scope, which = which, dtype = "i32", axes = {} }) end
+
+  -- ---- statements
+  -- A matrix (or vector) of a tensor: `at` gives an index for every dimension that is not an axis of the tile.
+  function t.slice(tensor, at) return { tensor = tensor, at = at } end
+  function t.load(name, slice, row, column) return emit("load", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = slice.tensor.dtype }) end
+  function t.load_vector(name, slice, axis) return emit("load_vector", {}, { name = name, slice = slice, axes = { axis }, row = axis, dtype = "f32" }) end
+  function t.store(slice, x, row, column) return emit("store", { x }, { slice = slice, row = row, column = column }) end
+  function t.full(name, axes, value) return emit("full", {}, { name = name, value = value, axes = axes, dtype = "f32" }) end
+  function t.let(name, x) x = lift(x); return emit("let", { x }, { name = name, dtype = x.dtype }) end
+  -- x with its sign turned over where the scalar condition holds; in place.
+  function t.flip_sign(x, condition) emit("flip_sign", { x, condition }, { axes = {} }); return x end
+  -- Contracts `over`; `into`, a tile of the result's axes, is accumulated in place.
+  function t.dot(name, a, b, over, into)
+    local axes = {}
+    for _, x in ipairs(union { a, b }) do if x ~= over then axes[#axes + 1] = x end end
+    return emit("dot", { a, b, into }, { name = into and into.name or name, over = over, axes = axes, dtype = "f32", into = into })
+  end
+  local function reduce(kind)
+    return function(name, x, over)
+      local axes = {}
+      for _, a in ipairs(x.axes) do if a ~= over then axes[#axes + 1] = a end end
+      return emit("reduce", { x }, { name = name, kind = kind, over = over, axes = axes, dtype = "f32" })
+    end
+  end
+  t.rowmax, t.rowsum = reduce "max", reduce "sum"
+  -- A branch that a whole wave takes when the condition holds anywhere in it: `values` are replaced in place by what f returns.
+  function t.when(comment, condition, f, ...)
+    local values = { ... }
+    local body, results = region(f)
+    local w = emit("when", { condition }, { comment = comment, body = body, results = results, values = values, axes = {} })
+    w.out = refs(values)
+    return table.unpack(w.out)
+  end
+  -- Visits the tiles of `axis`.  visible(first, last) -> stop, full: for rows first..last of the spread axis, tiles at or behind `stop` hold
+  -- nothing to see and are not computed; all rows see everything before `full`.  Values in `carried` keep their storage.
+  function t.loop(axis, visible, carried, f)
+    local l = { axis = axis, carried = carried, axes = {} }
+    local stop, full = visible(edge("block", "first"), edge("block", "last"))
+    l.stop = t.let(axis.name .. "_stop", stop)
+    local wave_stop, wave_full = visible(edge("wave", "first"), edge("wave", "last"))
+    l.wave_stop = stop.op ~= "argument" and t.let(axis.name .. "_wave_stop", wave_stop) or nil
+    l.full = t.let(axis.name .. "_full", wave_full)
+    l.refs = refs(carried)
+    t.loop_axis = axis
+    l.body, l.results = region(function() return f(table.unpack(l.refs)) end)
+    t.stage_name = nil
+    emit("loop", {}, l)
+    return table.unpack(l.refs)
+  end
+  -- True in tiles that some row of the wave does not see whole.
+  function t.cut(axis) return node("cut", {}, { axis = axis, dtype = "bool", axes = {} }) end
+  -- The statements that follow belong to this stage of the loop (schedules order stages).
+  function t.stage(name) t.stage_name = name end
+  return t
+end
+
+return T

@@ -1,0 +1,95 @@
+-- SPDX-License-Identifier: MIT
+-- Arguments of a kernel: their order, C types, offsets in the argument block, and the manifest that a launcher needs.
+-- Order: pointers, 64-bit strides, sizes, scalars; each at its natural alignment, as the AMDGPU ABI lays out by-value arguments.
+local json = require "tile.json"
+local A = require "tile.assign"
+local M = {}
+
+local element_bytes = { fp16 = 2, bf16 = 2, fp32 = 4 }
+
+function M.arguments(plan)
+  local t, args = plan.recording, {}
+  local function add(fields) args[#args + 1] = fields end
+  for _, x in ipairs(t.tensors) do
+    add { name = x.name, kind = "pointer", size = 8, tensor = x, c = ("%s%s* %s_base"):format(x.access == "read" and "const " or "", x.dtype == "fp32" and "float" or "u16", x.name) }
+  end
+  for _, x in ipairs(t.tensors) do
+    for _, dim in ipairs(x.dims) do
+      if dim[2] then local name = x.name .. "_stride_" .. dim[2]; add { name = name, kind = "i64", size = 8, unit = "elements", c = "long " .. name } end
+    end
+  end
+  for _, x in ipairs(t.sizes) do add { name = x.name, kind = "i32", size = 4, c = "int " .. x.name } end
+  for _, x in ipairs(t.scalars) do add { name = x.name, kind = "f32", size = 4, c = "float " .. x.name } end
+  local offset = 0
+  for _, a in ipairs(args) do
+    offset = (offset + a.size - 1) // a.size * a.size
+    a.offset = offset
+    offset = offset + a.size
+  end
+  return args, (offset + 7) // 8 * 8
+end
+
+local function shape(x)
+  local out = {}
+  for i, dim in ipairs(x.dims) do out[i] = tostring(dim[1]) end
+  return out
+end
+local function strides(x)
+  local out = {}
+  for i, dim in ipairs(x.dims) do
+    if dim[2] then out[i] = ("%s_stride_%s"):format(x.name, dim[2])
+    else
+      local product = {}
+      for j = i + 1, #x.dims do product[#product + 1] = tostring(x.dims[j][1]) end
+      out[i] = #product > 0 and table.concat(product, " * ") or "1"
+    end
+  end
+  return out
+end
+
+-- Workgroups: x walks the spread axis, y and z together the product of the other counts (a grid dimension holds 65535).
+function M.grid(plan)
+  local t, counts = plan.recording, {}
+  for i, p in ipairs(t.programs) do counts[i] = p.count end
+  local programs = #counts > 0 and table.concat(counts, " * ") or "1"
+  return { ("ceil_div(%s, %d)"):format(t.spread_length, plan.spec.block_m), ("min(%s, 65535)"):format(programs), ("ceil_div(%s, 65535)"):format(programs) }, programs
+end
+
+local function constraints(plan)
+  local t, out = plan.recording, {}
+  local function add(check, relation, limit, text) out[#out + 1] = json.object("check", check, "relation", relation, "limit", limit, "text", text) end
+  local rows = {} -- the most rows of a tensor that one tile spans
+  A.walk(plan.body, function(x)
+    if x.slice and x.column then rows[x.slice.tensor] = math.max(rows[x.slice.tensor] or 0, x.row.size) end
+  end)
+  for _, x in ipairs(t.tensors) do
+    for _, dim in ipairs(x.dims) do
+      if rows[x] and dim[2] and not (dim[2] == "batch" or dim[2] == "head") then
+        local stride = ("%s_stride_%s"):format(x.name, dim[2])
+        add(stride, ">=", "0", "rows of a tensor lie in ascending order")
+        add(("%s * %d"):format(stride, rows[x] * 2), "<=", "2147483392", "a tile's rows span less than 2 GiB")
+      end
+    end
+  end
+  local _, programs = M.grid(plan)
+  add(programs, "<=", "2147483647", "workgroups are counted in 31 bits")
+  for _, c in ipairs(t.constraints) do add(c.check, c.relation, c.limit, c.text) end
+  return out
+end
+
+function M.manifest(plan, args, bytes)
+  local spec, list = plan.spec, {}
+  for i, a in ipairs(args) do
+    local x = a.tensor
+    if x then
+      list[i] = json.object("name", a.name, "kind", "pointer", "offset", a.offset, "size", 8, "access", x.access, "dtype", x.dtype, "align", x.dtype == "fp32" and 4 or spec.alignment,
+        "optional", x.optional, "shape", shape(x), "strides", strides(x), "element_bytes", element_bytes[x.dtype])
+    elseif a.unit then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "unit", a.unit)
+    else list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size) end
+  end
+  return json.text(json.object("manifest", 1, "kernel", spec.kernel, "symbol", spec.kernel, "target", spec.target, "wave_size", plan.target.wave,
+    "block", { plan.threads, 1, 1 }, "grid", (M.grid(plan)), "lds_bytes", plan.lds_bytes, "dynamic_lds_bytes", 0, "kernarg_bytes", bytes, "workspace_bytes", "0",
+    "args", list, "constraints", constraints(plan), "problem", spec.problem, "variant", spec.variant)) .. "\n"
+end
+
+return M

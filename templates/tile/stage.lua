@@ -1,0 +1,114 @@
+-- SPDX-License-Identifier: MIT
+-- The LDS plan.  A shared tile goes global memory -> registers -> LDS, `stages` buffers deep.
+--   rows         as it lies in memory, in pieces of 16 bytes; read along the row, which is the contracted axis
+--   transposed   contracted along its memory rows: pieces of 4 rows x `width` columns are turned in registers, so that LDS holds one row a
+--                column, in the order of the other operand's registers, and reads are 16 bytes again
+-- Row strides and the dealing of pieces to threads are chosen with the bank model; `report` says what every access costs.
+local L, B = require "tile.layout", require "tile.banks"
+local M = {}
+
+-- One lane's part of an operand read: row lane % m, its group's piece of a chunk.
+local function read_access(plan, chunks)
+  local inst, c = plan.inst, chunks[1]
+  local bytes = math.min(16, c.width * 2)
+  return { what = "read", weight = 8, bytes = bytes, address = function(lane, stride)
+    return lane % inst.m * stride + (c.groups == 1 and 0 or lane // inst.m * c.width * 2)
+  end }
+end
+
+local function plan_rows(plan, s)
+  local x = s.load
+  s.rows, s.row_bytes = x.row.size, x.column.size * 2
+  s.per_row = x.column.size // 8
+  s.pieces = s.rows * s.per_row
+  s.accesses = { read_access(plan, s.chunks), { what = "write", weight = 1, bytes = 16, address = function(lane, stride)
+    return lane // s.per_row * stride + lane % s.per_row * 16
+  end } }
+  s.stride = B.choose_stride(plan.target, s.row_bytes, 16, s.accesses)
+  s.registers = (s.pieces + plan.threads - 1) // plan.threads * 4
+end
+
+-- k order of position quads as a sum over the bits of the quad's index, so that it prints as shifts.
+local function linear_order(k_at, quads)
+  local terms, bit = {}, 1
+  while bit < quads do terms[#terms + 1] = { bit = bit, k = k_at[4 * bit] }; bit = bit * 2 end
+  for quad = 0, quads - 1 do
+    local sum = 0
+    for _, term in ipairs(terms) do if quad & term.bit ~= 0 then sum = sum + term.k end end
+    assert(sum == k_at[4 * quad], "the order of the contracted axis is not linear in its bits")
+    for j = 1, 3 do assert(k_at[4 * quad + j] - k_at[4 * quad] == j * (k_at[1] - k_at[0]), "rows of a quad are not evenly spaced") end
+  end
+  return terms
+end
+
+local function plan_transposed(plan, s)
+  local x, target = s.load, plan.target
+  local rows, columns = x.row.size, x.column.size
+  s.rows, s.row_bytes = columns, rows * 2
+  -- the widest pieces that still give every thread one
+  s.width = 8
+  while s.width > 2 and (columns % s.width ~= 0 or rows // 4 * (columns // s.width) < plan.threads) do s.width = s.width // 2 end
+  s.piece_columns = columns // s.width
+  s.pieces = rows // 4 * s.piece_columns
+  s.order = linear_order(s.k_at, rows // 4)
+  s.row_step = s.k_at[1] - s.k_at[0]
+  local read = read_access(plan, s.chunks)
+  s.stride = B.choose_stride(target, s.row_bytes, 16, { read })
+  -- low bits of the piece's number alternate columns and quads so that writes spread over the banks, while a wave still reads whole runs
+  -- of 64 bytes from memory
+  local best
+  for c = 0, 4 do
+    for q = 0, 3 do
+      local wave_columns = target.wave >> q
+      if s.piece_columns % (1 << c) == 0 and rows // 4 % (1 << q) == 0 and (q == 0 or s.width * 2 * wave_columns >= 64) then
+        local cost = B.cycles(target, 8, function(lane)
+          local column, quad = B.deal(lane, { c = c, q = q }, s.piece_columns)
+          return column * s.width * s.stride + quad * 8
+        end)
+        if not best or cost < best.cost then best = { c = c, q = q, cost = cost } end
+      end
+    end
+  end
+  s.deal = best
+  s.accesses = { read, { what = "transposing write", weight = 1, bytes = 8, address = function(lane, stride)
+    local column, quad = B.deal(lane, best, s.piece_columns)
+    return column * s.width * stride + quad * 8
+  end } }
+  s.registers = (s.pieces + plan.threads - 1) // plan.threads * 2 * s.width
+end
+
+function M.plan(plan)
+  local offset = 0
+  plan.staged = {}
+  for _, x in ipairs(plan.shared) do
+    local s = { name = x.name, load = x, chunks = x.product.chunks, orientation = x.orientation }
+    s.k_at = x.product.convert and x.product.convert.k_at
+    if not s.k_at then s.k_at = {}; for i = 0, x.product.over.size - 1 do s.k_at[i] = i end end
+    if s.orientation == "rows" then plan_rows(plan, s) else plan_transposed(plan, s) end
+    s.count = (s.pieces + plan.threads - 1) // plan.threads
+    s.offset, s.size, s.buffers = offset, s.rows * s.stride, plan.spec.stages
+    offset = offset + s.buffers * s.size
+    x.staged = s
+    plan.staged[#plan.staged + 1] = s
+  end
+  plan.lds_bytes = offset
+  if offset > plan.target.lds_bytes then
+    error({ code = "FA_ERR_UNSUPPORTED", message = ("block_n=%d with stages=%d needs %d bytes of LDS, %s has %d; use a smaller block_n or stages=1")
+      :format(plan.spec.block_n, plan.spec.stages, offset, plan.target.name, plan.target.lds_bytes) }, 0)
+  end
+end
+
+function M.report(plan)
+  local out = {}
+  for _, s in ipairs(plan.staged) do
+    out[#out + 1] = ("%s: %s, %d buffers of %d bytes at %d, row stride %d (%d + %d), %d pieces on %d threads"):format(s.name, s.orientation, s.buffers, s.size,
+      s.offset, s.stride, s.row_bytes, s.stride - s.row_bytes, s.pieces, plan.threads)
+    for _, a in ipairs(s.accesses) do
+      out[#out + 1] = ("  %s of %d bytes a lane: %d cycles, least possible %d"):format(a.what, a.bytes,
+        B.cycles(plan.target, a.bytes, function(lane) return a.address(lane, s.stride) end), B.least(plan.target, a.bytes))
+    end
+  end
+  return out
+end
+
+return M
