@@ -50,7 +50,7 @@ return function(t, spec)
     end, m, l, O)
     t.stage "softmax"
     local P = t.let("p", t.exp2(S * scale - m))
-    l = l + t.rowsum("tile_sum", P, kv)
+    l = t.rowsum("row_sum", P, kv, l)
     P = t.let("p16", t.cast(P, spec.dtype_kv))
     t.stage "output"
     local V = t.load("v", V_all, kv, dv)

@@ -6,8 +6,8 @@ return {
     operand_type = { bf16 = { [8] = "short8", [16] = "short16" }, fp16 = { [8] = "half8", [16] = "half16" } },
     lane_xor = { [16] = "lane_xor16($x)" },
     device = { lane_xor = [[
-DEVICE u32 other_half(u32 x) { // the value of lane ^ 16, one VALU instruction
-  return __builtin_amdgcn_permlanex16(x, x, 0x76543210u, 0xfedcba98u, false, false);
+DEVICE u32 other_half(u32 x) { // the value of lane ^ 16, one VALU instruction (with both flags the old value is not wanted: no copy)
+  return __builtin_amdgcn_permlanex16(0, x, 0x76543210u, 0xfedcba98u, true, true);
 }
 DEVICE float lane_xor16(float x) { return __builtin_bit_cast(float, other_half(__builtin_bit_cast(u32, x))); }
 ]] },

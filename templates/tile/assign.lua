@@ -36,9 +36,9 @@ function M.walk(body, f)
   end
 end
 
--- The variable behind references and products that accumulate in place.
+-- The variable behind references and what accumulates in place.
 function M.root(x)
-  while x.op == "ref" or x.op == "dot" and x.into do x = x.of or x.into end
+  while x.op == "ref" or x.into do x = x.of or x.into end
   return x
 end
 
@@ -88,7 +88,7 @@ local function partial_of(plan, x)
   local op = x.op
   if op == "ref" then return partial_of(plan, x.of) end
   if op == "full" then return x.partial end
-  if op == "reduce" then return plan.groups > 1 and x.kind or nil end
+  if op == "reduce" then return plan.groups > 1 and x.kind or nil end -- with `into`, which starts from 0: see carry_partial
   if op == "mul" then
     local p, q = partial_of(plan, x.args[1]), partial_of(plan, x.args[2])
     if p and q then return nil end
@@ -147,7 +147,12 @@ function complete(plan, body, outer)
       end
     elseif x.op == "loop" then
       x.body = complete(plan, x.body, known)
-      for i, c in ipairs(x.carried) do known[M.root(c)] = nil; assert(partial_of(plan, x.results[i]) == partial_of(plan, c)) end
+      for i, c in ipairs(x.carried) do
+        known[M.root(c)] = nil
+        if partial_of(plan, x.results[i]) ~= partial_of(plan, c) then
+          unsupported("%s is carried by the loop as a whole and left in parts; start it from 0", c.name)
+        end
+      end
     end
     out[#out + 1] = x
   end

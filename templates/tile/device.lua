@@ -105,9 +105,14 @@ DEVICE rsrc_t buffer(const void* base, int bytes) {
   return __builtin_amdgcn_make_buffer_rsrc((void*)base, 0, bytes, $buffer_flags);
 }
 ]] },
-  { "rows_rsrc", needs = { "rsrc" }, text = [[
-DEVICE rsrc_t rows(const u16* first, int count, int stride_bytes, int row_bytes) { // `count` rows, the last one to its last element
-  return buffer(first, count > 0 ? (count - 1) * stride_bytes + row_bytes : 0);
+  { "rows_bytes", text = [[
+DEVICE int rows_bytes(int count, int stride_bytes, int row_bytes) { // from the first row to the last one's last element
+  return count > 0 ? (count - 1) * stride_bytes + row_bytes : 0;
+}
+]] },
+  { "rows_rsrc", needs = { "rsrc", "rows_bytes" }, text = [[
+DEVICE rsrc_t rows(const u16* first, int count, int stride_bytes, int row_bytes) {
+  return buffer(first, rows_bytes(count, stride_bytes, row_bytes));
 }
 ]] },
   { "buffer_read4", needs = { "rsrc" }, text = "DEVICE u32 buffer_read4(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b32(r, at, 0, 0); }\n" },

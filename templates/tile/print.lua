@@ -132,17 +132,18 @@ function emit.reduce(self, x)
   local source = x.args[1]
   local plan, text = self.plan, self:expr(x, source)
   local blocks, regs = select(2, self:kind(source)).size // plan.inst.m, plan.inst.c_regs
-  self:need(x, x.name, plan.groups > 1 and "this lane's part of each row" or nil)
+  local into = x.into and A.root(x).name
+  if not into then self:need(x, x.name, plan.groups > 1 and "this lane's part of each row" or nil) end
   self:open("FOR(n, %d) {", plan.n_blocks)
-  if x.kind == "sum" then -- two chains
-    self:put("float even = 0.0f, odd = 0.0f;")
+  if x.kind == "sum" then -- two chains; -0 is what adds nothing
+    self:put("float even = %s, odd = -0.0f;", into and into .. "[n]" or "-0.0f")
     self:open("FOR(b, %d) FOR(i, %d) {", blocks, regs // 2)
     self:put("even += %s;\nodd += %s;", (text:gsub("%[r%]", "[2 * i]")), (text:gsub("%[r%]", "[2 * i + 1]")))
     self:close()
-    self:put("%s[n] = even + odd;", x.name)
+    self:put("%s[n] = even + odd;", into or x.name)
   else -- one chain: v_max3 takes two values at once
     self:use "max"
-    self:put("float best = -INF;\nFOR(b, %d) FOR(r, %d) best = max(best, %s);\n%s[n] = best;", blocks, regs, text, x.name)
+    self:put("float best = %s;\nFOR(b, %d) FOR(r, %d) best = max(best, %s);\n%s[n] = best;", into and into .. "[n]" or "-INF", blocks, regs, text, into or x.name)
   end
   self:close()
 end
@@ -275,8 +276,9 @@ function emit.dot(self, x)
     local b = self:b_operand(x, run, run.base // run.groups // 2 * (x.convert and x.convert.kind == "exchange" and run.groups or 1))
     self:open("FOR(b, %d) { // rows of %s%s", x.m_blocks, x.a.name, s.orientation == "transposed" and ", transposed" or "")
     self:use("lds_read" .. bytes)
-    self:put("const u32x%d %s_operand = lds_read%d(%s_read_%d + %s + c * %d + b * %d);", bytes // 4, x.a.name, bytes, s.name, run.width,
-      self:lds_offset(s, run.base * 2), run.groups * bytes, inst.m * s.stride)
+    local at = fmt("%s_read_%d%s%s%s", s.name, run.width, run.base > 0 and " + " .. run.base * 2 or "", run.count > 1 and " + c * " .. run.groups * bytes or "",
+      x.m_blocks > 1 and " + b * " .. inst.m * s.stride or "")
+    self:put("const u32x%d %s_operand = lds_read%d(%s);", bytes // 4, x.a.name, bytes, at)
     local step = run.steps > 1
     self:put("%sFOR(n, %d) %s[n][b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", n_blocks, name,
       self:matrix_instruction(self:operand(run.width, x.a.name .. "_operand", "step"), self:operand(run.width, b, "step"), name .. "[n][b]"))

@@ -143,11 +143,12 @@ function T.recorder()
     for _, x in ipairs(union { a, b }) do if x ~= over then axes[#axes + 1] = x end end
     return emit("dot", { a, b, into }, { name = into and into.name or name, over = over, axes = axes, dtype = "f32", into = into })
   end
+  -- Along `over`; `into` is accumulated in place as by dot.
   local function reduce(kind)
-    return function(name, x, over)
+    return function(name, x, over, into)
       local axes = {}
       for _, a in ipairs(x.axes) do if a ~= over then axes[#axes + 1] = a end end
-      return emit("reduce", { x }, { name = name, kind = kind, over = over, axes = axes, dtype = "f32" })
+      return emit("reduce", { x, into }, { name = into and into.name or name, kind = kind, over = over, axes = axes, dtype = "f32", into = into })
     end
   end
   t.rowmax, t.rowsum = reduce "max", reduce "sum"

@@ -87,10 +87,11 @@ function M.plan(plan)
     if s.orientation == "rows" then plan_rows(plan, s) else plan_transposed(plan, s) end
     s.count = (s.pieces + plan.threads - 1) // plan.threads
     s.offset, s.size, s.buffers = offset, s.rows * s.stride, plan.spec.stages
-    offset = offset + s.buffers * s.size
+    offset = offset + s.size
     x.staged = s
     plan.staged[#plan.staged + 1] = s
   end
+  offset = offset * plan.spec.stages -- the second buffers of all tiles stand behind the first ones
   plan.lds_bytes = offset
   if offset > plan.target.lds_bytes then
     error({ code = "FA_ERR_UNSUPPORTED", message = ("block_n=%d with stages=%d needs %d bytes of LDS, %s has %d; use a smaller block_n or stages=1")
@@ -101,7 +102,7 @@ end
 function M.report(plan)
   local out = {}
   for _, s in ipairs(plan.staged) do
-    out[#out + 1] = ("%s: %s, %d buffers of %d bytes at %d, row stride %d (%d + %d), %d pieces on %d threads"):format(s.name, s.orientation, s.buffers, s.size,
+    out[#out + 1] = ("%s: %s, %d x %d bytes from %d, row stride %d (%d + %d), %d pieces on %d threads"):format(s.name, s.orientation, s.buffers, s.size,
       s.offset, s.stride, s.row_bytes, s.stride - s.row_bytes, s.pieces, plan.threads)
     for _, a in ipairs(s.accesses) do
       out[#out + 1] = ("  %s of %d bytes a lane: %d cycles, least possible %d"):format(a.what, a.bytes,
