@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * One file of the store: reading with suspicion, writing aside. */
+#ifndef FAGEN_ENTRY_FILE_H
+#define FAGEN_ENTRY_FILE_H
+
+#include <stdint.h>
+
+#include "bundle.h"
+
+enum { FA_ENTRY_MAX_BYTES = 64 << 20 };
+
+/* openat that closes on exec, does not follow a link at the end, does not block on a FIFO and never returns 0, 1 or 2 (a host may have
+ * closed those). */
+int fa_open_at(int directory, const char *name, int flags, unsigned mode);
+/* A directory that may be trusted: ours, and writable by nobody else.  -1: *trouble says why not (static text or strerror). */
+int fa_open_directory(int parent, const char *name, const char **trouble);
+/* The same, made first (0700) when it does not exist. */
+int fa_make_directory(int parent, const char *name, const char **trouble);
+
+typedef struct fa_entry_info {
+  uint64_t bytes;
+  int64_t modified;
+} fa_entry_info;
+
+/* NULL: *trouble says why this is no entry.  info may be NULL. */
+fa_bundle *fa_entry_read(int directory, const char *name, fa_entry_info *info, const char **trouble);
+/* Writes a temporary file beside and renames it; false with errno: nothing is left behind. */
+bool fa_entry_write(int directory, const char *name, const void *bytes, size_t size);
+/* Removes temporary files that a killed writer left an hour ago or earlier (all of them when `all`). */
+void fa_entry_sweep(int directory, bool all);
+
+#endif

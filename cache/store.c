@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ * The store: directory, finding, putting, the lock a key. */
+#include "store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "entry_file.h"
+#include "hash.h"
+
+struct fa_store {
+  char directory[PATH_MAX]; /* "" : memory only */
+  char trouble[PATH_MAX + 128];
+  int fd; /* <directory>/v1/<toolchain>, or -1 */
+  fa_store_log log;
+  void *user;
+  atomic_flag complained;
+};
+
+/* ---- where ---- */
+
+static bool join(char *path, size_t capacity, const char *a, const char *b) {
+  int n = snprintf(path, capacity, "%s%s", a, b);
+  return n >= 0 && (size_t)n < capacity;
+}
+
+static bool home_of_user(char *home, size_t capacity) {
+  char buffer[4096];
+  struct passwd entry, *found = NULL;
+  return getpwuid_r(geteuid(), &entry, buffer, sizeof buffer, &found) == 0 && found && found->pw_dir[0] == '/' &&
+         join(home, capacity, found->pw_dir, "");
+}
+
+bool fa_store_default_directory(char *path, size_t capacity) {
+  char home[PATH_MAX];
+  const char *chosen = secure_getenv("FA_CACHE_DIR"), *xdg = secure_getenv("XDG_CACHE_HOME"), *variable = secure_getenv("HOME");
+  bool fits;
+  if (getauxval(AT_SECURE)) {
+    snprintf(path, capacity, "the process runs with raised privileges: no cache directory is used");
+    return false;
+  }
+  if (chosen && *chosen) fits = join(path, capacity, chosen, "");
+  else if (xdg && *xdg == '/') fits = join(path, capacity, xdg, "/fa-gen");
+  else if (variable && *variable == '/') fits = join(path, capacity, variable, "/.cache/fa-gen");
+  else if (home_of_user(home, sizeof home)) fits = join(path, capacity, home, "/.cache/fa-gen");
+  else {
+    snprintf(path, capacity, "no FA_CACHE_DIR, XDG_CACHE_HOME or HOME, and user %ld has no home", (long)geteuid());
+    return false;
+  }
+  if (!fits) snprintf(path, capacity, "the path of the cache directory is too long");
+  return fits;
+}
+
+static void complain(fa_store *store, const char *format, const char *what, const char *why) {
+  char text[PATH_MAX + 256];
+  if (!store->log || atomic_flag_test_and_set(&store->complained)) return;
+  snprintf(text, sizeof text, format, what, why);
+  store->log(1, text, store->user);
+}
+
+/* Makes the directories above the cache itself; what exists is left alone. */
+static void make_parents(const char *directory) {
+  char part[PATH_MAX];
+  for (const char *slash = strchr(directory + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+    snprintf(part, sizeof part, "%.*s", (int)(slash - directory), directory);
+    (void)mkdir(part, 0700);
+  }
+}
+
+static void write_tag(int fd) {
+  static const char tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n# Kernels compiled by fa-gen; may be removed at any time.\n";
+  int file = fa_open_at(fd, "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL, 0600);
+  if (file < 0) return;
+  ssize_t put = write(file, tag, sizeof tag - 1);
+  close(file);
+  if (put != (ssize_t)sizeof tag - 1) unlinkat(fd, "CACHEDIR.TAG", 0);
+}
+
+/* Opens <directory>/v1/<toolchain>; -1: *trouble. */
+static int open_levels(const char *directory, const char *toolchain, const char **trouble) {
+  fa_hash hash = fa_hash_bytes(toolchain, strlen(toolchain));
+  hash.hex[16] = 0;
+  make_parents(directory);
+  int top = fa_make_directory(AT_FDCWD, directory, trouble);
+  if (top < 0) return -1;
+  write_tag(top);
+  int version = fa_make_directory(top, "v1", trouble);
+  int fd = version < 0 ? -1 : fa_make_directory(version, hash.hex, trouble);
+  if (version >= 0) close(version);
+  close(top);
+  return fd;
+}
+
+fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_log log, void *user) {
+  const char *trouble = "";
+  fa_store *store = calloc(1, sizeof *store);
+  if (!store) return NULL;
+  store->fd = -1;
+  store->log = log;
+  store->user = user;
+  atomic_flag_clear(&store->complained);
+  if (directory && !*directory) {
+    snprintf(store->trouble, sizeof store->trouble, "switched off by its empty name");
+    return store;
+  }
+  if (!directory && !fa_store_default_directory(store->directory, sizeof store->directory)) {
+    snprintf(store->trouble, sizeof store->trouble, "%s", store->directory);
+    store->directory[0] = 0;
+  } else if (directory && !join(store->directory, sizeof store->directory, directory, "")) {
+    snprintf(store->trouble, sizeof store->trouble, "the directory's path has more than %d bytes", PATH_MAX - 1);
+    store->directory[0] = 0;
+  } else if ((store->fd = open_levels(store->directory, toolchain, &trouble)) < 0) {
+    snprintf(store->trouble, sizeof store->trouble, "%s: %s", store->directory, trouble);
+    store->directory[0] = 0;
+  }
+  if (store->fd < 0) complain(store, "cache: %s%s; kernels are kept in memory only", store->trouble, "");
+  return store;
+}
+
+void fa_store_close(fa_store *store) {
+  if (!store) return;
+  if (store->fd >= 0) close(store->fd);
+  free(store);
+}
+
+const char *fa_store_directory(const fa_store *store) {
+  return store->directory;
+}
+
+const char *fa_store_trouble(const fa_store *store) {
+  return store->trouble;
+}
+
+/* ---- entries ---- */
+
+typedef struct {
+  char bucket[3], file[40];
+  fa_hash hash;
+} entry_name;
+
+static entry_name name_of(const char *key) {
+  entry_name name = {.hash = fa_hash_bytes(key, strlen(key))};
+  memcpy(name.bucket, name.hash.hex, 2);
+  name.bucket[2] = 0;
+  snprintf(name.file, sizeof name.file, "%s.fab", name.hash.hex);
+  return name;
+}
+
+fa_bundle *fa_store_find(fa_store *store, const char *key) {
+  entry_name name = name_of(key);
+  const char *trouble;
+  if (store->fd < 0) return NULL;
+  int bucket = fa_open_directory(store->fd, name.bucket, &trouble);
+  if (bucket < 0) return NULL;
+  fa_bundle *bundle = fa_entry_read(bucket, name.file, NULL, &trouble);
+  close(bucket);
+  const fa_section *stored = fa_bundle_find(bundle, "key");
+  if (stored && stored->size == strlen(key) && memcmp(stored->data, key, stored->size) == 0) return bundle;
+  fa_bundle_free(bundle);
+  return NULL;
+}
+
+bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, size_t count) {
+  entry_name name = name_of(key);
+  const char *trouble = "out of memory";
+  void *bytes = NULL;
+  size_t size = 0;
+  int bucket = -1;
+  bool ok = false;
+  if (store->fd < 0) return false;
+  fa_section *all = calloc(count + 1, sizeof *all);
+  if (!all) goto cleanup;
+  all[0] = (fa_section){"key", key, strlen(key)};
+  if (count) memcpy(all + 1, sections, count * sizeof *all);
+  if (!fa_bundle_encode(&bytes, &size, all, count + 1)) goto cleanup;
+  if (size > FA_ENTRY_MAX_BYTES) {
+    trouble = "the entry is too large";
+    goto cleanup;
+  }
+  if ((bucket = fa_make_directory(store->fd, name.bucket, &trouble)) < 0) goto cleanup;
+  fa_entry_sweep(bucket, false);
+  ok = fa_entry_write(bucket, name.file, bytes, size);
+  if (!ok) trouble = strerror(errno);
+cleanup:
+  if (!ok) complain(store, "cache: %s: cannot write: %s; kernels are kept in memory only", store->directory, trouble);
+  if (bucket >= 0) close(bucket);
+  free(bytes);
+  free(all);
+  return ok;
+}
+
+/* ---- the lock a key ---- */
+
+/* One file a toolchain; a key locks the byte that its hash names.  Open-file-description locks end with the descriptor, whoever is
+ * killed, and unlike flock they work over NFS. */
+int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds) {
+  entry_name name = name_of(key);
+  struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(name.hash.low >> 2), .l_len = 1};
+  if (store->fd < 0) return -1;
+  int fd = fa_open_at(store->fd, "lock", O_RDWR | O_CREAT, 0600);
+  if (fd < 0) return -1;
+  struct timespec start, now, pause = {0, 2000000};
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  while (fcntl(fd, F_OFD_SETLK, &range) != 0) {
+    bool held = errno == EAGAIN || errno == EACCES || errno == EINTR;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long long waited = (now.tv_sec - start.tv_sec) * 1000LL + (now.tv_nsec - start.tv_nsec) / 1000000;
+    if (!held || waited >= (long long)milliseconds) {
+      close(fd);
+      return -1;
+    }
+    nanosleep(&pause, NULL);
+    if (pause.tv_nsec < 50000000) pause.tv_nsec *= 2;
+  }
+  return fd;
+}
+
+void fa_store_unlock(int lock) {
+  if (lock >= 0) close(lock);
+}

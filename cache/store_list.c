@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT
+ * Walking a cache directory: all toolchains, all entries, each verified. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "entry_file.h"
+#include "hash.h"
+#include "store.h"
+
+/* Called with the open directory of a bucket and its path relative to the cache. */
+typedef bool (*bucket_function)(int bucket, const char *path, void *user);
+
+static bool is_hex(const char *name, size_t length) {
+  return strlen(name) == length && strspn(name, "0123456789abcdef") == length;
+}
+
+static DIR *list_of(int fd) {
+  int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+  DIR *list = copy < 0 ? NULL : fdopendir(copy);
+  if (!list && copy >= 0) close(copy);
+  if (list) rewinddir(list);
+  return list;
+}
+
+static bool each_bucket_of(int toolchain, const char *path, bucket_function call, void *user) {
+  DIR *list = list_of(toolchain);
+  struct dirent *item;
+  const char *trouble;
+  bool go_on = true;
+  while (list && go_on && (item = readdir(list))) {
+    char below[64];
+    if (!is_hex(item->d_name, 2)) continue;
+    int bucket = fa_open_directory(toolchain, item->d_name, &trouble);
+    if (bucket < 0) continue;
+    snprintf(below, sizeof below, "%.40s/%.2s", path, item->d_name);
+    go_on = call(bucket, below, user);
+    close(bucket);
+  }
+  if (list) closedir(list);
+  return go_on;
+}
+
+/* False: the directory cannot be read, and `trouble` says why. */
+static bool each_bucket(const char *directory, bucket_function call, void *user, char *trouble, size_t trouble_bytes) {
+  char place[PATH_MAX];
+  const char *why = "";
+  struct dirent *item;
+  if (!directory && !fa_store_default_directory(place, sizeof place)) {
+    snprintf(trouble, trouble_bytes, "%s", place);
+    return false;
+  }
+  if (directory) snprintf(place, sizeof place, "%s", directory);
+  if (!*place) return true;
+  int top = fa_open_directory(AT_FDCWD, place, &why);
+  if (top < 0) {
+    if (access(place, F_OK) != 0 && errno == ENOENT) return true;
+    snprintf(trouble, trouble_bytes, "%s: %s", place, why);
+    return false;
+  }
+  int version = fa_open_directory(top, "v1", &why);
+  DIR *list = version < 0 ? NULL : list_of(version);
+  for (bool go_on = true; list && go_on && (item = readdir(list));) {
+    char path[32];
+    if (!is_hex(item->d_name, 16)) continue;
+    int toolchain = fa_open_directory(version, item->d_name, &why);
+    if (toolchain < 0) continue;
+    snprintf(path, sizeof path, "v1/%.16s", item->d_name);
+    go_on = each_bucket_of(toolchain, path, call, user);
+    close(toolchain);
+  }
+  if (list) closedir(list);
+  if (version >= 0) close(version);
+  close(top);
+  return true;
+}
+
+static bool is_entry_name(const char *name) {
+  return strlen(name) == 36 && strspn(name, "0123456789abcdef") == 32 && strcmp(name + 32, ".fab") == 0;
+}
+
+/* Reads and verifies one entry, its name against its key included; the caller frees entry->bundle. */
+static void examine(fa_store_entry *entry, int bucket, const char *name) {
+  fa_entry_info info;
+  fa_bundle *bundle = fa_entry_read(bucket, name, &info, &entry->trouble);
+  const fa_section *key = fa_bundle_find(bundle, "key");
+  entry->bytes = info.bytes;
+  entry->modified = info.modified;
+  if (bundle && !key) entry->trouble = "has no key";
+  else if (key && strncmp(fa_hash_bytes(key->data, key->size).hex, name, 32) != 0) entry->trouble = "is not named by its key";
+  if (*entry->trouble) {
+    fa_bundle_free(bundle);
+    return;
+  }
+  entry->bundle = bundle;
+  entry->key = key->data;
+}
+
+typedef struct {
+  fa_store_visit visit;
+  void *user;
+} visitor;
+
+static bool visit_bucket(int bucket, const char *path, void *user) {
+  visitor *v = user;
+  DIR *list = list_of(bucket);
+  struct dirent *item;
+  bool go_on = true;
+  while (list && go_on && (item = readdir(list))) {
+    char file[128];
+    if (!is_entry_name(item->d_name)) continue;
+    fa_store_entry entry = {.path = file};
+    snprintf(file, sizeof file, "%s/%.36s", path, item->d_name);
+    examine(&entry, bucket, item->d_name);
+    go_on = v->visit(&entry, v->user);
+    fa_bundle_free((fa_bundle *)entry.bundle);
+  }
+  if (list) closedir(list);
+  return go_on;
+}
+
+bool fa_store_each(const char *directory, fa_store_visit visit, void *user, char *trouble, size_t trouble_bytes) {
+  visitor v = {visit, user};
+  return each_bucket(directory, visit_bucket, &v, trouble, trouble_bytes);
+}
+
+typedef struct {
+  bool invalid_only;
+  size_t entries;
+  uint64_t bytes;
+  int failed; /* errno of the first removal that failed */
+} cleaner;
+
+static bool clear_bucket(int bucket, const char *path, void *user) {
+  cleaner *c = user;
+  DIR *list = list_of(bucket);
+  struct dirent *item;
+  (void)path;
+  while (list && (item = readdir(list))) {
+    fa_store_entry entry = {0};
+    if (!is_entry_name(item->d_name)) continue;
+    examine(&entry, bucket, item->d_name);
+    bool remove = !c->invalid_only || !entry.bundle;
+    fa_bundle_free((fa_bundle *)entry.bundle);
+    if (!remove) continue;
+    if (unlinkat(bucket, item->d_name, 0) == 0) {
+      c->entries++;
+      c->bytes += entry.bytes;
+    } else if (!c->failed && errno != ENOENT) {
+      c->failed = errno;
+    }
+  }
+  if (list) closedir(list);
+  fa_entry_sweep(bucket, !c->invalid_only);
+  return true;
+}
+
+bool fa_store_clear(const char *directory, bool invalid_only, size_t *entries, uint64_t *bytes, char *trouble, size_t trouble_bytes) {
+  cleaner c = {.invalid_only = invalid_only};
+  bool ok = each_bucket(directory, clear_bucket, &c, trouble, trouble_bytes);
+  if (entries) *entries = c.entries;
+  if (bytes) *bytes = c.bytes;
+  if (ok && c.failed) {
+    snprintf(trouble, trouble_bytes, "an entry cannot be removed: %s", strerror(c.failed));
+    return false;
+  }
+  return ok;
+}
