@@ -9,6 +9,7 @@ local LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 local TINY = 0x1p-126 -- a scale of 0 counts as this, so that a masked score stays -inf
 
 return function(t, spec)
+  for _, size in ipairs { "batch", "seqlen_q", "seqlen_k", "heads_q", "heads_k" } do t.size(size) end
   local q, kv = t.axis("q", spec.block_m), t.axis("kv", spec.block_n)
   local d, dv = t.axis("d", spec.head_dim_qk), t.axis("dv", spec.head_dim_v)
   t.spread(q, "seqlen_q")

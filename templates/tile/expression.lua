@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Expression trees as C text.  Loop counters of the printed statement: n (column block), b (block along M), r (register).
+-- Expression trees as C text.  Loop counters of the printed statement: $n (column block, see print.lua), b (block along M), r (register).
 local A = require "tile.assign"
 local M = {}
 
@@ -54,9 +54,9 @@ function M.print(printer, statement, x, outer)
   local name = statement and statement.whole and statement.whole[root] or root.name
   local kind = A.kind(x, plan.spread)
   if kind == "scalar" then return name end
-  if kind == "row" then return name .. "[n]" end
+  if kind == "row" then return name .. "$n" end
   if kind == "column" then return name .. "[b][r]" end
-  return name .. "[n][b][r]"
+  return name .. "$n[b][r]"
 end
 
 return M

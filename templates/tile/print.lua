@@ -12,8 +12,11 @@ function P.new(plan)
 end
 
 function P:use(name) self.used[name] = true end
+-- $FOR, $n and $N in printed text: the loop over column blocks, its index and its dimension; nothing where a wave has one block.
 function P:put(text, ...)
   if select("#", ...) > 0 then text = fmt(text, ...) end
+  local blocks = self.plan.n_blocks
+  text = text:gsub("%$FOR ", blocks > 1 and ("FOR(n, %d) "):format(blocks) or ""):gsub("%$n", blocks > 1 and "[n]" or ""):gsub("%$N", blocks > 1 and ("[%d]"):format(blocks) or "")
   self.out[#self.out + 1] = text:gsub("[^\n]+", ("  "):rep(self.depth) .. "%0") .. "\n"
 end
 function P:open(text, ...) self:put(text, ...); self.depth = self.depth + 1; self.declared[#self.declared + 1] = {} end
@@ -27,11 +30,11 @@ function P:declaration(x, name)
   local plan, kind = self.plan, self:kind(x)
   local regs = plan.inst.c_regs
   if kind == "scalar" then return fmt("%s %s", x.dtype == "i32" and "int" or "float", name) end
-  if kind == "row" then return fmt("%s %s[%d]", x.dtype == "i32" and "int" or "float", name, plan.n_blocks) end
-  if x.op == "let" and x.args[1].op == "cast" then return fmt("u32 %s[%d][%d]", name, plan.n_blocks, x.m_blocks * regs // 2) end
+  if kind == "row" then return fmt("%s %s$N", x.dtype == "i32" and "int" or "float", name) end
+  if x.op == "let" and x.args[1].op == "cast" then return fmt("u32 %s$N[%d]", name, x.m_blocks * regs // 2) end
   self:use("f32x" .. regs)
   if kind == "column" then return fmt("f32x%d %s[%d]", regs, name, x.m_blocks) end
-  return fmt("f32x%d %s[%d][%d]", regs, name, plan.n_blocks, x.m_blocks)
+  return fmt("f32x%d %s$N[%d]", regs, name, x.m_blocks)
 end
 function P:declare(x, name)
   if self:in_scope(name) then return false end
@@ -42,11 +45,18 @@ end
 function P:need(x, name, comment)
   if self:declare(x, name) then self:put("%s;%s", self:declaration(x, name), comment and " // " .. comment or "") end
 end
+-- Declares and sets a row value: one statement where a wave has one column block.
+function P:define(x, name, text, comment)
+  comment = comment and " // " .. comment or ""
+  if self.plan.n_blocks == 1 and self:declare(x, name) then return self:put("%s = %s;%s", self:declaration(x, name), text, comment) end
+  self:need(x, name, comment ~= "" and comment:sub(5) or nil)
+  self:put("$FOR %s$n = %s;", name, text)
+end
 function P:loops(x)
   local plan, kind = self.plan, self:kind(x)
-  if kind == "tile" then return fmt("FOR(n, %d) FOR(b, %d) FOR(r, %d) ", plan.n_blocks, x.m_blocks, plan.inst.c_regs) end
+  if kind == "tile" then return fmt("$FOR FOR(b, %d) FOR(r, %d) ", x.m_blocks, plan.inst.c_regs) end
   if kind == "column" then return fmt("FOR(b, %d) FOR(r, %d) ", x.m_blocks, plan.inst.c_regs) end
-  return kind == "row" and fmt("FOR(n, %d) ", plan.n_blocks) or ""
+  return kind == "row" and "$FOR " or ""
 end
 
 -- variable = expression, in place
@@ -54,7 +64,7 @@ function P:assign(statement, variable, x)
   local root = A.root(variable)
   if A.root(x) == root then return end
   if self:kind(x) == "tile" and x.op == "mul" and A.root(x.args[1]) == root and self:kind(x.args[2]) == "row" then -- whole vectors
-    return self:put("FOR(n, %d) FOR(b, %d) %s[n][b] *= %s;", self.plan.n_blocks, root.m_blocks, root.name, self:expr(statement, x.args[2], 13))
+    return self:put("$FOR FOR(b, %d) %s$n[b] *= %s;", root.m_blocks, root.name, self:expr(statement, x.args[2], 13))
   end
   self:put("%s%s = %s;", self:loops(root), self:expr(nil, root), self:expr(statement, x))
 end
@@ -100,6 +110,7 @@ end
 local emit = {}
 
 function emit.full(self, x)
+  if self:kind(x) == "row" then return self:define(x, x.name, expression.float(x.value)) end
   self:need(x, x.name)
   self:put("%s%s = %s;", self:loops(x), self:expr(nil, x), expression.float(x.value))
 end
@@ -110,13 +121,14 @@ function emit.let(self, x)
     self:declare(x, x.name)
     return self:put("const %s = %s;", self:declaration(x, x.name), self:expr(x, source))
   end
+  if kind == "row" then return self:define(x, x.name, self:expr(x, source)) end
   self:need(x, x.name)
   if source.op == "cast" then -- two neighbours along M in a register
     local regs, from = self.plan.inst.c_regs, self:expr(x, source.args[1])
     local index = { b = fmt("i / %d", regs // 2), r = fmt("2 * i %% %d", regs) }
     local function at(i) return (from:gsub("%[([br])%]", function(k) return "[" .. index[k] .. (k == "r" and i == 1 and " + 1]" or "]") end)) end
     self:use("pack2_" .. source.dtype .. "_" .. self.plan.spec.rounding)
-    return self:put("FOR(n, %d) FOR(i, %d) %s[n][i] = pack2(%s, %s);", self.plan.n_blocks, x.m_blocks * regs // 2, x.name, at(0), at(1))
+    return self:put("$FOR FOR(i, %d) %s$n[i] = pack2(%s, %s);", x.m_blocks * regs // 2, x.name, at(0), at(1))
   end
   self:put("%s%s = %s;", self:loops(x), self:expr(nil, x), self:expr(x, source))
 end
@@ -124,8 +136,7 @@ end
 function emit.whole(self, x)
   local name = "over_groups_" .. x.kind
   self:use(name)
-  self:need(x, x.name)
-  self:put("FOR(n, %d) %s[n] = %s(%s[n]);", self.plan.n_blocks, x.name, name, x.args[1].name)
+  self:define(x, x.name, fmt("%s(%s$n)", name, x.args[1].name))
 end
 
 function emit.reduce(self, x)
@@ -134,16 +145,16 @@ function emit.reduce(self, x)
   local blocks, regs = select(2, self:kind(source)).size // plan.inst.m, plan.inst.c_regs
   local into = x.into and A.root(x).name
   if not into then self:need(x, x.name, plan.groups > 1 and "this lane's part of each row" or nil) end
-  self:open("FOR(n, %d) {", plan.n_blocks)
+  self:open("$FOR {")
   if x.kind == "sum" then -- two chains; -0 is what adds nothing
-    self:put("float even = %s, odd = -0.0f;", into and into .. "[n]" or "-0.0f")
+    self:put("float even = %s, odd = -0.0f;", into and into .. "$n" or "-0.0f")
     self:open("FOR(b, %d) FOR(i, %d) {", blocks, regs // 2)
     self:put("even += %s;\nodd += %s;", (text:gsub("%[r%]", "[2 * i]")), (text:gsub("%[r%]", "[2 * i + 1]")))
     self:close()
-    self:put("%s[n] = even + odd;", into or x.name)
+    self:put("%s$n = even + odd;", into or x.name)
   else -- one chain: v_max3 takes two values at once
     self:use "max"
-    self:put("float best = %s;\nFOR(b, %d) FOR(r, %d) best = max(best, %s);\n%s[n] = best;", into and into .. "[n]" or "-INF", blocks, regs, text, into or x.name)
+    self:put("float best = %s;\nFOR(b, %d) FOR(r, %d) best = max(best, %s);\n%s$n = best;", into and into .. "$n" or "-INF", blocks, regs, text, into or x.name)
   end
   self:close()
 end
@@ -153,8 +164,12 @@ function emit.when(self, x)
   if self:kind(condition) == "scalar" then self:open("if (%s) { // %s", self:expr(x, condition), x.comment)
   else
     self:use "any_lane"
-    self:put("bool hit = false;\nFOR(n, %d) hit |= %s;", self.plan.n_blocks, self:expr(x, condition, 4))
-    self:open("if (__builtin_expect(any_lane(hit), 0)) { // %s", x.comment)
+    local hit = self:expr(x, condition)
+    if self.plan.n_blocks > 1 then
+      self:put("bool hit = false;\n$FOR hit |= %s;", self:expr(x, condition, 4))
+      hit = "hit"
+    end
+    self:open("if (__builtin_expect(any_lane(%s), 0)) { // %s", hit, x.comment)
   end
   self:region(x.body)
   for i, v in ipairs(x.values) do self:assign(x, v, x.results[i]) end
@@ -165,7 +180,7 @@ function emit.flip_sign(self, x)
   local load, condition = x.args[1], x.args[2]
   self:put("const u32 %s_flip = %s ? 0x80008000u : 0u; // the sign bits of two values", load.name, self:expr(x, condition, 4))
   for _, run in ipairs(L.chunk_runs(load.chunks)) do
-    self:put("FOR(n, %d) FOR(c, %d) %s_%d[n][c] ^= %s_flip;", self.plan.n_blocks, run.count, load.name, run.base, load.name)
+    self:put("$FOR FOR(c, %d) %s_%d$n[c] ^= %s_flip;", run.count, load.name, run.base, load.name)
   end
 end
 
@@ -183,7 +198,7 @@ function emit.load(self, x)
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
     local name, bytes = fmt("%s_%d", x.name, run.base), run.width * 2
     self:use("buffer_read" .. bytes)
-    self:put("u32x%d %s[%d][%d];", bytes // 4, name, plan.n_blocks, run.count)
+    self:put("u32x%d %s$N[%d];", bytes // 4, name, run.count)
     local column = {}
     if run.base > 0 then column[#column + 1] = tostring(run.base * 2) end
     if run.count > 1 then column[#column + 1] = fmt("c * %d", run.groups * bytes) end
@@ -194,7 +209,7 @@ function emit.load(self, x)
     if moving then -- a row ends inside this tile: what is behind it belongs to the next row
       offset = fmt("(%s) < %s ? %s : 0x7ffffff0", at, self:row_bytes(slice, x.column), offset)
     end
-    self:put("FOR(n, %d) FOR(c, %d) %s[n][c] = buffer_read%d(%s_rsrc, %s);", plan.n_blocks, run.count, name, bytes, x.name, offset)
+    self:put("$FOR FOR(c, %d) %s$n[c] = buffer_read%d(%s_rsrc, %s);", run.count, name, bytes, x.name, offset)
   end
 end
 
@@ -239,33 +254,32 @@ end
 -- The B operand of a product as chunks: text of one chunk's vector for column block n, printed by the caller's loop over c.
 function P:b_operand(x, run, at_register)
   local plan, b = self.plan, x.b
-  if not x.convert then return fmt("%s_%d[n][c]", b.name, run.base) end
+  if not x.convert then return fmt("%s_%d$n[c]", b.name, run.base) end
   local dwords = run.width // 2
-  self:put("u32x%d %s_operand[%d];", dwords, b.name, plan.n_blocks)
+  self:put("u32x%d %s_operand$N;", dwords, b.name)
   local first = at_register > 0 and fmt("%d + c * %d", at_register, x.convert.kind == "exchange" and dwords // 2 or dwords) or fmt("c * %d", x.convert.kind == "exchange" and dwords // 2 or dwords)
   if x.convert.kind == "exchange" then
-    self:open("FOR(n, %d) FOR(i, %d) {", plan.n_blocks, dwords // 2)
-    self:put("%s_operand[n][i] = group ? %s_other[n][%s + i] : %s[n][%s + i];", b.name, b.name, first, b.name, first)
-    self:put("%s_operand[n][%d + i] = group ? %s[n][%s + i] : %s_other[n][%s + i];", b.name, dwords // 2, b.name, first, b.name, first)
+    self:open("$FOR FOR(i, %d) {", dwords // 2)
+    self:put("%s_operand$n[i] = group ? %s_other$n[%s + i] : %s$n[%s + i];", b.name, b.name, first, b.name, first)
+    self:put("%s_operand$n[%d + i] = group ? %s$n[%s + i] : %s_other$n[%s + i];", b.name, dwords // 2, b.name, first, b.name, first)
     self:close()
   else
-    self:put("FOR(n, %d) FOR(i, %d) %s_operand[n][i] = %s[n][%s + i];", plan.n_blocks, dwords, b.name, b.name, first)
+    self:put("$FOR FOR(i, %d) %s_operand$n[i] = %s$n[%s + i];", dwords, b.name, b.name, first)
   end
-  return b.name .. "_operand[n]"
+  return b.name .. "_operand$n"
 end
 
 function emit.dot(self, x)
   local plan, s, inst = self.plan, x.a.staged, self.plan.inst
-  local n_blocks = plan.n_blocks
   if not x.into then
     self:need(x, x.name)
-    self:put("FOR(n, %d) FOR(b, %d) %s[n][b] = (f32x%d)0.0f;", n_blocks, x.m_blocks, x.name, inst.c_regs)
+    self:put("$FOR FOR(b, %d) %s$n[b] = (f32x%d)0.0f;", x.m_blocks, x.name, inst.c_regs)
   end
   if x.convert and x.convert.kind == "exchange" then
     self:use "lane_xor"
     local registers = x.over.size // inst.m * inst.c_regs // 2
-    self:put("u32 %s_other[%d][%d]; // the other half of the wave holds the other rows; the operand wants all", x.b.name, n_blocks, registers)
-    self:put("FOR(n, %d) FOR(i, %d) %s_other[n][i] = %s;", n_blocks, registers, x.b.name, (plan.target.other_half:gsub("%$x", x.b.name .. "[n][i]")))
+    self:put("u32 %s_other$N[%d]; // the other half of the wave holds the other rows; the operand wants all", x.b.name, registers)
+    self:put("$FOR FOR(i, %d) %s_other$n[i] = %s;", registers, x.b.name, (plan.target.other_half:gsub("%$x", x.b.name .. "$n[i]")))
   elseif x.convert then
     self:put("// %s is the operand as it stands; %s lies in LDS in the order of its registers", x.b.name, x.a.name)
   end
@@ -280,8 +294,8 @@ function emit.dot(self, x)
       x.m_blocks > 1 and " + b * " .. inst.m * s.stride or "")
     self:put("const u32x%d %s_operand = lds_read%d(%s);", bytes // 4, x.a.name, bytes, at)
     local step = run.steps > 1
-    self:put("%sFOR(n, %d) %s[n][b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", n_blocks, name,
-      self:matrix_instruction(self:operand(run.width, x.a.name .. "_operand", "step"), self:operand(run.width, b, "step"), name .. "[n][b]"))
+    self:put("%s$FOR %s$n[b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", name,
+      self:matrix_instruction(self:operand(run.width, x.a.name .. "_operand", "step"), self:operand(run.width, b, "step"), name .. "$n[b]"))
     self:close()
     self:close()
   end
@@ -296,8 +310,8 @@ local function store_vector(self, x)
   self:put("// %s: one lane a row writes", name)
   self:put("const rsrc_t %s_rsrc = buffer(%s + %s_first, %smin_i32(%s - %s_first, %d) * 4%s);", name, self:slice_base(x.slice), spread,
     x.slice.tensor.optional and fmt("%s_base ? ", name) or "", length, spread, self.plan.spec.block_m, x.slice.tensor.optional and " : 0" or "")
-  self:put("if (group == 0)\n  FOR(n, %d) buffer_write4(%s_rsrc, (%s_row - %s_first + n * %d) * 4, __builtin_bit_cast(u32, %s));", self.plan.n_blocks, name, spread,
-    spread, self.plan.inst.n, self:expr(x, source))
+  self:put("if (group == 0)\n  $FOR buffer_write4(%s_rsrc, (%s_row - %s_first%s) * 4, __builtin_bit_cast(u32, %s));", name, spread,
+    spread, self.plan.n_blocks > 1 and " + n * " .. self.plan.inst.n or "", self:expr(x, source))
 end
 
 function emit.store(self, x)
@@ -307,13 +321,13 @@ function emit.store(self, x)
   local name, blocks = x.slice.tensor.name, x.column.size // plan.inst.m
   local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
   self:use "rows_rsrc"; self:use "min_i32"; self:use "ROW"; self:use("round_" .. source.dtype .. "_" .. plan.spec.rounding)
-  self:put("// %s: %d neighbours of a row at a time", name, run)
+  self:put("// %s: %s", name, run > 1 and run .. " neighbours of a row at a time" or "one element at a time, neighbours of a row lie in different lanes")
   self:put("const rsrc_t %s_rsrc = rows(%s + (long)%s_first * %s%s, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, self:slice_base(x.slice), spread, stride,
     x.column.origin and " + " .. self:column_first(x.column) or "", length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
   local value = self:expr(x, source)
-  self:open("FOR(n, %d) FOR(b, %d) FOR(i, %d) {", plan.n_blocks, blocks, plan.inst.c_regs // run)
+  self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, plan.inst.c_regs // run)
   self:put("const int r = i%s, column = b * %d + ROW(r) + row_lane;", run > 1 and " * " .. run or "", plan.inst.m)
-  local at = fmt("(%s_row - %s_first + n * %d) * (int)%s * 2 + column * 2", spread, spread, plan.inst.n, stride)
+  local at = fmt("(%s_row - %s_first%s) * (int)%s * 2 + column * 2", spread, spread, plan.n_blocks > 1 and " + n * " .. plan.inst.n or "", stride)
   if not whole_row then at = fmt("column * 2 < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), at) end
   if run == 1 then
     self:use "buffer_write2"

@@ -71,6 +71,7 @@ local function constraints(plan)
       end
     end
   end
+  for _, x in ipairs(t.sizes) do add(x.name, "<=", "1073741824", "sizes are counted in 31 bits, with room for a tile behind the end") end
   local _, programs = M.grid(plan)
   add(programs, "<=", "2147483647", "workgroups are counted in 31 bits")
   for _, c in ipairs(t.constraints) do add(c.check, c.relation, c.limit, c.text) end
