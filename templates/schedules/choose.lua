@@ -1,6 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- Fills the schedule fields that the caller left to us.  The first row whose conditions all hold gives the values; fields that the caller
--- fixed stay as they are.  Rows are data: { when = { field = value or { low, high } }, set = { field = value } }.
+-- Fills the schedule fields that the caller left to us, from the rows of schedules/table.lua; fields that he fixed stay as they are.
 local rows = require "schedules.table"
 local lines = require "schedules.lines"
 
@@ -15,12 +14,21 @@ local function holds(when, spec, target)
 end
 
 return function(spec, target)
+  local function fill(field, value) if spec[field] == "auto" or spec[field] == nil then spec[field] = value end end
+  local fixed = { waves = spec.waves, block_m = spec.block_m }
   for _, row in ipairs(rows) do
     if holds(row.when, spec, target) then
-      for field, value in pairs(row.set) do if spec[field] == "auto" then spec[field] = value end end
+      for field, value in pairs(row.set) do fill(field, value) end
     end
   end
-  -- block_m, when only waves were given or the other way round
+  if fixed.waves == "auto" and fixed.block_m ~= "auto" then spec.waves = math.max(1, spec.block_m // spec.wave_rows) end
+  fill("block_m", spec.waves * spec.wave_rows)
+  local threads = spec.waves * target.wave
+  if threads > 1024 then
+    error({ code = "FA_ERR_UNSUPPORTED", message = ("waves=%d makes a workgroup of %d threads, %s has 1024 at most; use at most %d waves")
+      :format(spec.waves, threads, target.name, 1024 // target.wave) }, 0)
+  end
+
   local by_depth = lines[spec.schedule]
   if not by_depth then
     local names = {}
@@ -30,6 +38,8 @@ return function(spec, target)
   end
   spec.schedule_line = by_depth[spec.stages]
   if not spec.schedule_line then
-    error({ code = "FA_ERR_UNSUPPORTED", message = ("stages=%s: schedule %s has no line for that depth; use 1 or 2"):format(spec.stages, spec.schedule) }, 0)
+    local depths = {}
+    for depth = 1, 2 do if by_depth[depth] then depths[#depths + 1] = tostring(depth) end end
+    error({ code = "FA_ERR_UNSUPPORTED", message = ("stages=%s: schedule %s has no line for that depth; use %s"):format(spec.stages, spec.schedule, table.concat(depths, " or ")) }, 0)
   end
 end
