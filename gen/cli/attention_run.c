@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT
+ * Attention over host arrays on whatever device the context has: see attention_run.h. */
+#include "attention_run.h"
+
+#include "number.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+static fa_tensor tensor_of(void *data, bool bhsd, int seqlen, int heads, int head_dim) {
+  int64_t row = head_dim, all = (int64_t)seqlen * heads * head_dim;
+  return bhsd ? (fa_tensor){ data, all, row, seqlen * row } : (fa_tensor){ data, all, heads * row, row };
+}
+
+/* Bytes of an array; false when they do not fit. */
+static bool bytes_of(size_t *bytes, int batch, int seqlen, int heads, int head_dim, size_t width) {
+  size_t n = width;
+  bool overflow = __builtin_mul_overflow(n, (size_t)batch, &n) | __builtin_mul_overflow(n, (size_t)seqlen, &n) |
+                  __builtin_mul_overflow(n, (size_t)heads, &n) | __builtin_mul_overflow(n, (size_t)head_dim, &n);
+  *bytes = n;
+  return !overflow && n < SIZE_MAX / 4;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+static fa_status from_library(fa_error *error, fa_status status) { return status == FA_OK ? FA_OK : fa_fail(error, status, "%s", fa_last_error()); }
+
+typedef struct arrays {
+  size_t bytes[5]; /* q k v o lse */
+  void *device[5];
+} arrays;
+
+static fa_status copy_in(arrays *a, const fa_attention_run *run, fa_context *context, fa_error *error) {
+  const void *const host[3] = { run->q, run->k, run->v };
+  for (int i = 0; i < 5; i++) {
+    fa_status status = from_library(error, fa_memory_alloc(&a->device[i], context, a->bytes[i] ? a->bytes[i] : 16));
+    if (status == FA_OK && i < 3 && a->bytes[i]) status = from_library(error, fa_memory_to_device(context, a->device[i], host[i], a->bytes[i]));
+    if (status != FA_OK) return status;
+  }
+  return FA_OK;
+}
+
+static fa_status launch(fa_attention_run *run, arrays *a, fa_context *context, const fa_plan *plan, void *workspace, size_t workspace_bytes,
+                        fa_attention_fwd_args *args, fa_error *error) {
+  args->workspace = workspace;
+  args->workspace_bytes = workspace_bytes;
+  double start = now();
+  fa_status status = from_library(error, fa_attention_fwd(plan, args, NULL));
+  if (status == FA_OK) status = from_library(error, fa_stream_synchronize(context, NULL));
+  run->seconds = now() - start;
+  if (status != FA_OK) return status;
+  run->counters = (fa_counters){ .size = sizeof run->counters };
+  run->counted = fa_plan_last_counters(plan, &run->counters) == FA_OK;
+  if (run->counted) run->seconds = run->counters.seconds;
+  if (a->bytes[3]) status = from_library(error, fa_memory_to_host(context, run->o, a->device[3], a->bytes[3]));
+  if (status == FA_OK && a->bytes[4]) status = from_library(error, fa_memory_to_host(context, run->lse, a->device[4], a->bytes[4]));
+  return status;
+}
+
+fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, const fa_plan *plan, fa_error *error) {
+  arrays a = {{0}, {0}};
+  void *workspace = NULL;
+  size_t workspace_bytes = 0, width = fa_dtype_size(run->dtype);
+  fa_status status = FA_OK;
+  if (!bytes_of(&a.bytes[0], run->batch, run->seqlen_q, run->heads_q, run->head_dim_qk, width) ||
+      !bytes_of(&a.bytes[1], run->batch, run->seqlen_k, run->heads_k, run->head_dim_qk, width) ||
+      !bytes_of(&a.bytes[2], run->batch, run->seqlen_k, run->heads_k, run->head_dim_v, width) ||
+      !bytes_of(&a.bytes[3], run->batch, run->seqlen_q, run->heads_q, run->head_dim_v, width) ||
+      !bytes_of(&a.bytes[4], run->batch, run->seqlen_q, run->heads_q, 1, sizeof(float)))
+    return fa_fail(error, FA_ERR_ARGUMENT, "the shape has more elements than memory can hold");
+  run->o = malloc(a.bytes[3] + 1);
+  run->lse = malloc(a.bytes[4] + 1);
+  if (!run->o || !run->lse) return fa_fail(error, FA_ERR_NOMEM, "no memory for the result of %zu bytes", a.bytes[3]);
+  status = copy_in(&a, run, context, error);
+  if (status != FA_OK) goto cleanup;
+  fa_attention_fwd_args args = FA_ATTENTION_FWD_ARGS_INIT;
+  args.q = tensor_of(a.device[0], run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);
+  args.k = tensor_of(a.device[1], run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_qk);
+  args.v = tensor_of(a.device[2], run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_v);
+  args.o = tensor_of(a.device[3], run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_v);
+  args.lse = a.device[4];
+  args.batch = run->batch;
+  args.seqlen_q = run->seqlen_q;
+  args.seqlen_k = run->seqlen_k;
+  args.heads_q = run->heads_q;
+  args.heads_k = run->heads_k;
+  args.softmax_scale = run->softmax_scale;
+  status = from_library(error, fa_attention_fwd_workspace(&workspace_bytes, plan, &args));
+  if (status == FA_OK && workspace_bytes) status = from_library(error, fa_memory_alloc(&workspace, context, workspace_bytes));
+  if (status == FA_OK) status = launch(run, &a, context, plan, workspace, workspace_bytes, &args, error);
+cleanup:
+  for (int i = 0; i < 5; i++) fa_memory_free(context, a.device[i]);
+  fa_memory_free(context, workspace);
+  return status;
+}
+
+fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error) {
+  fa_reference *reference = NULL;
+  fa_reference_inputs in = { .dtype = run->dtype, .batch = run->batch, .seqlen_q = run->seqlen_q, .seqlen_k = run->seqlen_k, .heads_q = run->heads_q,
+                             .heads_k = run->heads_k, .head_dim_qk = run->head_dim_qk, .head_dim_v = run->head_dim_v, .causal = run->causal,
+                             .softmax_scale = run->softmax_scale };
+  in.q = tensor_of(run->q, run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);
+  in.k = tensor_of(run->k, run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_qk);
+  in.v = tensor_of(run->v, run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_v);
+  fa_tensor o = tensor_of(run->o, run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_v);
+  fa_status status = fa_reference_create(&reference, &in, error);
+  if (status != FA_OK) return status;
+  fa_reference_compare(&run->verdict, reference, &o, run->lse);
+  run->checked = true;
+  fa_reference_destroy(reference);
+  return FA_OK;
+}
+
+void fa_attention_run_free(fa_attention_run *run) {
+  free(run->q);
+  free(run->k);
+  free(run->v);
+  free(run->o);
+  free(run->lse);
+  run->q = run->k = run->v = run->o = NULL;
+  run->lse = NULL;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * One attention over arrays of the host: device memory, launch, result, comparison.  What `run` and `demo` share. */
+#ifndef FAGEN_ATTENTION_RUN_H
+#define FAGEN_ATTENTION_RUN_H
+
+#include "reference.h"
+
+typedef struct fa_attention_run {
+  /* in */
+  fa_dtype dtype;
+  int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
+  bool bhsd;   /* (batch, heads, seqlen, head_dim) instead of (batch, seqlen, heads, head_dim) */
+  bool causal;
+  float softmax_scale;
+  void *q, *k, *v; /* of dtype, contiguous; owned by the run */
+  /* out */
+  void *o;    /* as q, with head_dim_v */
+  float *lse; /* (batch, heads_q, seqlen_q) */
+  bool counted; /* counters are there (emulator) */
+  fa_counters counters;
+  double seconds; /* of the launch */
+  bool checked;
+  fa_verdict verdict;
+} fa_attention_run;
+
+/* Launches the plan's kernel and fills o, lse, counters, seconds. */
+fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, const fa_plan *plan, fa_error *error);
+/* Computes the reference and fills checked and verdict. */
+fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error);
+/* Frees q, k, v, o, lse. */
+void fa_attention_run_free(fa_attention_run *run);
+
+#endif

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ * fa-gen build: many problems, several workers at a time, into the cache or a folder. */
+#include "output.h"
+#include "session.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_PROBLEMS = 4096, MAX_TARGETS = 16, MAX_JOBS = 64 };
+
+typedef struct item {
+  fa_problem problem;
+  char name[160];
+  fa_status status; /* of the build */
+  char *trouble;    /* its text; malloc'ed */
+  char *variant;    /* malloc'ed */
+  char origin[16];
+  size_t bytes;     /* of the object */
+  double seconds;
+} item;
+
+typedef struct target_context {
+  char target[16];
+  fa_context *context;
+} target_context;
+
+typedef struct build {
+  fa_cli *cli;
+  const char *folder; /* NULL: into the cache */
+  item *items;
+  int count;
+  target_context contexts[MAX_TARGETS];
+  pthread_mutex_t mutex; /* guards all below */
+  int next, done, failed;
+  bool stop, progress;
+} build;
+
+/* ---- problems ------------------------------------------------------------------------------------------------------ */
+
+/* FNV-1a: tells apart problems whose short names are equal. */
+static uint32_t short_hash(const char *text) {
+  uint32_t hash = 2166136261u;
+  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
+  return hash;
+}
+
+static int add_problem(build *b, const char *text) {
+  if (b->count == MAX_PROBLEMS) return fa_cli_usage(b->cli, "more than %d problems", MAX_PROBLEMS);
+  item *one = &b->items[b->count];
+  int code = fa_session_parse(&one->problem, b->cli, text, true);
+  if (code >= 0) return code;
+  char name[128], canonical[FA_PROBLEM_TEXT];
+  fa_status status = fa_problem_print(canonical, sizeof canonical, NULL, &one->problem);
+  if (status != FA_OK) return fa_cli_fail_last(b->cli, status);
+  fa_session_name(name, sizeof name, &one->problem);
+  snprintf(one->name, sizeof one->name, "%s-%08x", name, short_hash(canonical));
+  for (int i = 0; i < b->count; i++)
+    if (strcmp(b->items[i].name, one->name) == 0) return -1; /* the same problem twice is built once */
+  b->count++;
+  return -1;
+}
+
+/* Every combination of the comma lists in `rest`; `done` holds the fields that are settled. */
+static int expand(build *b, const char *done, const char *rest) {
+  char text[FA_PROBLEM_TEXT];
+  rest += strspn(rest, " \t\r\n");
+  if (!*rest) return add_problem(b, done);
+  size_t field = strcspn(rest, " \t\r\n"), name = strcspn(rest, "=");
+  if (name >= field) name = field;
+  size_t start = name < field ? name + 1 : field; /* values from here on */
+  do {
+    size_t length = start < field ? strcspn(rest + start, ", \t\r\n") : 0;
+    int written = snprintf(text, sizeof text, "%s%s%.*s%.*s", done, done[0] ? " " : "", (int)(name < field ? name + 1 : field), rest, (int)length,
+                           rest + start);
+    if (written >= (int)sizeof text) return fa_cli_usage(b->cli, "a problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
+    int code = expand(b, text, rest + field);
+    if (code >= 0) return code;
+    start += length + 1;
+  } while (start <= field && rest[start - 1] == ',');
+  return -1;
+}
+
+static int add_arguments(build *b, const char *base) {
+  char text[FA_PROBLEM_TEXT];
+  size_t length = (size_t)snprintf(text, sizeof text, "%s", base);
+  for (int i = 0; i < b->cli->argc && length < sizeof text; i++)
+    length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", length ? " " : "", b->cli->argv[i]);
+  if (length >= sizeof text) return fa_cli_usage(b->cli, "a problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
+  return expand(b, "", text);
+}
+
+static int add_file(build *b, const char *path) {
+  fa_error error = {0};
+  FILE *file = fopen(path, "re");
+  if (!file) {
+    fa_fail(&error, FA_ERR_IO, "%s: %s", path, strerror(errno));
+    return fa_cli_fail(b->cli, &error);
+  }
+  char *line = NULL;
+  size_t capacity = 0;
+  int code = -1;
+  while (code < 0 && getline(&line, &capacity, file) >= 0) {
+    line[strcspn(line, "#\n")] = 0;
+    if (line[strspn(line, " \t\r")]) code = add_arguments(b, line);
+  }
+  free(line);
+  fclose(file);
+  return code;
+}
+
+static int collect_problems(build *b) {
+  const char *file = fa_cli_value(b->cli, "problems");
+  int code = -1, given = 0;
+  for (const char *text; code < 0 && (text = fa_cli_value_at(b->cli, "problem", given)); given++) code = add_arguments(b, text);
+  if (code < 0 && file) code = add_file(b, file);
+  if (code < 0 && !file && given == 0) code = add_arguments(b, "");
+  return code;
+}
+
+/* ---- one build ----------------------------------------------------------------------------------------------------- */
+
+static fa_status write_part(const build *b, const item *one, const char *suffix, const fa_section *section, fa_error *error) {
+  char path[4096];
+  if (!section) return fa_fail(error, FA_ERR_WORKER, "the worker's answer has no part for %s%s", one->name, suffix);
+  if (snprintf(path, sizeof path, "%s/%s%s", b->folder, one->name, suffix) >= (int)sizeof path)
+    return fa_fail(error, FA_ERR_IO, "%.64s...: the path is longer than %zu bytes", b->folder, sizeof path - 1);
+  return fa_output_write(path, section->data, section->size, error);
+}
+
+static fa_status build_to_folder(const build *b, item *one, fa_error *error) {
+  fa_bundle *reply = NULL;
+  fa_status status = fa_session_generate(&reply, b->cli, "build", &one->problem, error);
+  if (status != FA_OK) return status;
+  const fa_section *object = fa_bundle_find(reply, "object");
+  one->variant = strdup(fa_bundle_text(reply, "variant", ""));
+  one->bytes = object ? object->size : 0;
+  strcpy(one->origin, "compiled");
+  status = write_part(b, one, ".co", object, error);
+  if (status == FA_OK) status = write_part(b, one, ".json", fa_bundle_find(reply, "manifest"), error);
+  if (status == FA_OK) status = write_part(b, one, ".hip", fa_bundle_find(reply, "source"), error);
+  fa_bundle_free(reply);
+  return status;
+}
+
+static fa_status build_to_cache(const build *b, item *one, fa_error *error) {
+  fa_context *context = NULL;
+  for (int i = 0; i < MAX_TARGETS; i++)
+    if (strcmp(b->contexts[i].target, one->problem.target) == 0) context = b->contexts[i].context;
+  fa_plan *plan = NULL;
+  fa_status status = fa_plan_create(&plan, context, &one->problem);
+  if (status != FA_OK) return fa_fail(error, status, "%s", fa_last_error());
+  fa_plan_info info = { .size = sizeof info };
+  fa_plan_get_info(plan, &info);
+  one->variant = strdup(info.variant);
+  one->bytes = info.object_bytes;
+  snprintf(one->origin, sizeof one->origin, "%s", info.origin);
+  fa_plan_destroy(plan);
+  return FA_OK;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
+}
+
+/* Under the mutex: one line for what is done; on a terminal a line that is overwritten. */
+static void show_done(build *b, const item *one) {
+  if (b->progress) fprintf(stderr, "\r\033[K");
+  if (one->status != FA_OK)
+    fprintf(stderr, "fa-gen build: %s: %s\n", one->name, one->trouble ? one->trouble : "failed");
+  else if (!fa_cli_value(b->cli, "json"))
+    printf("%s  %s, %zu bytes, %.2f s\n", one->name, one->origin, one->bytes, one->seconds);
+  fflush(stdout);
+  if (b->progress) fprintf(stderr, "%d of %d done, %d failed", b->done, b->count, b->failed);
+}
+
+static void *work(void *argument) {
+  build *b = argument;
+  pthread_mutex_lock(&b->mutex);
+  while (!b->stop && b->next < b->count) {
+    item *one = &b->items[b->next++];
+    pthread_mutex_unlock(&b->mutex);
+    fa_error error = {0};
+    double start = now();
+    fa_status status = b->folder ? build_to_folder(b, one, &error) : build_to_cache(b, one, &error);
+    one->seconds = now() - start;
+    pthread_mutex_lock(&b->mutex);
+    one->status = status;
+    if (status != FA_OK) one->trouble = strdup(error.text);
+    b->done++;
+    b->failed += status != FA_OK;
+    if (status != FA_OK && !fa_cli_value(b->cli, "keep-going")) b->stop = true;
+    show_done(b, one);
+  }
+  pthread_mutex_unlock(&b->mutex);
+  return NULL;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------- */
+
+static int open_contexts(build *b) {
+  for (int i = 0; i < b->count; i++) {
+    int place = 0;
+    while (place < MAX_TARGETS && b->contexts[place].target[0] && strcmp(b->contexts[place].target, b->items[i].problem.target) != 0) place++;
+    if (place == MAX_TARGETS) return fa_cli_usage(b->cli, "more than %d targets at a time", MAX_TARGETS);
+    if (b->contexts[place].context) continue;
+    char device[64];
+    strcpy(b->contexts[place].target, b->items[i].problem.target);
+    snprintf(device, sizeof device, "emulator:%s", b->contexts[place].target);
+    int code = fa_session_context(&b->contexts[place].context, b->cli, device);
+    if (code >= 0) return code;
+  }
+  return -1;
+}
+
+static void run_jobs(build *b, long jobs) {
+  pthread_t threads[MAX_JOBS];
+  long started = 0;
+  if (jobs > b->count) jobs = b->count;
+  while (started < jobs - 1 && pthread_create(&threads[started], NULL, work, b) == 0) started++;
+  work(b);
+  for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
+  if (b->progress) fputc('\n', stderr);
+}
+
+static int print_json(const build *b) {
+  json_t *built = json_array(), *failed = json_array();
+  for (int i = 0; i < b->count; i++) {
+    const item *one = &b->items[i];
+    if (one->variant && one->status == FA_OK)
+      json_array_append_new(built, json_pack("{s:s,s:s,s:s,s:I,s:f}", "name", one->name, "variant", one->variant, "origin", one->origin, "object_bytes",
+                                             (json_int_t)one->bytes, "seconds", one->seconds));
+    else if (one->trouble)
+      json_array_append_new(failed, json_pack("{s:s,s:s,s:s}", "name", one->name, "status", fa_status_name(one->status), "error", one->trouble));
+  }
+  return fa_session_json(b->cli, json_pack("{s:i,s:s?,s:o,s:o}", "schema", 1, "folder", b->folder, "built", built, "failed", failed));
+}
+
+static int exit_code(const build *b) {
+  for (int i = 0; i < b->count; i++)
+    if (b->items[i].status != FA_OK) return fa_cli_exit_code(b->items[i].status);
+  return FA_EXIT_OK;
+}
+
+int fa_command_build(fa_cli *cli) {
+  build b = { .cli = cli, .folder = fa_cli_value(cli, "output"), .items = calloc(MAX_PROBLEMS, sizeof *b.items), .mutex = PTHREAD_MUTEX_INITIALIZER };
+  long cores = sysconf(_SC_NPROCESSORS_ONLN), jobs;
+  const char *terminal = getenv("TERM");
+  int code = FA_EXIT_USAGE;
+  if (!b.items || !fa_cli_integer(&jobs, cli, "jobs", 1, MAX_JOBS, cores < 1 ? 1 : cores > MAX_JOBS ? MAX_JOBS : cores)) goto cleanup;
+  code = collect_problems(&b);
+  if (code >= 0) goto cleanup;
+  if (b.folder && mkdir(b.folder, 0777) != 0 && errno != EEXIST) {
+    fa_error error = {0};
+    fa_fail(&error, FA_ERR_IO, "%s: cannot be made: %s", b.folder, strerror(errno));
+    code = fa_cli_fail(cli, &error);
+    goto cleanup;
+  }
+  if (!b.folder) code = open_contexts(&b);
+  if (code >= 0) goto cleanup;
+  b.progress = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
+  run_jobs(&b, jobs);
+  code = exit_code(&b);
+  if (fa_cli_value(cli, "json")) {
+    int printed = print_json(&b);
+    if (code == FA_EXIT_OK) code = printed;
+  }
+cleanup:
+  for (int i = 0; i < MAX_TARGETS; i++) fa_context_destroy(b.contexts[i].context);
+  for (int i = 0; i < b.count; i++) {
+    free(b.items[i].trouble);
+    free(b.items[i].variant);
+  }
+  free(b.items);
+  pthread_mutex_destroy(&b.mutex);
+  return code;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT
+ * fa-gen: the table of subcommands, and the way into them. */
+#include "command.h"
+#include "output.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LAST { NULL, 0, NULL, NULL }
+
+static const fa_cli_option emit_options[] = { { "output", 'o', "FILE", "write there instead of standard output" }, LAST };
+
+static const fa_cli_option build_options[] = {
+  { "output", 'o', "DIR", "write NAME.co, NAME.json (manifest) and NAME.hip (source) there instead of the cache" },
+  { "problems", 'f', "FILE", "read problems from a file, one a line; # starts a comment" },
+  { "jobs", 'j', "N", "workers at a time (all cores)" },
+  { "keep-going", 'k', NULL, "go on with the others when one fails" },
+  LAST
+};
+
+static const fa_cli_option run_options[] = {
+  { "q", 'q', "FILE", "queries, .npy" },
+  { "k", 'k', "FILE", "keys, .npy" },
+  { "v", 'v', "FILE", "values, .npy" },
+  { "output", 'o', "FILE", "write O there, .npy of the kernel's type (uint16 for bf16)" },
+  { "lse", 'l', "FILE", "write the logarithm of the sum there, .npy float32 of shape (batch, heads, seqlen_q)" },
+  { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else hip where there is a GPU)" },
+  { "dtype", 't', "TYPE", "fp16 or bf16; default: as the files are, float32 files as fp16" },
+  { "layout", 0, "ORDER", "bshd (batch, seqlen, heads, head_dim; default) or bhsd (batch, heads, seqlen, head_dim)" },
+  { "causal", 'c', NULL, "mask=causal" },
+  { "scale", 's', "X", "softmax_scale (1 / sqrt(head_dim))" },
+  { "no-check", 0, NULL, "do not compute the reference" },
+  LAST
+};
+
+static const fa_cli_option explain_options[] = {
+  { "hot", 0, NULL, "the hot loop's counts only" },
+  { "listing", 0, NULL, "the disassembly as well" },
+  { "object", 0, "FILE", "count the hot loop of this code object instead of a problem's" },
+  LAST
+};
+
+static const fa_cli_option manifest_options[] = { { "output", 'o', "FILE", "write there instead of standard output" }, LAST };
+
+static const fa_cli_option demo_options[] = { { "data", 0, "DIR", "folder of NAME_q.npy, NAME_k.npy, NAME_v.npy (the source tree's tests/data)" }, LAST };
+
+#define FIELDS "[FIELD=VALUE ...]"
+
+const fa_command fa_commands[] = {
+  { "emit", "Prints the HIP C source of a kernel.", FIELDS, emit_options, FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN,
+    "Needs no compiler. The same problem gives the same bytes.\nexample: fa-gen emit target=gfx942 dtype=bf16 head_dim=128 mask=causal -o kernel.hip\n", fa_command_emit },
+  { "build", "Compiles kernels into the cache or a folder.", FIELDS, build_options,
+    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
+    "A field may list values with commas: every combination is built. --problem may be given more than once.\n"
+    "example: fa-gen build target=gfx942,gfx1100 dtype=fp16,bf16 head_dim=64,128 -o kernels -j 2\n", fa_command_build },
+  { "run", "Runs attention over .npy files and compares the result with double precision.", FIELDS, run_options,
+    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON,
+    "Arrays are float16, float32, or uint16 (the bits of bf16), C order; three dimensions are taken as batch 1. Exit code 1 when the error is above its bound.\n"
+    "example: fa-gen run -q q.npy -k k.npy -v v.npy -o o.npy --lse lse.npy --causal --device emulator:gfx942\n", fa_command_run },
+  { "explain", "Prints how a kernel works and what its hot loop executes.", FIELDS, explain_options, FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_JSON,
+    "Schedule, layouts and LDS map come from the generator; registers, spills and the counts from the compiled object.\n"
+    "example: fa-gen explain target=gfx1100 dtype=bf16 head_dim=64\n", fa_command_explain },
+  { "manifest", "Prints what is needed to launch the kernel without this library, as JSON.", FIELDS, manifest_options,
+    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN, "docs/manifest.md describes it. Needs no compiler.\n", fa_command_manifest },
+  { "targets", "Lists the targets that can be compiled for.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_targets },
+  { "cache", "Shows, checks or empties the cache of compiled kernels.", "path|stat|list|verify|clear", NULL, FA_CLI_CACHE | FA_CLI_JSON,
+    "path: its folder; stat: entries and bytes; list: every entry; verify: reads each to the last byte, exit code 4 when one is bad; clear: removes all entries.\n", fa_command_cache },
+  { "demo", "Runs generated kernels over tensors of real layers on the emulated targets.", NULL, demo_options,
+    FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON, "Exit code 1 when an error is above its bound.\n", fa_command_demo },
+  { "version", "Prints the version and the toolchain's identity.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_version },
+  { NULL, NULL, NULL, NULL, 0, NULL, NULL }
+};
+
+static void print_overview(FILE *stream) {
+  fprintf(stream, "usage: fa-gen COMMAND [options] [arguments]\n"
+                  "Generates, compiles and runs exact attention kernels for AMD GPUs, on a GPU or on an emulated one.\n\ncommands:\n");
+  for (const fa_command *command = fa_commands; command->name; command++) fprintf(stream, "  %-10s %s\n", command->name, command->summary);
+  fprintf(stream, "\nfa-gen COMMAND --help describes each.\n"
+                  "exit codes: 0 done; 1 failed or wrong result; 2 wrong usage; 3 toolchain missing; 4 cache, files or output; 130 interrupted\n");
+}
+
+/* Leaves nothing half written.  Only async-signal-safe calls. */
+static void interrupted(int number) {
+  fa_output_remove_unfinished();
+  if (number == SIGINT) _exit(FA_EXIT_INTERRUPTED);
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+static void catch_signals(void) {
+  static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
+  struct sigaction action = { .sa_handler = interrupted, .sa_flags = SA_NODEFER };
+  sigemptyset(&action.sa_mask);
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}
+
+int main(int argc, char **argv) {
+  catch_signals();
+  const char *name = argc > 1 ? argv[1] : "";
+  bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;
+  if (help && argc > 2 && argv[2][0] != '-') {
+    name = argv[2];
+  } else if (help) {
+    print_overview(stdout);
+    return FA_EXIT_OK;
+  }
+  if (strcmp(name, "--version") == 0) name = "version";
+  for (const fa_command *command = fa_commands; command->name; command++) {
+    if (strcmp(command->name, name) != 0) continue;
+    if (help) {
+      fa_cli_help(stdout, command);
+      return FA_EXIT_OK;
+    }
+    fa_cli *cli = calloc(1, sizeof *cli);
+    if (!cli) return FA_EXIT_FAILED;
+    int code = fa_cli_parse(cli, command, argc - 1, argv + 1);
+    if (code < 0) code = command->run(cli);
+    free(cli);
+    return code;
+  }
+  if (!name[0])
+    print_overview(stderr);
+  else
+    fprintf(stderr, "fa-gen: command \"%s\" is not known; fa-gen --help lists them\n", name);
+  return FA_EXIT_USAGE;
+}

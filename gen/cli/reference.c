@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ * Reference attention and the error rule: see reference.h. */
+#include "reference.h"
+
+#include "number.h"
+
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const double fa_lse_tolerance = 2e-5;
+
+struct fa_reference {
+  fa_reference_inputs inputs; /* pointers are used during creation only */
+  size_t rows;                /* batch * heads_q * seqlen_q, in that order */
+  double *o;                  /* rows x head_dim_v */
+  double *lse;                /* rows */
+  double *plain_error;        /* rows: max over columns of |plain - o| */
+  double *spread;             /* rows: max over columns of sum_j p_j |v_j| */
+};
+
+/* Scratch of one thread. */
+typedef struct scratch {
+  double *p; /* seqlen_k */
+  float *plain_p;
+} scratch;
+
+typedef struct job {
+  fa_reference *reference;
+  size_t first, step; /* (batch, head) pairs first, first + step, ... */
+  scratch scratch;
+} job;
+
+static int64_t element(const fa_tensor *tensor, int batch, int seq, int head) {
+  return batch * tensor->stride_batch + seq * tensor->stride_seq + head * tensor->stride_head;
+}
+
+/* Keys that the row may see: all up to this one. */
+static int visible_keys(const fa_reference_inputs *in, int query) {
+  if (!in->causal) return in->seqlen_k;
+  int64_t last = (int64_t)query + in->seqlen_k - in->seqlen_q;
+  return last < 0 ? 0 : last + 1 > in->seqlen_k ? in->seqlen_k : (int)(last + 1);
+}
+
+/* softmax(scale q.k) in double: p[j] and the natural logarithm of the sum. */
+static double exact_row(double *p, const fa_reference_inputs *in, int batch, int query, int head, int kv_head, int keys) {
+  int64_t q = element(&in->q, batch, query, head);
+  double top = -INFINITY, sum = 0;
+  bool nan = false;
+  for (int j = 0; j < keys; j++) {
+    int64_t k = element(&in->k, batch, j, kv_head);
+    double s = 0;
+    for (int d = 0; d < in->head_dim_qk; d++)
+      s += (double)fa_dtype_load(in->q.data, in->dtype, q + d) * (double)fa_dtype_load(in->k.data, in->dtype, k + d);
+    p[j] = s * (double)in->softmax_scale;
+    if (p[j] > top) top = p[j];
+    nan |= isnan(p[j]);
+  }
+  if (keys == 0) return -INFINITY;
+  for (int j = 0; j < keys; j++) sum += p[j] = exp(p[j] - top);
+  for (int j = 0; j < keys; j++) p[j] /= sum;
+  return nan ? NAN : top + log(sum);
+}
+
+/* The same with fp32 everywhere, and the probabilities rounded to the dtype after normalisation. */
+static void plain_row(float *p, const fa_reference_inputs *in, int batch, int query, int head, int kv_head, int keys) {
+  int64_t q = element(&in->q, batch, query, head);
+  float top = -INFINITY, sum = 0;
+  for (int j = 0; j < keys; j++) {
+    int64_t k = element(&in->k, batch, j, kv_head);
+    float s = 0;
+    for (int d = 0; d < in->head_dim_qk; d++)
+      s += fa_dtype_load(in->q.data, in->dtype, q + d) * fa_dtype_load(in->k.data, in->dtype, k + d);
+    p[j] = s * in->softmax_scale;
+    if (p[j] > top) top = p[j];
+  }
+  for (int j = 0; j < keys; j++) sum += p[j] = expf(p[j] - top);
+  for (int j = 0; j < keys; j++) p[j] = fa_dtype_round(in->dtype, p[j] / sum);
+}
+
+static void compute_row(fa_reference *r, scratch *space, int batch, int head, int query) {
+  const fa_reference_inputs *in = &r->inputs;
+  size_t row = ((size_t)batch * (size_t)in->heads_q + (size_t)head) * (size_t)in->seqlen_q + (size_t)query;
+  int kv_head = head / (in->heads_q / in->heads_k);
+  int keys = visible_keys(in, query);
+  r->lse[row] = exact_row(space->p, in, batch, query, head, kv_head, keys);
+  plain_row(space->plain_p, in, batch, query, head, kv_head, keys);
+  double plain_error = 0, spread = 0;
+  for (int d = 0; d < in->head_dim_v; d++) {
+    double exact = 0, absolute = 0;
+    float plain = 0;
+    for (int j = 0; j < keys; j++) {
+      float v = fa_dtype_load(in->v.data, in->dtype, element(&in->v, batch, j, kv_head) + d);
+      exact += space->p[j] * (double)v;
+      absolute += space->p[j] * fabs((double)v);
+      plain += space->plain_p[j] * v;
+    }
+    r->o[row * (size_t)in->head_dim_v + (size_t)d] = exact;
+    plain_error = fmax(plain_error, fabs((double)fa_dtype_round(in->dtype, plain) - exact)); /* fmax drops NaN */
+    spread = fmax(spread, absolute);
+  }
+  r->plain_error[row] = plain_error;
+  r->spread[row] = spread;
+}
+
+static void *run_job(void *argument) {
+  job *work = argument;
+  const fa_reference_inputs *in = &work->reference->inputs;
+  size_t pairs = (size_t)in->batch * (size_t)in->heads_q;
+  for (size_t pair = work->first; pair < pairs; pair += work->step)
+    for (int query = 0; query < in->seqlen_q; query++)
+      compute_row(work->reference, &work->scratch, (int)(pair / (size_t)in->heads_q), (int)(pair % (size_t)in->heads_q), query);
+  return NULL;
+}
+
+static fa_status run_jobs(fa_reference *r, fa_error *error) {
+  enum { MAX_THREADS = 64 };
+  job jobs[MAX_THREADS] = {0};
+  pthread_t threads[MAX_THREADS];
+  bool started[MAX_THREADS] = {false};
+  size_t keys = (size_t)r->inputs.seqlen_k + 1;
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  size_t pairs = (size_t)r->inputs.batch * (size_t)r->inputs.heads_q;
+  size_t count = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (size_t)cores;
+  if (count > pairs || r->rows * keys < 4096) count = 1;
+  fa_status status = FA_OK;
+  for (size_t i = 0; i < count; i++) {
+    jobs[i] = (job){ r, i, count, { malloc(keys * sizeof(double)), malloc(keys * sizeof(float)) } };
+    if (!jobs[i].scratch.p || !jobs[i].scratch.plain_p) status = fa_fail(error, FA_ERR_NOMEM, "reference: no memory for %zu scores", keys);
+  }
+  if (status != FA_OK) goto cleanup;
+  for (size_t i = 1; i < count; i++) started[i] = pthread_create(&threads[i], NULL, run_job, &jobs[i]) == 0;
+  for (size_t i = 0; i < count; i++)
+    if (!started[i]) run_job(&jobs[i]);
+  for (size_t i = 1; i < count; i++)
+    if (started[i]) pthread_join(threads[i], NULL);
+cleanup:
+  for (size_t i = 0; i < count; i++) {
+    free(jobs[i].scratch.p);
+    free(jobs[i].scratch.plain_p);
+  }
+  return status;
+}
+
+static fa_status check_inputs(const fa_reference_inputs *in, fa_error *error) {
+  if (in->batch < 0 || in->seqlen_q < 0 || in->seqlen_k < 0 || in->heads_q < 0)
+    return fa_fail(error, FA_ERR_ARGUMENT, "reference: batch=%d seqlen_q=%d seqlen_k=%d heads_q=%d: none may be negative", in->batch, in->seqlen_q,
+                   in->seqlen_k, in->heads_q);
+  if (in->heads_k < 1 || in->heads_q % in->heads_k != 0)
+    return fa_fail(error, FA_ERR_ARGUMENT, "heads_q=%d heads_k=%d: heads_q must be a multiple of heads_k", in->heads_q, in->heads_k);
+  if (in->head_dim_qk < 1 || in->head_dim_v < 1 || in->head_dim_qk > 1 << 16 || in->head_dim_v > 1 << 16)
+    return fa_fail(error, FA_ERR_ARGUMENT, "reference: head dims %d and %d must lie between 1 and 65536", in->head_dim_qk, in->head_dim_v);
+  return FA_OK;
+}
+
+fa_status fa_reference_create(fa_reference **reference, const fa_reference_inputs *inputs, fa_error *error) {
+  *reference = NULL;
+  fa_reference *r = NULL;
+  fa_status status = check_inputs(inputs, error);
+  if (status != FA_OK) goto cleanup;
+  size_t rows, values;
+  if (__builtin_mul_overflow((size_t)inputs->batch * (size_t)inputs->heads_q, (size_t)inputs->seqlen_q, &rows) ||
+      __builtin_mul_overflow(rows, (size_t)inputs->head_dim_v, &values) || values > SIZE_MAX / 2 / sizeof(double)) {
+    status = fa_fail(error, FA_ERR_ARGUMENT, "reference: batch=%d heads_q=%d seqlen_q=%d is more than memory can hold", inputs->batch,
+                     inputs->heads_q, inputs->seqlen_q);
+    goto cleanup;
+  }
+  r = calloc(1, sizeof *r);
+  if (r) {
+    r->inputs = *inputs;
+    r->rows = rows;
+    r->o = calloc(values + 1, sizeof(double));
+    r->lse = calloc(rows + 1, sizeof(double));
+    r->plain_error = calloc(rows + 1, sizeof(double));
+    r->spread = calloc(rows + 1, sizeof(double));
+  }
+  if (!r || !r->o || !r->lse || !r->plain_error || !r->spread) {
+    status = fa_fail(error, FA_ERR_NOMEM, "reference: no memory for %zu rows", rows);
+    goto cleanup;
+  }
+  status = run_jobs(r, error);
+  if (status != FA_OK) goto cleanup;
+  *reference = r;
+  r = NULL;
+cleanup:
+  fa_reference_destroy(r);
+  return status;
+}
+
+void fa_reference_destroy(fa_reference *r) {
+  if (!r) return;
+  free(r->o);
+  free(r->lse);
+  free(r->plain_error);
+  free(r->spread);
+  free(r);
+}
+
+static size_t row_index(const fa_reference *r, int batch, int head, int query) {
+  return ((size_t)batch * (size_t)r->inputs.heads_q + (size_t)head) * (size_t)r->inputs.seqlen_q + (size_t)query;
+}
+
+const double *fa_reference_row(const fa_reference *r, int batch, int head, int query) {
+  return r->o + row_index(r, batch, head, query) * (size_t)r->inputs.head_dim_v;
+}
+
+double fa_reference_lse(const fa_reference *r, int batch, int head, int query) { return r->lse[row_index(r, batch, head, query)]; }
+
+/* ---- the error rule ------------------------------------------------------------------------------------------------ */
+
+static void blame(fa_verdict *verdict, const char *reason) {
+  verdict->ok = false;
+  if (!verdict->reason[0]) snprintf(verdict->reason, sizeof verdict->reason, "%s", reason);
+}
+
+/* |result - exact|; NaN and infinity must be met by the same, otherwise the error is infinite. */
+static double difference(double result, double exact) {
+  if (isnan(exact)) return isnan(result) ? 0 : INFINITY;
+  if (isinf(exact)) return result == exact ? 0 : INFINITY;
+  return isfinite(result) ? fabs(result - exact) : INFINITY;
+}
+
+static void compare_lse(fa_verdict *verdict, double result, double exact, int batch, int head, int query) {
+  double error = difference(result, exact) / (isfinite(exact) ? fmax(1, fabs(exact)) : 1);
+  if (error > verdict->lse_error) verdict->lse_error = error;
+  if (error <= fa_lse_tolerance) return;
+  char text[sizeof verdict->reason];
+  snprintf(text, sizeof text, "lse of batch %d head %d query %d is %.9g, must be %.9g within %.0e * max(1, |lse|)", batch, head, query, result,
+           exact, fa_lse_tolerance);
+  blame(verdict, text);
+}
+
+/* The row rule finds what the tensor rule would drown: one key lost in one row of a large tensor.  u sum p|v| is what rounding each
+ * P to the dtype may cost; u is the unit roundoff (half the spacing), as both P and O are rounded to nearest: 2^-11 for fp16 (11
+ * significant bits), 2^-8 for bf16 (8).  A row whose plain error happens to be small is thereby not held to its luck. */
+static void compare_row(fa_verdict *verdict, const fa_reference *r, const fa_tensor *o, const float *lse, int batch, int head, int query,
+                        double *worst) {
+  const fa_reference_inputs *in = &r->inputs;
+  size_t row = row_index(r, batch, head, query);
+  int64_t first = element(o, batch, query, head);
+  double error = 0;
+  for (int d = 0; d < in->head_dim_v; d++) {
+    double one = difference((double)fa_dtype_load(o->data, in->dtype, first + d), r->o[row * (size_t)in->head_dim_v + (size_t)d]);
+    if (one > error) error = one;
+  }
+  if (error > verdict->error) verdict->error = error;
+  double bound = 2 * fmax(r->plain_error[row], fa_dtype_unit_roundoff(in->dtype) * r->spread[row]);
+  double ratio = error == 0 ? 0 : bound == 0 ? INFINITY : error / bound;
+  if (ratio > *worst || *worst < 0) {
+    *worst = ratio;
+    verdict->row_error = error;
+    verdict->row_bound = bound;
+    verdict->batch = batch;
+    verdict->head = head;
+    verdict->query = query;
+  }
+  if (lse) compare_lse(verdict, (double)lse[row], r->lse[row], batch, head, query);
+}
+
+void fa_reference_compare(fa_verdict *verdict, const fa_reference *r, const fa_tensor *o, const float *lse) {
+  const fa_reference_inputs *in = &r->inputs;
+  *verdict = (fa_verdict){ .ok = true };
+  double worst = -1;
+  for (size_t row = 0; row < r->rows; row++)
+    if (2 * r->plain_error[row] > verdict->bound) verdict->bound = 2 * r->plain_error[row];
+  for (int batch = 0; batch < in->batch; batch++)
+    for (int head = 0; head < in->heads_q; head++)
+      for (int query = 0; query < in->seqlen_q; query++) compare_row(verdict, r, o, lse, batch, head, query, &worst);
+  char text[sizeof verdict->reason];
+  if (verdict->error > verdict->bound) {
+    snprintf(text, sizeof text, "largest error %.3g is above %.3g, twice the plain computation's (worst row: batch %d head %d query %d)",
+             verdict->error, verdict->bound, verdict->batch, verdict->head, verdict->query);
+    blame(verdict, text);
+  }
+  if (worst > 1) {
+    snprintf(text, sizeof text, "row of batch %d head %d query %d has error %.3g, its bound is %.3g", verdict->batch, verdict->head,
+             verdict->query, verdict->row_error, verdict->row_bound);
+    blame(verdict, text);
+  }
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ * The reference: attention in double precision, written plainly; beside it the plain low-precision computation, which says how large
+ * an error the number format alone makes; and the rule that compares a result with both. */
+#ifndef FAGEN_REFERENCE_H
+#define FAGEN_REFERENCE_H
+
+#include "error.h"
+
+#include <stdbool.h>
+
+/* Inputs are (batch, seqlen, heads, head_dim) with strides in elements, head_dim contiguous. */
+typedef struct fa_reference_inputs {
+  fa_dtype dtype; /* of q, k, v, P and O */
+  fa_tensor q, k, v;
+  int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
+  bool causal; /* bottom-right: key <= query + seqlen_k - seqlen_q */
+  float softmax_scale;
+} fa_reference_inputs;
+
+typedef struct fa_reference fa_reference;
+
+/* Computes both; the inputs are not kept.  Uses all cores.  The caller destroys it. */
+fa_status fa_reference_create(fa_reference **reference, const fa_reference_inputs *inputs, fa_error *error);
+void fa_reference_destroy(fa_reference *reference); /* NULL is fine */
+/* In double precision: head_dim_v values of one row of O, and its natural LSE. */
+const double *fa_reference_row(const fa_reference *reference, int batch, int head, int query);
+double fa_reference_lse(const fa_reference *reference, int batch, int head, int query);
+
+/* What the comparison found.  ok: all three hold and infinities and NaN stand exactly where the reference has them. */
+typedef struct fa_verdict {
+  bool ok;
+  double error, bound;         /* max |O - ref| over the tensor; 2 max |plain - ref| */
+  double row_error, row_bound; /* of the row with the largest error / bound */
+  int batch, head, query;      /* that row */
+  double lse_error;            /* max |lse - ref| / max(1, |ref|); at most fa_lse_tolerance */
+  char reason[256];            /* "" when ok, else the first rule that is broken, with numbers */
+} fa_verdict;
+
+extern const double fa_lse_tolerance;
+
+/* o: tensor of inputs' dtype; lse: (batch, heads_q, seqlen_q) or NULL. */
+void fa_reference_compare(fa_verdict *verdict, const fa_reference *reference, const fa_tensor *o, const float *lse);
+
+#endif

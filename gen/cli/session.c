@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT
+ * Shared steps of the subcommands: see session.h. */
+#include "session.h"
+
+#include "number.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+int fa_session_parse(fa_problem *problem, const fa_cli *cli, const char *text, bool target_needed) {
+  *problem = (fa_problem)FA_PROBLEM_INIT;
+  fa_status status = fa_problem_parse(problem, text);
+  if (status != FA_OK) return fa_cli_fail_last(cli, status);
+  if (target_needed && !problem->target[0]) {
+    const char *known = "fa-gen targets lists them";
+    for (size_t i = 0; i < fa_axis_count(); i++)
+      if (strcmp(fa_axis_get(i)->name, "target") == 0) known = fa_axis_get(i)->values;
+    return fa_cli_usage(cli, "the problem names no target; add target=NAME (%s)", known);
+  }
+  return -1;
+}
+
+/* True when `text` (fields set off by spaces) has a field of that name. */
+static bool has_field(const char *text, const char *name, size_t length) {
+  for (const char *at = text; *at; at++)
+    if ((at == text || at[-1] == ' ') && strncmp(at, name, length) == 0 && at[length] == '=') return true;
+  return false;
+}
+
+/* Fields of --problem that an argument replaces are left out: the parser takes each once. */
+static bool append_fields(char *text, size_t capacity, const char *base, const char *replacements) {
+  char copy[FA_PROBLEM_TEXT];
+  if (strlen(base) >= sizeof copy) return false;
+  strcpy(copy, base);
+  for (char *save = NULL, *field = strtok_r(copy, " \t\n", &save); field; field = strtok_r(NULL, " \t\n", &save)) {
+    if (has_field(replacements, field, strcspn(field, "="))) continue;
+    if (strlen(text) + strlen(field) + 2 > capacity) return false;
+    if (text[0]) strcat(text, " ");
+    strcat(text, field);
+  }
+  return true;
+}
+
+int fa_session_problem(fa_problem *problem, const fa_cli *cli, bool target_needed) {
+  char fields[FA_PROBLEM_TEXT] = "", text[FA_PROBLEM_TEXT] = "";
+  const char *base = fa_cli_value(cli, "problem");
+  for (int i = 0; i < cli->argc; i++)
+    if (!append_fields(fields, sizeof fields, cli->argv[i], "")) return fa_cli_usage(cli, "the problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
+  if ((base && !append_fields(text, sizeof text, base, fields)) || !append_fields(text, sizeof text, fields, ""))
+    return fa_cli_usage(cli, "the problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
+  return fa_session_parse(problem, cli, text, target_needed);
+}
+
+fa_status fa_session_call(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_section *inputs, size_t count, fa_error *error) {
+  enum { MAX_SECTIONS = 8 };
+  *reply = NULL;
+  fa_toolchain *toolchain = calloc(1, sizeof *toolchain);
+  if (!toolchain) return fa_fail(error, FA_ERR_NOMEM, "no memory for the toolchain's paths");
+  fa_section request[MAX_SECTIONS] = { { "op", op, strlen(op) } };
+  size_t sections = 1;
+  for (size_t i = 0; i < count && sections < MAX_SECTIONS - 1; i++) request[sections++] = inputs[i];
+  const char *templates = fa_cli_value(cli, "templates");
+  if (templates) request[sections++] = (fa_section){ "templates_dir", templates, strlen(templates) };
+  fa_worker_limits limits = {0};
+  long seconds;
+  fa_status status = FA_ERR_ARGUMENT;
+  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 60)) {
+    fa_fail(error, status, "--seconds is out of range");
+    goto cleanup;
+  }
+  limits.seconds = (unsigned)seconds;
+  status = fa_toolchain_find(toolchain, fa_cli_value(cli, "worker"), fa_cli_value(cli, "toolchain"), error);
+  bool source_only = strcmp(op, "emit") == 0; /* needs a worker, no compiler */
+  if (status != FA_OK && !(source_only && status == FA_ERR_TOOLCHAIN && toolchain->worker[0])) goto cleanup;
+  status = fa_worker_call(reply, toolchain, &limits, request, sections, error);
+  if (status != FA_OK) {
+    fa_bundle_free(*reply);
+    *reply = NULL;
+  }
+cleanup:
+  free(toolchain);
+  return status;
+}
+
+fa_status fa_session_generate(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_problem *problem, fa_error *error) {
+  char text[FA_PROBLEM_TEXT];
+  size_t length;
+  fa_status status = fa_problem_print(text, sizeof text, &length, problem);
+  if (status != FA_OK) return fa_fail(error, status, "%s", fa_last_error());
+  fa_section section = { "problem", text, length };
+  return fa_session_call(reply, cli, op, &section, 1, error);
+}
+
+static void print_log(int level, const char *text, void *user) {
+  const fa_cli *cli = user;
+  if (level <= 1) fprintf(stderr, "fa-gen %s: %s\n", cli->command->name, text);
+}
+
+int fa_session_context(fa_context **context, const fa_cli *cli, const char *device) {
+  fa_context_options options = FA_CONTEXT_OPTIONS_INIT;
+  long seconds, threads;
+  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 0) || !fa_cli_integer(&threads, cli, "threads", 1, 4096, 0)) return FA_EXIT_USAGE;
+  options.device = device;
+  options.cache_dir = fa_cli_value(cli, "cache-dir");
+  options.templates_dir = fa_cli_value(cli, "templates");
+  options.toolchain_dir = fa_cli_value(cli, "toolchain");
+  options.worker = fa_cli_value(cli, "worker");
+  options.compile_seconds = (unsigned)seconds;
+  options.emulator_threads = (unsigned)threads;
+  options.log = print_log;
+  options.log_user = (void *)cli;
+  fa_status status = fa_context_create(context, &options);
+  return status == FA_OK ? -1 : fa_cli_fail_last(cli, status);
+}
+
+int fa_session_json(const fa_cli *cli, json_t *object) {
+  int failed = object ? json_dumpf(object, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) : -1;
+  json_decref(object);
+  if (failed || putchar('\n') == EOF || fflush(stdout) != 0) {
+    fa_error error = { .status = FA_ERR_IO };
+    snprintf(error.text, sizeof error.text, "standard output: the JSON could not be written");
+    return fa_cli_fail(cli, &error);
+  }
+  return FA_EXIT_OK;
+}
+
+json_t *fa_session_real(double value) { return isfinite(value) ? json_real(value) : json_null(); }
+
+json_t *fa_session_counters(const fa_counters *c) {
+  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "waves", (json_int_t)c->waves, "instructions", (json_int_t)c->instructions,
+                   "valu", (json_int_t)c->valu, "transcendental", (json_int_t)c->transcendental, "matrix", (json_int_t)c->matrix, "salu",
+                   (json_int_t)c->salu, "scalar_memory", (json_int_t)c->scalar_memory, "vector_memory", (json_int_t)c->vector_memory, "lds",
+                   (json_int_t)c->lds, "branch", (json_int_t)c->branch, "wait", (json_int_t)c->wait, "barrier", (json_int_t)c->barrier, "other",
+                   (json_int_t)c->other);
+}
+
+void fa_session_name(char *name, size_t capacity, const fa_problem *p) {
+  static const char *const kernels[] = { "attention_fwd", "attention_dv", "gemm" };
+  char dims[32], types[48];
+  if (p->head_dim_qk == p->head_dim_v)
+    snprintf(dims, sizeof dims, "d%d", p->head_dim_qk);
+  else
+    snprintf(dims, sizeof dims, "d%d_%d", p->head_dim_qk, p->head_dim_v);
+  if (p->dtype_q == p->dtype_kv && p->dtype_q == p->dtype_o)
+    snprintf(types, sizeof types, "%s", fa_dtype_name(p->dtype_q));
+  else
+    snprintf(types, sizeof types, "%s_%s_%s", fa_dtype_name(p->dtype_q), fa_dtype_name(p->dtype_kv), fa_dtype_name(p->dtype_o));
+  snprintf(name, capacity, "%s-%s-%s-%s%s", kernels[p->kernel], p->target[0] ? p->target : "any", types, dims,
+           p->mask == FA_MASK_CAUSAL ? "-causal" : "");
+}

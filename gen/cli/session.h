@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ * What several subcommands do: read the problem, call the worker, open a context, print JSON, draw progress. */
+#ifndef FAGEN_SESSION_H
+#define FAGEN_SESSION_H
+
+#include "bundle.h"
+#include "command.h"
+#include "worker_client.h"
+
+#include <jansson.h>
+
+/* Longest problem text that the command line takes. */
+enum { FA_PROBLEM_TEXT = 2048 };
+
+/* The problem of --problem and the FIELD=VALUE arguments, validated.  target_needed: an absent target is an error that lists them.
+ * Returns -1 to go on, else the exit code. */
+int fa_session_problem(fa_problem *problem, const fa_cli *cli, bool target_needed);
+/* The same from text. */
+int fa_session_parse(fa_problem *problem, const fa_cli *cli, const char *text, bool target_needed);
+
+/* One request to the worker by the command line's options; inputs: sections besides "op" and "templates_dir".  The caller frees *reply. */
+fa_status fa_session_call(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_section *inputs, size_t count, fa_error *error);
+/* op with the problem as its input. */
+fa_status fa_session_generate(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_problem *problem, fa_error *error);
+/* A context by the command line's options on that device (NULL: the library's choice).  Returns -1, or the exit code. */
+int fa_session_context(fa_context **context, const fa_cli *cli, const char *device);
+
+/* Writes the object and a newline to standard output; frees it. */
+int fa_session_json(const fa_cli *cli, json_t *object);
+/* The number, or null when it is not finite (JSON has no infinity). */
+json_t *fa_session_real(double value);
+/* JSON object of the counters of a launch. */
+json_t *fa_session_counters(const fa_counters *counters);
+/* Short name of a variant for tables and file names: "attention_fwd-gfx942-bf16-d128-causal". */
+void fa_session_name(char *name, size_t capacity, const fa_problem *problem);
+
+#endif
