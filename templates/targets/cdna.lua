@@ -40,7 +40,7 @@ M.common = {
   lane_xor = { [32] = "lane_xor($x, 32)", [16] = "lane_xor($x, 16)" },
   device = { lane_xor = [[
 DEVICE float lane_xor(float x, int bit) { // the value of lane ^ bit, through the LDS crossbar
-  const int from = (lane_id() ^ bit) * 4;
+  const int from = ((__builtin_amdgcn_workitem_id_x() ^ bit) & 63) * 4;
   return __builtin_bit_cast(float, __builtin_amdgcn_ds_bpermute(from, __builtin_bit_cast(int, x)));
 }
 ]] },

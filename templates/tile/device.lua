@@ -1,26 +1,15 @@
 -- SPDX-License-Identifier: MIT
 -- Device C that a kernel may need, in the order in which it is printed; only what is used is printed.  $name are holes.
--- Each: { name, needs = {...}, text }.
+-- Types are found by their names in the text, functions are asked for: { name, needs = {...}, text }.
+local types = {
+  { "u32", "unsigned" }, { "u16", "unsigned short" },
+  { "u32x1", "u32", 1 }, { "u32x2", "u32", 2 }, { "u32x4", "u32", 4 }, { "u32x8", "u32", 8 },
+  { "f32x2", "float", 2 }, { "f32x4", "float", 4 }, { "f32x8", "float", 8 }, { "f32x16", "float", 16 },
+  { "short4", "short", 4 }, { "short8", "short", 8 }, { "short16", "short", 16 },
+  { "half2", "_Float16", 2 }, { "half4", "_Float16", 4 }, { "half8", "_Float16", 8 }, { "half16", "_Float16", 16 },
+}
+
 local pieces = {
-  { "types", text = [[
-typedef unsigned u32;
-typedef unsigned short u16;
-typedef u32 u32x1 __attribute__((ext_vector_type(1)));
-typedef u32 u32x2 __attribute__((ext_vector_type(2)));
-typedef u32 u32x4 __attribute__((ext_vector_type(4)));
-typedef u32 u32x8 __attribute__((ext_vector_type(8)));
-]] },
-  { "f32x2", text = "typedef float f32x2 __attribute__((ext_vector_type(2)));\n" },
-  { "f32x4", text = "typedef float f32x4 __attribute__((ext_vector_type(4)));\n" },
-  { "f32x8", text = "typedef float f32x8 __attribute__((ext_vector_type(8)));\n" },
-  { "f32x16", text = "typedef float f32x16 __attribute__((ext_vector_type(16)));\n" },
-  { "short4", text = "typedef short short4 __attribute__((ext_vector_type(4)));\n" },
-  { "short8", text = "typedef short short8 __attribute__((ext_vector_type(8)));\n" },
-  { "short16", text = "typedef short short16 __attribute__((ext_vector_type(16)));\n" },
-  { "half2", text = "typedef _Float16 half2 __attribute__((ext_vector_type(2)));\n" },
-  { "half4", text = "typedef _Float16 half4 __attribute__((ext_vector_type(4)));\n" },
-  { "half8", text = "typedef _Float16 half8 __attribute__((ext_vector_type(8)));\n" },
-  { "half16", text = "typedef _Float16 half16 __attribute__((ext_vector_type(16)));\n" },
   { "macros", text = [[
 
 #define DEVICE static inline __attribute__((device, always_inline))
@@ -39,8 +28,7 @@ typedef u32 u32x8 __attribute__((ext_vector_type(8)));
   { "max_i32", text = "DEVICE int max_i32(int a, int b) { return a > b ? a : b; }\n" },
   { "min_i32", text = "DEVICE int min_i32(int a, int b) { return a < b ? a : b; }\n" },
   { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
-  { "lane_id", text = "DEVICE int lane_id() { return __builtin_amdgcn_workitem_id_x() % $wave; }\n" },
-  { "lane_xor", needs = { "lane_id" }, text = "$lane_xor" },
+  { "lane_xor", text = "$lane_xor" },
   { "over_groups_max", needs = { "lane_xor", "max" }, text = [[
 DEVICE float over_groups_max(float x) { // over the lanes that share a column of the accumulator
 $over_max  return x;
@@ -68,7 +56,7 @@ DEVICE u32 pack2(float a, float b) { // two values to bf16, toward zero
   return __builtin_amdgcn_perm(__builtin_bit_cast(u32, b), __builtin_bit_cast(u32, a), 0x07060302u);
 }
 ]] },
-  { "pack2_fp16_nearest_even", needs = { "half2" }, text = [[
+  { "pack2_fp16_nearest_even", text = [[
 DEVICE u32 pack2(float a, float b) { // two values to fp16, nearest even
   half2 x = {(_Float16)a, (_Float16)b};
   return __builtin_bit_cast(u32, x);
@@ -92,7 +80,7 @@ DEVICE u32 round16(float a) { // to bf16, toward zero; a NaN stays one
 }
 ]] },
   { "round_fp16_nearest_even", text = "DEVICE u32 round16(float a) { return __builtin_bit_cast(u16, (_Float16)a); } // to fp16, nearest even\n" },
-  { "round_fp16_toward_zero", needs = { "half2" }, text = [[
+  { "round_fp16_toward_zero", text = [[
 DEVICE u32 round16(float a) { // to fp16, toward zero
   return __builtin_bit_cast(u32, __builtin_amdgcn_cvt_pkrtz(a, a)) & 0xffffu;
 }
@@ -158,8 +146,8 @@ for _, p in ipairs(pieces) do by_name[p[1]] = p end
 
 local M = {}
 
--- used: set of names (their needs are added).  holes: name -> text.
-function M.print(used, holes)
+-- used: set of names (their needs are added).  holes: name -> text.  body: the kernel, for its types.
+function M.print(used, holes, body)
   local all = {}
   local function add(name)
     if all[name] then return end
@@ -167,14 +155,21 @@ function M.print(used, holes)
     for _, need in ipairs(assert(by_name[name], "no device function is called " .. name).needs or {}) do add(need) end
   end
   for name in pairs(used) do add(name) end -- a set: order does not matter here
-  for _, name in ipairs { "types", "macros", "begin" } do add(name) end
+  add "macros"; add "begin"
   local out = {}
   for _, p in ipairs(pieces) do
     if all[p[1]] then out[#out + 1] = p.text:gsub("%$([%a_]+)", function(name) return tostring(assert(holes[name], "no hole is called " .. name)) end) end
   end
   local text = table.concat(out)
-  if not all.part4 and not text:find("u32x8 ", text:find("\n#define") or 1, true) then text = text:gsub("typedef u32 u32x8 [^\n]*\n", "") end
-  return text
+  local words, declared = {}, {}
+  for word in (text .. body):gmatch("[%a_][%w_]*") do words[word] = true end
+  for _, type in ipairs(types) do if words[type[1]] then words[type[2]] = true end end
+  for _, type in ipairs(types) do
+    if words[type[1]] then
+      declared[#declared + 1] = ("typedef %s %s%s;\n"):format(type[2], type[1], type[3] and (" __attribute__((ext_vector_type(%d)))"):format(type[3]) or "")
+    end
+  end
+  return table.concat(declared) .. text
 end
 
 return M

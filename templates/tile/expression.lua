@@ -30,6 +30,7 @@ function M.print(printer, statement, x, outer)
     local axis = x.axis
     if axis == plan.spread then return plan.n_blocks == 1 and axis.name .. "_row" or wrap(("%s_row + n * %d"):format(axis.name, plan.inst.n), 12) end
     local origin = axis == plan.recording.loop_axis and ("%s * %d"):format(printer.tile, axis.size) or axis.origin and go(axis.origin, 12)
+    printer:use "ROW"
     return wrap(("%srow_lane + b * %d + ROW(r)"):format(origin and origin .. " + " or "", plan.inst.m), 12)
   elseif op == "cut" then return wrap(("%s >= %s_full_tiles"):format(printer.tile, x.axis.name), 10)
   elseif op == "sub" and x.dtype == "f32" and x.args[1].op == "mul" then

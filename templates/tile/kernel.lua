@@ -82,8 +82,9 @@ function M.text(plan, header)
     row_text = plan.inst.c.row_text, wave = target.wave, buffer_flags = target.buffer_flags, lds_bytes = plan.lds_bytes, lane_xor = lane_xor,
     over_max = over_groups(plan, function(v) return "max(x, " .. v .. ")" end), over_sum = over_groups(plan, function(v) return "x + " .. v end),
   }
-  return header .. device.print(p.used, holes) .. fmt("\nextern \"C\" __attribute__((global, amdgpu_flat_work_group_size(%d, %d)%s)) void %s(\n%s {\n", plan.threads, plan.threads,
+  local body = fmt("\nextern \"C\" __attribute__((global, amdgpu_flat_work_group_size(%d, %d)%s)) void %s(\n%s {\n", plan.threads, plan.threads,
     spec.waves_per_eu and fmt(", amdgpu_waves_per_eu(%d, %d)", spec.waves_per_eu, spec.waves_per_eu) or "", spec.kernel, wrap_args(plan.args)) .. table.concat(p.out) .. "}\n"
+  return header .. device.print(p.used, holes, body) .. body
 end
 
 function M.explain(plan)

@@ -145,7 +145,7 @@ function M.print(p, x)
   local half = plan.lds_bytes // 2 -- buffers of all tiles lie side by side, so that one step leads from any tile's buffer to its other one
   local stop, full = p:expr(nil, x.stop, 13), p:expr(nil, x.full, 13)
   for _, s in ipairs(plan.staged) do setup(p, s, stop) end
-  p:use "lds"; p:use "lds_barrier"; p:use "KEEP_ORDER"; p:use "max_i32"; p:use "ROW"
+  p:use "lds"; p:use "lds_barrier"; p:use "KEEP_ORDER"
   p:put("\nconst int %s_tiles = (%s + %d) / %d; // tiles that hold something", axis.name, stop, axis.size - 1, axis.size)
   p:put("const int %s_whole_tiles = %s / %d, %s_full_tiles = %s / %d; // of whole tiles; of tiles that need no mask", axis.name, stop, axis.size, axis.name, full, axis.size)
   if x.wave_stop then p:put("const int %s_wave_tiles = (%s + %d) / %d; // of tiles that hold something for this wave", axis.name, p:expr(nil, x.wave_stop, 13), axis.size - 1, axis.size) end

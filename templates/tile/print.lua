@@ -32,7 +32,6 @@ function P:declaration(x, name)
   if kind == "scalar" then return fmt("%s %s", x.dtype == "i32" and "int" or "float", name) end
   if kind == "row" then return fmt("%s %s$N", x.dtype == "i32" and "int" or "float", name) end
   if x.op == "let" and x.args[1].op == "cast" then return fmt("u32 %s$N[%d]", name, x.m_blocks * regs // 2) end
-  self:use("f32x" .. regs)
   if kind == "column" then return fmt("f32x%d %s[%d]", regs, name, x.m_blocks) end
   return fmt("f32x%d %s$N[%d]", regs, name, x.m_blocks)
 end
@@ -229,7 +228,6 @@ function emit.load_vector(self, x)
   if run == 1 then
     return self:put("FOR(b, %d) FOR(r, %d) %s[b][r] = __builtin_bit_cast(float, buffer_read4(%s_rsrc, %s));", x.m_blocks, regs, x.name, x.name, at)
   end
-  self:use("f32x" .. run)
   self:open("FOR(b, %d) FOR(i, %d) {", x.m_blocks, regs // run)
   self:put("const int r = i * %d;\nconst f32x%d part = __builtin_bit_cast(f32x%d, buffer_read%d(%s_rsrc, %s));", run, run, run, bytes, x.name, at)
   self:put("FOR(j, %d) %s[b][r + j] = part[j];", run, x.name)
@@ -240,7 +238,6 @@ end
 function P:operand(width, vector, step)
   local want = self.plan.inst.ab_len
   local type = self.plan.target.operand_type[self.plan.spec.dtype_kv][want]
-  self:use(type)
   if want == width then return fmt("__builtin_bit_cast(%s, %s)", type, vector) end
   self:use("part" .. want // 2)
   return fmt("__builtin_bit_cast(%s, part%d(%s, %s))", type, want // 2, vector, step)

@@ -1,0 +1,102 @@
+-- SPDX-License-Identifier: MIT
+-- Whole kernels through all passes: what the emitted text and the plan promise.
+local main = require "main"
+local cases = {}
+
+local names = { "kernel", "target", "dtype_q", "dtype_kv", "dtype_o", "alignment", "head_dim_qk", "head_dim_v", "mask", "gqa_pack", "features", "rounding", "block_m", "block_n",
+  "waves", "stages", "schedule" }
+local function problem(fields)
+  local p = { kernel = "attention_fwd", target = "gfx942", dtype_q = "bf16", dtype_kv = "bf16", dtype_o = "bf16", alignment = "16", head_dim_qk = "128", head_dim_v = "128",
+    mask = "none", gqa_pack = "0", features = "none", rounding = "nearest_even", block_m = "auto", block_n = "auto", waves = "auto", stages = "auto", schedule = "auto" }
+  for k, v in pairs(fields) do p[k] = v end
+  return p
+end
+local function generate(fields) return main.generate(problem(fields), names) end
+local function each(f)
+  for _, target in ipairs { "gfx942", "gfx1100" } do
+    for _, head_dim in ipairs { "32", "64", "80", "96", "128" } do
+      for _, dtype in ipairs { "bf16", "fp16" } do
+        for _, mask in ipairs { "none", "causal" } do
+          f { target = target, head_dim_qk = head_dim, head_dim_v = head_dim, dtype_q = dtype, dtype_kv = dtype, dtype_o = dtype, mask = mask }
+        end
+      end
+    end
+    for _, kernel in ipairs { "gemm", "attention_dv" } do f { target = target, kernel = kernel } end
+  end
+end
+
+function cases.same_fields_same_bytes()
+  each(function(fields)
+    local a, b = generate(fields), generate(fields)
+    assert(a.source == b.source and a.manifest == b.manifest and a.variant == b.variant and a.explain == b.explain)
+  end)
+end
+
+function cases.a_variant_reproduces_itself()
+  each(function(fields)
+    local a = generate(fields)
+    local again = {}
+    for name, value in a.variant:gmatch("([%w_]+)=(%S+)") do again[name] = value end
+    local b = main.generate(again, names)
+    assert(b.variant == a.variant)
+    assert(b.source == a.source, "the header's fields reproduce the text")
+  end)
+end
+
+function cases.nothing_unused_is_printed()
+  each(function(fields)
+    local text = generate(fields).source
+    for name in text:gmatch("DEVICE [%w_* ]-([%w_]+)%(") do
+      local uses = select(2, text:gsub("%f[%w_]" .. name .. "%f[^%w_]", ""))
+      assert(uses > 1, name .. " is printed and not used")
+    end
+    for name in text:gmatch("typedef [^\n]- ([%w_]+) __attribute__") do
+      local uses = select(2, text:gsub("%f[%w_]" .. name .. "%f[^%w_]", ""))
+      assert(uses > 1, name .. " is declared and not used")
+    end
+    assert(not text:find("__asm", 1, true), "no inline assembly")
+    assert(not text:find("$", 1, true), "a hole was left open")
+  end)
+end
+
+function cases.lds_accesses_are_free_of_avoidable_conflicts()
+  each(function(fields)
+    local text = generate(fields).explain
+    local found = 0
+    for what, cycles, least in text:gmatch("  ([%a ]+) of %d+ bytes a lane: (%d+) cycles, least possible (%d+)") do
+      found = found + 1
+      if what:find "read" then assert(cycles == least, what .. " in\n" .. text) end
+    end
+    assert(found >= 2)
+  end)
+end
+
+function cases.scores_stay_in_registers()
+  each(function(fields)
+    if fields.kernel then return end
+    local text = generate(fields).source
+    for line in text:gmatch("[^\n]*lds_write%d+%([^\n]*") do
+      assert(line:find("_stage") or line:find("low2") or line:find("high2") or line:find("DEVICE"), "only staged tiles go to LDS: " .. line)
+    end
+  end)
+end
+
+local rejects = {
+  { { target = "gfx950" }, "FA_ERR_UNSUPPORTED", "target=gfx950 has no templates; those that have: gfx1100, gfx942" },
+  { { head_dim_qk = "88", head_dim_v = "88" }, "FA_ERR_UNSUPPORTED", "gfx942 has no matrix instruction that tiles" },
+  { { block_m = "100" }, "FA_ERR_UNSUPPORTED", "block_m must be a multiple of waves" },
+  { { block_n = "128", stages = "2" }, "FA_ERR_UNSUPPORTED", "bytes of LDS, gfx942 has 65536; use a smaller block_n or stages=1" },
+  { { waves = "17" }, "FA_ERR_UNSUPPORTED", "1024 at most; use at most 16 waves" },
+  { { schedule = "dance" }, "FA_ERR_PROBLEM", "schedule=dance is not known; known: auto, " },
+  { { stages = "3" }, "FA_ERR_UNSUPPORTED", "has no line for that depth; use 1 or 2" },
+  { { block_m = "1024", waves = "8" }, "FA_ERR_UNSUPPORTED", "registers a lane" },
+}
+function cases.limits_are_errors_that_say_what_to_do()
+  for _, r in ipairs(rejects) do
+    local ok, e = pcall(generate, r[1])
+    assert(not ok and type(e) == "table", "must be refused with a code: " .. tostring(e))
+    assert(e.code == r[2] and e.message:find(r[3], 1, true), e.code .. ": " .. e.message)
+  end
+end
+
+return cases

@@ -1,0 +1,140 @@
+-- SPDX-License-Identifier: MIT
+-- Layouts, conversions and the bank model.
+local L, B = require "tile.layout", require "tile.banks"
+local cases = {}
+local targets = { "gfx942", "gfx1100" }
+local function each_instruction(f)
+  for _, name in ipairs(targets) do
+    local target = require("targets." .. name)
+    for _, inst in ipairs(target.matrix) do f(target, inst) end
+  end
+end
+local function fails(f, ...)
+  local ok, message = pcall(f, ...)
+  assert(not ok, "this must fail")
+  return message
+end
+local function copy(x) local y = {}; for k, v in pairs(x) do y[k] = v end; return y end
+
+function cases.every_instruction_passes_its_self_check()
+  each_instruction(function(target, inst) L.check_instruction(inst, target.wave) end)
+end
+
+function cases.self_check_finds_wrong_maps()
+  each_instruction(function(target, inst)
+    local wrong = copy(inst)
+    wrong.c = copy(inst.c)
+    wrong.c.at = function(lane, r) local m, n = inst.c.at(lane, r); return (m + 1) % inst.m, n end
+    fails(L.check_instruction, wrong, target.wave)
+    wrong.c = copy(inst.c)
+    wrong.c.row_text = "r + 1"
+    fails(L.check_instruction, wrong, target.wave)
+    wrong = copy(inst)
+    wrong.ab = copy(inst.ab)
+    wrong.ab.at = function(lane, e) return lane % inst.n, e // 2 end
+    fails(L.check_instruction, wrong, target.wave)
+  end)
+end
+
+-- AMD's matrix instruction calculator, register layouts printed as formulas of (i, j, k); written here from the element's side.
+local published = {
+  mfma_32x32x8 = {
+    a = function(i, k) return i + 32 * (k // 4), k % 4 end,
+    c = function(i, j) return j + 32 * ((i // 4) % 2), 4 * (i // 8) + i % 4 end,
+  },
+  mfma_16x16x16 = {
+    a = function(i, k) return i + 16 * (k // 4), k % 4 end,
+    c = function(i, j) return j + 16 * (i // 4), i % 4 end,
+  },
+  wmma_16x16x16 = {
+    a = function(i, k) return i, k end,
+    c = function(i, j) return j + 16 * (i % 2), i // 2 end,
+  },
+}
+function cases.maps_equal_the_published_ones()
+  each_instruction(function(target, inst)
+    local p = assert(published[inst.name], inst.name .. " has no published map in this test")
+    for i = 0, inst.m - 1 do
+      for k = 0, inst.k - 1 do
+        local lane, e = p.a(i, k)
+        local index, kk = inst.ab.at(lane, e)
+        assert(index == i and kk == k, inst.name .. " operand")
+        local l2, e2 = inst.ab.find(i, k)
+        assert(l2 == lane and e2 == e, inst.name .. " operand, inverse")
+      end
+      for j = 0, inst.n - 1 do
+        local lane, r = p.c(i, j)
+        local m, n = inst.c.at(lane, r)
+        assert(m == i and n == j, inst.name .. " accumulator")
+      end
+    end
+  end)
+end
+
+function cases.tiles_are_inverse_pairs()
+  each_instruction(function(target, inst)
+    for _, blocks in ipairs { { 1, 1 }, { 2, 3 }, { 1, 4 } } do
+      L.check(L.accumulator(inst, target.wave, blocks[1], blocks[2]), inst.name)
+    end
+    for _, length in ipairs { 32, 64, 80, 96, 128 } do
+      local chunks = assert(L.chunks(inst, target.wave, length, 16), "80 is tiled without padding")
+      L.check(L.operand(inst, target.wave, 2, chunks), inst.name)
+    end
+  end)
+end
+
+function cases.a_length_that_no_instruction_divides_is_refused()
+  each_instruction(function(target, inst) assert(L.chunks(inst, target.wave, inst.k + 1, 16) == nil) end)
+end
+
+function cases.scores_become_the_operand_without_lds()
+  local expected = { mfma_32x32x8 = "none", mfma_16x16x16 = "none", wmma_16x16x16 = "exchange" }
+  each_instruction(function(target, inst)
+    for _, keys in ipairs { 32, 64, 128 } do
+      local chunks = L.chunks(inst, target.wave, keys, 16)
+      local c = assert(L.convert(inst, target.wave, keys // inst.m, chunks))
+      assert(c.kind == expected[inst.name], inst.name .. ": " .. c.kind)
+      -- played through: the operand's slot (lane, element) holds the key that k_at names for its position
+      local operand, accumulator = L.operand(inst, target.wave, 1, chunks), L.accumulator(inst, target.wave, 1, keys // inst.m)
+      for lane = 0, target.wave - 1 do
+        for register = 0, operand.registers - 1 do
+          local column, position = operand.at(lane, register)
+          local source, r = accumulator.find(c.k_at[position], column)
+          if c.kind == "none" then assert(source == lane and r == register, "a register is its own slot") end
+        end
+      end
+    end
+  end)
+end
+
+function cases.bank_model_counts_conflicts()
+  for _, name in ipairs(targets) do
+    local target = require("targets." .. name)
+    assert(B.cycles(target, 4, function(lane) return lane * 4 end) == target.wave // 32)
+    assert(B.cycles(target, 4, function(lane) return lane * 8 end) == target.wave // 32 * 2, "stride of two banks: two words a bank")
+    assert(B.cycles(target, 4, function(lane) return lane * 128 end) == target.wave, "one bank for all lanes")
+    assert(B.cycles(target, 4, function(lane) return 64 end) == target.wave // 32, "one word for all is a broadcast")
+    assert(B.cycles(target, 16, function(lane) return lane * 16 end) == B.least(target, 16))
+    assert(B.cycles(target, 16, function(lane) return lane % 32 * 256 end) > B.least(target, 16), "rows of 256 bytes meet in a bank")
+  end
+end
+
+function cases.pieces_are_dealt_once()
+  for c = 0, 3 do
+    for q = 0, 2 do
+      local seen = {}
+      for id = 0, 16 * 8 - 1 do
+        local column, quad = B.deal(id, { c = c, q = q }, 16)
+        local key = column * 8 + quad
+        assert(column < 16 and quad < 8 and not seen[key])
+        seen[key] = true
+        local column_text, quad_text = B.deal_text("id", { c = c, q = q }, 16)
+        local env = { id = id }
+        assert(load("return " .. column_text:gsub("/", "//"), "=column", "t", env)() == column)
+        assert(load("return " .. quad_text:gsub("/", "//"), "=quad", "t", env)() == quad)
+      end
+    end
+  end
+end
+
+return cases
