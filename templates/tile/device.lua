@@ -28,6 +28,7 @@ local pieces = {
   { "max_i32", text = "DEVICE int max_i32(int a, int b) { return a > b ? a : b; }\n" },
   { "min_i32", text = "DEVICE int min_i32(int a, int b) { return a < b ? a : b; }\n" },
   { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
+  { "other_half", text = "$other_half" }, -- these two are the target's
   { "lane_xor", text = "$lane_xor" },
   { "over_groups_max", needs = { "lane_xor", "max" }, text = [[
 DEVICE float over_groups_max(float x) { // over the lanes that share a column of the accumulator
@@ -146,19 +147,20 @@ for _, p in ipairs(pieces) do by_name[p[1]] = p end
 
 local M = {}
 
--- used: set of names (their needs are added).  holes: name -> text.  body: the kernel, for its types.
-function M.print(used, holes, body)
+-- used: set of names (their needs are added).  holes: name -> text.  body: the kernel, for its types.  own: the target's functions.
+function M.print(used, holes, body, own)
   local all = {}
   local function add(name)
     if all[name] then return end
     all[name] = true
     for _, need in ipairs(assert(by_name[name], "no device function is called " .. name).needs or {}) do add(need) end
+    for _, need in ipairs(own.needs and own.needs[name] or {}) do add(need) end
   end
   for name in pairs(used) do add(name) end -- a set: order does not matter here
   add "macros"; add "begin"
   local out = {}
   for _, p in ipairs(pieces) do
-    if all[p[1]] then out[#out + 1] = p.text:gsub("%$([%a_]+)", function(name) return tostring(assert(holes[name], "no hole is called " .. name)) end) end
+    if all[p[1]] then out[#out + 1] = p.text:gsub("%$([%a_]+)", function(name) return tostring(assert(holes[name] or own[name], "no hole is called " .. name)) end) end
   end
   local text = table.concat(out)
   local words, declared = {}, {}

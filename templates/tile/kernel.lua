@@ -77,14 +77,13 @@ function M.text(plan, header)
   entry(plan, p)
   p:region(plan.body)
   local spec, target = plan.spec, plan.target
-  local lane_xor = target.device.lane_xor
   local holes = {
-    row_text = plan.inst.c.row_text, wave = target.wave, buffer_flags = target.buffer_flags, lds_bytes = plan.lds_bytes, lane_xor = lane_xor,
+    row_text = plan.inst.c.row_text, wave = target.wave, buffer_flags = target.buffer_flags, lds_bytes = plan.lds_bytes,
     over_max = over_groups(plan, function(v) return "max(x, " .. v .. ")" end), over_sum = over_groups(plan, function(v) return "x + " .. v end),
   }
   local body = fmt("\nextern \"C\" __attribute__((global, amdgpu_flat_work_group_size(%d, %d)%s)) void %s(\n%s {\n", plan.threads, plan.threads,
     spec.waves_per_eu and fmt(", amdgpu_waves_per_eu(%d, %d)", spec.waves_per_eu, spec.waves_per_eu) or "", spec.kernel, wrap_args(plan.args)) .. table.concat(p.out) .. "}\n"
-  return header .. device.print(p.used, holes, body) .. body
+  return header .. device.print(p.used, holes, body, target.device) .. body
 end
 
 function M.explain(plan)

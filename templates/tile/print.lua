@@ -273,7 +273,7 @@ function emit.dot(self, x)
     self:put("$FOR FOR(b, %d) %s$n[b] = (f32x%d)0.0f;", x.m_blocks, x.name, inst.c_regs)
   end
   if x.convert and x.convert.kind == "exchange" then
-    self:use "lane_xor"
+    self:use "other_half"
     local registers = x.over.size // inst.m * inst.c_regs // 2
     self:put("u32 %s_other$N[%d]; // the other half of the wave holds the other rows; the operand wants all", x.b.name, registers)
     self:put("$FOR FOR(i, %d) %s_other$n[i] = %s;", registers, x.b.name, (plan.target.other_half:gsub("%$x", x.b.name .. "$n[i]")))
