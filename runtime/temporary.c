@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT
+ * Private temporary directories of workers. */
+#include "temporary.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static const char prefix[] = "fa-gen-worker-";
+enum { MAX_DEPTH = 16, MIN_AGE_SECONDS = 10 }; /* between mkdtemp and flock a directory has no lock yet */
+
+/* Empties the directory behind `fd` (closed here); symbolic links are removed, never followed. */
+static void empty_directory(int fd, int depth) {
+  DIR *stream = fdopendir(fd);
+  struct dirent *entry;
+  if (!stream) {
+    close(fd);
+    return;
+  }
+  while ((entry = readdir(stream))) {
+    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
+    if (unlinkat(dirfd(stream), entry->d_name, 0) == 0 || depth == MAX_DEPTH) continue;
+    int inner = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner < 0) continue;
+    empty_directory(inner, depth + 1);
+    unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR);
+  }
+  closedir(stream);
+}
+
+static bool is_orphan(int parent, const char *name) {
+  struct stat info;
+  if (strncmp(name, prefix, sizeof prefix - 1) != 0 || fstatat(parent, name, &info, AT_SYMLINK_NOFOLLOW) != 0) return false;
+  return S_ISDIR(info.st_mode) && info.st_uid == geteuid() && time(NULL) - info.st_mtime > MIN_AGE_SECONDS;
+}
+
+void fa_temporary_reap(const char *directory) {
+  DIR *stream = opendir(directory);
+  struct dirent *entry;
+  if (!stream) return;
+  while ((entry = readdir(stream))) {
+    if (!is_orphan(dirfd(stream), entry->d_name)) continue;
+    int fd = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) continue;
+    if (flock(fd, LOCK_EX | LOCK_NB) != 0) { /* its owner lives */
+      close(fd);
+      continue;
+    }
+    empty_directory(fd, 0);
+    unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR);
+  }
+  closedir(stream);
+}
+
+static bool make_in(fa_temporary *temporary, const char *directory) {
+  static atomic_bool reaped;
+  int length = snprintf(temporary->path, sizeof temporary->path, "%s/%sXXXXXX", directory, prefix);
+  if (length < 0 || length >= (int)sizeof temporary->path) {
+    errno = ENAMETOOLONG;
+    return false;
+  }
+  if (!atomic_exchange(&reaped, true)) fa_temporary_reap(directory);
+  if (!mkdtemp(temporary->path)) return false;
+  temporary->fd = open(temporary->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (temporary->fd < 0) {
+    int reason = errno;
+    rmdir(temporary->path);
+    errno = reason;
+    return false;
+  }
+  flock(temporary->fd, LOCK_EX | LOCK_NB); /* a file system without locks only loses the reaping */
+  return true;
+}
+
+fa_status fa_temporary_make(fa_temporary *temporary, fa_error *error) {
+  const char *const places[] = {secure_getenv("XDG_RUNTIME_DIR"), secure_getenv("TMPDIR"), "/tmp"};
+  *temporary = (fa_temporary){.fd = -1};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    if (places[i] && *places[i] == '/' && make_in(temporary, places[i])) return FA_OK;
+  return fa_fail(error, FA_ERR_IO, "no temporary directory for the worker can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: %s", strerror(errno));
+}
+
+void fa_temporary_remove(fa_temporary *temporary) {
+  if (temporary->fd < 0) return;
+  int copy = fcntl(temporary->fd, F_DUPFD_CLOEXEC, 3); /* the lock is held until the name is gone */
+  if (copy >= 0) empty_directory(copy, 0);
+  rmdir(temporary->path);
+  close(temporary->fd);
+  temporary->fd = -1;
+}

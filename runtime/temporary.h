@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT
+ * A private directory for one worker, removed with all that is in it.  Its owner holds a lock on it, so that the directory of a process
+ * that was killed is known and removed by the next. */
+#ifndef FAGEN_TEMPORARY_H
+#define FAGEN_TEMPORARY_H
+
+#include "error.h"
+
+typedef struct fa_temporary {
+  char path[3072];
+  int fd; /* of the directory, locked; -1: none */
+} fa_temporary;
+
+/* Below XDG_RUNTIME_DIR, TMPDIR or /tmp: the first that works. */
+fa_status fa_temporary_make(fa_temporary *temporary, fa_error *error);
+void fa_temporary_remove(fa_temporary *temporary);
+/* Removes what processes that no longer live left behind; done once a process by fa_temporary_make. */
+void fa_temporary_reap(const char *directory);
+
+#endif
