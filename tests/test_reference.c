@@ -39,7 +39,7 @@ static fa_reference_inputs make_inputs(arrays *a, fa_dtype dtype, int batch, int
   return in;
 }
 
-/* An online-softmax kernel in fp32 with P rounded before it is normalised, as the generated ones do; `broken` names the one thing that is wrong. */
+/* An online-softmax kernel in fp32 with P rounded before it is normalised, as the generated ones do; `broken` names what is wrong. */
 typedef enum fault { NONE, DROP_KEY, SCALE, SHIFT_MASK, WRONG_HEAD, COARSE_LSE, NAN_OUT } fault;
 
 static void kernel(arrays *a, const fa_reference_inputs *in, const fa_tensor *o, fault broken) {
@@ -102,7 +102,7 @@ static void right_kernel_passes(void **state) {
 
 static void wrong_kernels_are_found(void **state) {
   (void)state;
-  static const fault brokens[] = { DROP_KEY, SCALE, SHIFT_MASK, WRONG_HEAD };
+  static const fault faults[] = { DROP_KEY, SCALE, SHIFT_MASK, WRONG_HEAD };
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     check(FA_DTYPE_FP16, true, faults[i], false, NULL);
     check(FA_DTYPE_BF16, true, faults[i], false, NULL);
