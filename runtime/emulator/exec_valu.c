@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running vector operations: the common path, output modifiers, masks, pairs (VOPD), and operations that move
+ * values between lanes or between lanes and scalar registers.
+ */
+#include "lanes.h"
+#include "simd.h"
+
+#include <fenv.h>
+
+static const int host_round[4] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+
+static float scale_clamp(float v, int omod, bool clamp)
+{
+    static const float scale[4] = {1.0f, 2.0f, 4.0f, 0.5f};
+    v *= scale[omod];
+    if (clamp)
+        v = !(v > 0) ? 0.0f : v > 1 ? 1.0f : v;
+    return v;
+}
+
+/* omod, clamp and flushing of results, in place */
+static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
+{
+    const emu_mods *m = &op->mods;
+    unsigned type = op->meaning->dst;
+    bool flush = w->flush_out & emu_fp_class(type), clamp = m->clamp;
+    for (uint32_t l = 0; l < w->lanes; l++)
+        switch (type) {
+        case T_PF32:
+            d[l + EMU_ROW] = as_u32(scale_clamp(as_f32(d[l + EMU_ROW]), m->omod, clamp));
+            if (flush && !(d[l + EMU_ROW] & 0x7f800000))
+                d[l + EMU_ROW] &= 0x80000000;
+            /* fall through */
+        case T_F32:
+            d[l] = as_u32(scale_clamp(as_f32(d[l]), m->omod, clamp));
+            if (flush && !(d[l] & 0x7f800000))
+                d[l] &= 0x80000000;
+            break;
+        case T_F16:
+        case T_PF16: {
+            uint32_t lo = d[l] & 0xffff, hi = d[l] >> 16;
+            if (clamp || m->omod) {
+                lo = f2h(scale_clamp(h2f(lo), m->omod, clamp), w->round16);
+                hi = type == T_PF16 ? f2h(scale_clamp(h2f(hi), m->omod, clamp), w->round16) : hi;
+            }
+            if (flush) {
+                lo = lo & 0x7c00 ? lo : lo & 0x8000;
+                hi = type == T_F16 || hi & 0x7c00 ? hi : hi & 0x8000;
+            }
+            d[l] = lo | hi << 16;
+            break;
+        }
+        case T_F64: {
+            double v = as_f64((uint64_t)d[l + EMU_ROW] << 32 | d[l]);
+            v *= m->omod == 1 ? 2.0 : m->omod == 2 ? 4.0 : m->omod == 3 ? 0.5 : 1.0;
+            if (clamp)
+                v = !(v > 0) ? 0.0 : v > 1 ? 1.0 : v;
+            uint64_t u = as_u64(v);
+            if (flush && !(u & UINT64_C(0x7ff0000000000000)))
+                u &= UINT64_C(0x8000000000000000);
+            d[l] = (uint32_t)u;
+            d[l + EMU_ROW] = (uint32_t)(u >> 32);
+            break;
+        }
+        default: return;
+        }
+}
+
+/* Computes op's result rows into d (which may be the destination itself) and its condition into x. */
+static void compute(emu_wave *w, const emu_op *op, uint32_t *d, uint32_t *x)
+{
+    emu_lane_args args = {.d = d, .x = x, .n = w->lanes, .round = w->round16, .imm = (uint32_t)op->imm | (w->mode >> 23 & 1) << 9};
+    args.a = EMU_SIMD_FN(emu_source)(w, op, 0);
+    args.b = op->nsrc > 1 ? EMU_SIMD_FN(emu_source)(w, op, 1) : args.a;
+    args.c = op->nsrc > 2 ? EMU_SIMD_FN(emu_source)(w, op, 2) : args.a;
+    args.m = args.a;
+    unsigned flags = op->meaning->flags;
+    if (flags & M_COND_IN) {
+        EMU_SIMD_FN(emu_expand_mask)(w->tx[1], w->wave64 ? emu_sgpr64(w, S_VCC) : w->s[S_VCC], w->lanes, 1);
+        args.m = w->tx[1];
+    }
+    if (flags & M_READ_DST)
+        memcpy(d, w->v + (size_t)op->dst.index * EMU_ROW, EMU_ROW * sizeof *d);
+    if (!(w->special_fp & op->fp)) {
+        op->lane(&args);
+        return;
+    }
+    unsigned type = op->meaning->dst;
+    uint32_t round = type == T_F32 || type == T_PF32 ? w->round32 : w->round16;
+    if (round)
+        fesetround(host_round[round]);
+    op->lane(&args);
+    if (round)
+        fesetround(FE_TONEAREST);
+}
+
+static void write_mask(emu_wave *w, const emu_operand *d, uint64_t mask)
+{
+    if (d->kind != K_SGPR)
+        return;
+    w->s[d->index] = (uint32_t)mask;
+    if (w->wave64)
+        w->s[d->index + 1] = (uint32_t)(mask >> 32);
+    if (d->index == S_EXEC)
+        emu_set_exec(w, mask);
+}
+
+static void finish_and_commit(emu_wave *w, const emu_op *op, uint32_t *d, const uint32_t *x)
+{
+    uint32_t lanes[EMU_ROW];
+    const uint32_t *on = EMU_SIMD_FN(emu_dpp_lanes)(w, op, lanes);
+    if (op->meaning->dst == T_MASK) {
+        uint64_t mask = EMU_SIMD_FN(emu_pack_mask)(d, w->lanes);
+        mask &= on == w->mask ? w->exec : EMU_SIMD_FN(emu_pack_mask)(on, w->lanes);
+        write_mask(w, &op->dst, mask);
+        if (op->variant & M_CMPX)
+            emu_set_exec(w, mask);
+        return;
+    }
+    if (op->mods.clamp || op->mods.omod || w->flush_out & op->fp)
+        finish(w, op, d);
+    EMU_SIMD_FN(emu_commit)(w, op, d, on);
+    if (op->meaning->flags & M_COND_OUT)
+        write_mask(w, &op->dst2, EMU_SIMD_FN(emu_pack_mask)(x, w->lanes) & w->exec);
+}
+
+/* Vector register indexing of gfx9: M0[7:0] is added to the numbers of vector registers. */
+static void run_indexed(emu_wave *w, const emu_op *op)
+{
+    emu_op moved = *op;
+    uint32_t add = w->s[S_M0] & 0xff, mode = w->index_mode, last = 0;
+    moved.direct = false;
+    for (unsigned i = 0; i < op->nsrc; i++)
+        if (op->src[i].kind == K_VGPR && mode >> i & 1)
+            last = (moved.src[i].index += (uint16_t)add) > last ? moved.src[i].index : last;
+    if (op->dst.kind == K_VGPR && mode & 8)
+        last = (moved.dst.index += (uint16_t)add) > last ? moved.dst.index : last;
+    if (last >= w->launch->rows) {
+        emu_fault(w, op, FA_EMU_REPORT_REGISTER, -1, last, 4, true, "a register number made from M0 is out of range");
+        return;
+    }
+    compute(w, &moved, w->td[0], w->tx[0]);
+    finish_and_commit(w, &moved, w->td[0], w->tx[0]);
+}
+
+void EMU_SIMD_FN(emu_exec_valu)(emu_wave *w, const emu_op *op)
+{
+    if (w->index_mode) {
+        run_indexed(w, op);
+        return;
+    }
+    if (op->direct && w->exec == w->full && !(w->special_fp & op->fp)) {
+        compute(w, op, w->v + (size_t)op->dst.index * EMU_ROW, w->tx[0]);
+        return;
+    }
+    compute(w, op, w->td[0], w->tx[0]);
+    finish_and_commit(w, op, w->td[0], w->tx[0]);
+}
+
+/* VOPD: both halves read before either writes. */
+void EMU_SIMD_FN(emu_exec_pair)(emu_wave *w, const emu_op *op)
+{
+    compute(w, op, w->td[0], w->tx[0]);
+    compute(w, op + 1, w->td[4], w->tx[0]);
+    finish_and_commit(w, op, w->td[0], w->tx[0]);
+    finish_and_commit(w, op + 1, w->td[4], w->tx[0]);
+    w->pc++;
+}
+
+/* ---- between lanes ---------------------------------------------------------------------------------------- */
+
+static uint32_t scalar_operand(const emu_wave *w, const emu_operand *a)
+{
+    return a->kind == K_SGPR      ? w->s[a->index]
+           : a->kind == K_SPECIAL ? (uint32_t)emu_special_value(w, a->index)
+                                  : (uint32_t)a->value;
+}
+
+static uint32_t *vector_row(emu_wave *w, const emu_operand *a) { return w->v + (size_t)a->index * EMU_ROW; }
+
+static void read_lane(emu_wave *w, const emu_op *op, bool first)
+{
+    const emu_operand *a = &op->src[0];
+    unsigned lane = first ? (w->exec ? (unsigned)__builtin_ctzll(w->exec) : 0)
+                          : scalar_operand(w, &op->src[1]) & (w->lanes - 1);
+    uint32_t v = a->kind == K_VGPR ? vector_row(w, a)[lane] : scalar_operand(w, a);
+    if (op->dst.kind == K_SGPR) {
+        w->s[op->dst.index] = v;
+        if (op->dst.index == S_EXEC || op->dst.index == S_EXEC + 1)
+            emu_set_exec(w, emu_sgpr64(w, S_EXEC));
+    }
+}
+
+/* v_permlane16, v_permlanex16: any lane of the same row of 16, or of its neighbour */
+static void permlane16(emu_wave *w, const emu_op *op, bool cross)
+{
+    uint64_t select = scalar_operand(w, &op->src[1]) | (uint64_t)scalar_operand(w, &op->src[2]) << 32;
+    const uint32_t *in = vector_row(w, &op->src[0]);
+    uint32_t *d = vector_row(w, &op->dst), out[EMU_ROW];
+    bool fi = op->mods.op_sel & 1, bound = op->mods.op_sel & 2;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint32_t from = ((l & ~15u) ^ (cross ? 16 : 0)) | (select >> 4 * (l & 15) & 15);
+        out[l] = fi || w->exec >> from & 1 ? in[from] : bound ? 0 : d[l];
+    }
+    EMU_LANES(l, w->lanes) d[l] = w->mask[l] ? out[l] : d[l];
+}
+
+static void swap_rows(emu_wave *w, const emu_op *op, bool half)
+{
+    uint32_t *a = vector_row(w, &op->dst), *b = vector_row(w, &op->src[0]);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        if (!w->mask[l])
+            continue;
+        if (!half) {
+            uint32_t t = a[l];
+            a[l] = b[l];
+            b[l] = t;
+            continue;
+        }
+        unsigned sa = op->dst.half == 2 ? 16 : 0, sb = op->src[0].half == 2 ? 16 : 0;
+        uint32_t x = a[l] >> sa & 0xffff, y = b[l] >> sb & 0xffff;
+        a[l] = (a[l] & ~(0xffffu << sa)) | y << sa;
+        b[l] = (b[l] & ~(0xffffu << sb)) | x << sb;
+    }
+}
+
+/* v_permlane32_swap, v_permlane16_swap: upper rows of the first register with lower rows of the second */
+static void permlane_swap(emu_wave *w, const emu_op *op, unsigned width)
+{
+    uint32_t *a = vector_row(w, &op->dst), *b = vector_row(w, &op->src[0]);
+    for (uint32_t l = 0; l < w->lanes; l++)
+        if (l & width) {
+            uint32_t t = a[l];
+            a[l] = b[l - width];
+            b[l - width] = t;
+        }
+}
+
+/* v_movrels and its kin: M0 is added to the source's or the destination's number */
+static void move_relative(emu_wave *w, const emu_op *op, unsigned form)
+{
+    uint32_t m0 = w->s[S_M0];
+    uint32_t src = op->src[0].index + (form == 'd' ? 0 : form == '2' ? m0 & 0x3ff : m0);
+    uint32_t dst = op->dst.index + (form == 's' ? 0 : form == '2' ? m0 >> 16 & 0x3ff : m0);
+    if (dst >= w->launch->rows || (op->src[0].kind == K_VGPR && src >= w->launch->rows)) {
+        emu_fault(w, op, FA_EMU_REPORT_REGISTER, -1, dst, 4, true, "a register number made from M0 is out of range");
+        return;
+    }
+    uint32_t *d = w->v + (size_t)dst * EMU_ROW, scalar = scalar_operand(w, &op->src[0]);
+    const uint32_t *s = w->v + (size_t)src * EMU_ROW;
+    bool vector = op->src[0].kind == K_VGPR;
+    EMU_LANES(l, w->lanes) d[l] = w->mask[l] ? (vector ? s[l] : scalar) : d[l];
+}
+
+void EMU_SIMD_FN(emu_exec_cross)(emu_wave *w, const emu_op *op)
+{
+    switch (op->variant) {
+    case 0: read_lane(w, op, true); break;
+    case 1: read_lane(w, op, false); break;
+    case 2:
+        vector_row(w, &op->dst)[scalar_operand(w, &op->src[1]) & (w->lanes - 1)] = scalar_operand(w, &op->src[0]);
+        break;
+    case 3: permlane16(w, op, false); break;
+    case 4: permlane16(w, op, true); break;
+    case 5: { /* v_permlane64: the other half of the wave */
+        uint32_t out[EMU_ROW], *d = vector_row(w, &op->dst);
+        const uint32_t *in = vector_row(w, &op->src[0]);
+        for (uint32_t l = 0; l < w->lanes; l++)
+            out[l] = w->wave64 ? in[l ^ 32] : in[l];
+        EMU_LANES(l, w->lanes) d[l] = w->mask[l] ? out[l] : d[l];
+        break;
+    }
+    case 6: swap_rows(w, op, false); break;
+    case 7: swap_rows(w, op, true); break;
+    case 8: permlane_swap(w, op, 32); break;
+    case 9: permlane_swap(w, op, 16); break;
+    case 10: move_relative(w, op, 's'); break;
+    case 11: move_relative(w, op, 'd'); break;
+    case 12: move_relative(w, op, 'b'); break;
+    case 13: move_relative(w, op, '2'); break;
+    default: break;
+    }
+}
