@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- LDS bank model and what is chosen by it: row strides, and how pieces of a tile are dealt to threads.
+-- LDS bank model and what is chosen by it: row strides, orders of rows, and how pieces of a tile are dealt to threads.
 -- Banks are 4 bytes wide; lanes are served in phases of as many consecutive lanes as fill the banks once (AMD CDNA3 ISA, LDS;
 -- RDNA3 ISA, LDS).  A phase takes as many cycles as its most loaded bank has different words.
 local M = {}
@@ -29,19 +29,25 @@ end
 -- What the access costs when no two lanes meet in a bank.
 function M.least(target, bytes) return math.max(1, target.wave * bytes // (target.banks * 4)) end
 
--- Row stride in bytes, a multiple of `align`, with the fewest cycles over `accesses` = { { weight, bytes, address(lane, stride) } };
--- the smaller one on a draw.
-function M.choose_stride(target, row_bytes, align, accesses)
-  local best, best_cost
+-- The row stride in bytes, a multiple of 16, that makes cost(stride) least; the smaller one on a draw.
+function M.choose_stride(row_bytes, cost)
+  local best, least
   for pad = 0, 8 do
-    local stride = (row_bytes + align - 1) // align * align + pad * align
-    local cost = 0
-    for _, a in ipairs(accesses) do
-      cost = cost + a.weight * M.cycles(target, a.bytes, function(lane) return a.address(lane, stride) end)
-    end
-    if not best or cost < best_cost then best, best_cost = stride, cost end
+    local stride = (row_bytes + 15) // 16 * 16 + pad * 16
+    local c = cost(stride)
+    if not best or c < least then best, least = stride, c end
   end
   return best
+end
+
+-- Number of a row with its three low bits rotated: rows that meet in a phase then lie further apart.
+function M.rotate_row(row, by)
+  if by == 0 then return row end
+  return row & ~7 | row << by & 7 | (row & 7) >> (3 - by)
+end
+function M.rotate_row_text(row, by)
+  if by == 0 then return row end
+  return ("(%s & ~7) | (%s << %d & 7) | (%s & 7) >> %d"):format(row, row, by, row, 3 - by)
 end
 
 -- Deals piece number `id` to (column, quad): c low bits of the column, then q low bits of the quad, then the rest of each.

@@ -20,16 +20,18 @@ end
 -- Every thread brings `count` pieces.  Where a round of all threads covers whole rows, the rounds differ by a constant.
 local function row_pieces(p, s, stride)
   s.round_rows = p.plan.threads % s.per_row == 0 and p.plan.threads // s.per_row or nil
+  if s.round_rows and s.count > 1 and s.rotation > 0 and s.round_rows % 8 ~= 0 then s.round_rows = nil end
+  local order = s.rotation > 0 and " // in an order that spreads a phase's rows over the banks" or ""
   p:put("// pieces of 16 bytes, dealt to the threads: from an offset in the tile to an LDS address")
   if s.round_rows or s.count == 1 then
-    p:put("const int %s_row = thread / %d, %s_column = thread %% %d;", s.name, s.per_row, s.name, s.per_row)
+    p:put("const int %s_column = thread %% %d, %s_row = %s;%s", s.name, s.per_row, s.name, B.rotate_row_text("thread / " .. s.per_row, s.rotation), order)
     p:put("const int %s_from = %s_row * (int)%s * 2 + %s_column * 16;\nint %s_to = %s_row * %d + %s_column * 16%s;", s.name, s.name, stride, s.name, s.name, s.name, s.stride,
       s.name, s.offset > 0 and " + " .. s.offset or "")
     return
   end
   p:put("int %s_from[%d], %s_to[%d];", s.name, s.count, s.name, s.count)
   p:open("FOR(i, %d) {", s.count)
-  p:put("const int piece = thread + i * %d, row = piece / %d, column = piece %% %d;", p.plan.threads, s.per_row, s.per_row)
+  p:put("const int piece = thread + i * %d, column = piece %% %d, row = %s;%s", p.plan.threads, s.per_row, B.rotate_row_text("piece / " .. s.per_row, s.rotation), order)
   p:put("%s_from[i] = row * (int)%s * 2 + column * 16;\n%s_to[i] = row * %d + column * 16%s;", s.name, stride, s.name, s.stride, s.offset > 0 and " + " .. s.offset or "")
   p:close()
 end

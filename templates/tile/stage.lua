@@ -7,11 +7,17 @@
 local L, B = require "tile.layout", require "tile.banks"
 local M = {}
 
+local READS_A_WRITE = 8 -- what is written once is read by every wave
+
+local function cost(plan, bytes, address, stride)
+  return B.cycles(plan.target, bytes, function(lane) return address(lane, stride) end)
+end
+
 -- One lane's part of an operand read: row lane % m, its group's piece of a chunk.
 local function read_access(plan, chunks)
   local inst, c = plan.inst, chunks[1]
   local bytes = math.min(16, c.width * 2)
-  return { what = "read", weight = 8, bytes = bytes, address = function(lane, stride)
+  return { what = "read", bytes = bytes, address = function(lane, stride)
     return lane % inst.m * stride + (c.groups == 1 and 0 or lane // inst.m * c.width * 2)
   end }
 end
@@ -21,10 +27,21 @@ local function plan_rows(plan, s)
   s.rows, s.row_bytes = x.row.size, x.column.size * 2
   s.per_row = x.column.size // 8
   s.pieces = s.rows * s.per_row
-  s.accesses = { read_access(plan, s.chunks), { what = "write", weight = 1, bytes = 16, address = function(lane, stride)
-    return lane // s.per_row * stride + lane % s.per_row * 16
-  end } }
-  s.stride = B.choose_stride(plan.target, s.row_bytes, 16, s.accesses)
+  local read = read_access(plan, s.chunks)
+  local function write(by) return function(lane, stride) return B.rotate_row(lane // s.per_row, by) * stride + lane % s.per_row * 16 end end
+  local function rotation(stride) -- the order of rows with the fewest cycles, and these
+    local by, least = 0, cost(plan, 16, write(0), stride)
+    for k = 1, s.rows % 8 == 0 and 2 or 0 do
+      local c = cost(plan, 16, write(k), stride)
+      if c < least then by, least = k, c end
+    end
+    return by, least
+  end
+  s.stride = B.choose_stride(s.row_bytes, function(stride)
+    return READS_A_WRITE * cost(plan, read.bytes, read.address, stride) + select(2, rotation(stride))
+  end)
+  s.rotation = rotation(s.stride)
+  s.accesses = { read, { what = "write", bytes = 16, address = write(s.rotation) } }
   s.registers = (s.pieces + plan.threads - 1) // plan.threads * 4
 end
 
@@ -45,32 +62,35 @@ local function plan_transposed(plan, s)
   local x, target = s.load, plan.target
   local rows, columns = x.row.size, x.column.size
   s.rows, s.row_bytes = columns, rows * 2
-  -- the widest pieces that still give every thread one
-  s.width = 8
-  while s.width > 2 and (columns % s.width ~= 0 or rows // 4 * (columns // s.width) < plan.threads) do s.width = s.width // 2 end
-  s.piece_columns = columns // s.width
-  s.pieces = rows // 4 * s.piece_columns
   s.order = linear_order(s.k_at, rows // 4)
   s.row_step = s.k_at[1] - s.k_at[0]
   local read = read_access(plan, s.chunks)
-  s.stride = B.choose_stride(target, s.row_bytes, 16, { read })
-  -- low bits of the piece's number alternate columns and quads so that writes spread over the banks, while a wave still reads whole runs
-  -- of 64 bytes from memory
+  s.stride = B.choose_stride(s.row_bytes, function(stride) return cost(plan, read.bytes, read.address, stride) end)
+  -- Pieces as wide as still gives every thread one, narrower where that frees the writes of conflicts.  Low bits of a piece's number alternate
+  -- columns and quads so that writes spread over the banks, while a wave still reads runs of 32 bytes from memory.
   local best
-  for c = 0, 4 do
-    for q = 0, 3 do
-      local wave_columns = target.wave >> q
-      if s.piece_columns % (1 << c) == 0 and rows // 4 % (1 << q) == 0 and (q == 0 or s.width * 2 * wave_columns >= 64) then
-        local cost = B.cycles(target, 8, function(lane)
-          local column, quad = B.deal(lane, { c = c, q = q }, s.piece_columns)
-          return column * s.width * s.stride + quad * 8
-        end)
-        if not best or cost < best.cost then best = { c = c, q = q, cost = cost } end
+  for width = 8, 2, -2 do
+    local enough = rows // 4 * (columns // width) >= plan.threads
+    if columns % width == 0 and width ~= 6 and (enough or width == 2) then
+      for c = 0, 4 do
+        for q = 0, 3 do
+          local run = width * 2 * (target.wave >> q)
+          if columns // width % (1 << c) == 0 and rows // 4 % (1 << q) == 0 and (q == 0 or run >= 32) then
+            local cycles = cost(plan, 8, function(lane, stride)
+              local column, quad = B.deal(lane, { c = c, q = q }, columns // width)
+              return column * width * stride + quad * 8
+            end, s.stride)
+            if not best or cycles < best.cycles then best = { c = c, q = q, cycles = cycles, width = width } end
+          end
+        end
       end
     end
   end
+  s.width = best.width
+  s.piece_columns = columns // s.width
+  s.pieces = rows // 4 * s.piece_columns
   s.deal = best
-  s.accesses = { read, { what = "transposing write", weight = 1, bytes = 8, address = function(lane, stride)
+  s.accesses = { read, { what = "transposing write", bytes = 8, address = function(lane, stride)
     local column, quad = B.deal(lane, best, s.piece_columns)
     return column * s.width * stride + quad * 8
   end } }

@@ -119,6 +119,18 @@ function cases.bank_model_counts_conflicts()
   end
 end
 
+function cases.rows_are_rotated_once()
+  for by = 0, 2 do
+    local seen = {}
+    for row = 0, 63 do
+      local r = B.rotate_row(row, by)
+      assert(r >= 0 and r < 64 and not seen[r])
+      seen[r] = true
+      assert(load("local x = ... return " .. B.rotate_row_text("x", by))(row) == r)
+    end
+  end
+end
+
 function cases.pieces_are_dealt_once()
   for c = 0, 3 do
     for q = 0, 2 do
