@@ -22,10 +22,13 @@ struct fa_reference {
   double *spread;             /* rows: max over columns of sum_j p_j |v_j| */
 };
 
-/* Scratch of one thread. */
+/* Scratch of one thread: one (batch, head) pair's inputs as float, and one row. */
 typedef struct scratch {
-  double *p; /* seqlen_k */
+  float *q, *k, *v;                 /* head_dim_qk; seqlen_k x head_dim_qk; seqlen_k x head_dim_v */
+  double *p;                        /* seqlen_k */
   float *plain_p;
+  double *exact, *absolute;         /* head_dim_v */
+  float *plain;
 } scratch;
 
 typedef struct job {
@@ -38,6 +41,12 @@ static int64_t element(const fa_tensor *tensor, int batch, int seq, int head) {
   return batch * tensor->stride_batch + seq * tensor->stride_seq + head * tensor->stride_head;
 }
 
+static void load_rows(float *rows, const fa_tensor *tensor, fa_dtype dtype, int batch, int first, int count, int head, int head_dim) {
+  for (int i = 0; i < count; i++)
+    for (int d = 0; d < head_dim; d++)
+      rows[(size_t)i * (size_t)head_dim + (size_t)d] = fa_dtype_load(tensor->data, dtype, element(tensor, batch, first + i, head) + d);
+}
+
 /* Keys that the row may see: all up to this one. */
 static int visible_keys(const fa_reference_inputs *in, int query) {
   if (!in->causal) return in->seqlen_k;
@@ -45,16 +54,14 @@ static int visible_keys(const fa_reference_inputs *in, int query) {
   return last < 0 ? 0 : last + 1 > in->seqlen_k ? in->seqlen_k : (int)(last + 1);
 }
 
-/* softmax(scale q.k) in double: p[j] and the natural logarithm of the sum. */
-static double exact_row(double *p, const fa_reference_inputs *in, int batch, int query, int head, int kv_head, int keys) {
-  int64_t q = element(&in->q, batch, query, head);
-  double top = -INFINITY, sum = 0;
+/* softmax(scale q.k) in double: p[j]; returns the natural logarithm of the sum. */
+static double exact_row(const scratch *space, const fa_reference_inputs *in, int keys) {
+  double top = -INFINITY, sum = 0, *p = space->p;
   bool nan = false;
   for (int j = 0; j < keys; j++) {
-    int64_t k = element(&in->k, batch, j, kv_head);
+    const float *k = space->k + (size_t)j * (size_t)in->head_dim_qk;
     double s = 0;
-    for (int d = 0; d < in->head_dim_qk; d++)
-      s += (double)fa_dtype_load(in->q.data, in->dtype, q + d) * (double)fa_dtype_load(in->k.data, in->dtype, k + d);
+    for (int d = 0; d < in->head_dim_qk; d++) s += (double)space->q[d] * (double)k[d];
     p[j] = s * (double)in->softmax_scale;
     if (p[j] > top) top = p[j];
     nan |= isnan(p[j]);
@@ -66,14 +73,12 @@ static double exact_row(double *p, const fa_reference_inputs *in, int batch, int
 }
 
 /* The same with fp32 everywhere, and the probabilities rounded to the dtype after normalisation. */
-static void plain_row(float *p, const fa_reference_inputs *in, int batch, int query, int head, int kv_head, int keys) {
-  int64_t q = element(&in->q, batch, query, head);
-  float top = -INFINITY, sum = 0;
+static void plain_row(const scratch *space, const fa_reference_inputs *in, int keys) {
+  float top = -INFINITY, sum = 0, *p = space->plain_p;
   for (int j = 0; j < keys; j++) {
-    int64_t k = element(&in->k, batch, j, kv_head);
+    const float *k = space->k + (size_t)j * (size_t)in->head_dim_qk;
     float s = 0;
-    for (int d = 0; d < in->head_dim_qk; d++)
-      s += fa_dtype_load(in->q.data, in->dtype, q + d) * fa_dtype_load(in->k.data, in->dtype, k + d);
+    for (int d = 0; d < in->head_dim_qk; d++) s += space->q[d] * k[d];
     p[j] = s * in->softmax_scale;
     if (p[j] > top) top = p[j];
   }
@@ -81,39 +86,53 @@ static void plain_row(float *p, const fa_reference_inputs *in, int batch, int qu
   for (int j = 0; j < keys; j++) p[j] = fa_dtype_round(in->dtype, p[j] / sum);
 }
 
-static void compute_row(fa_reference *r, scratch *space, int batch, int head, int query) {
+static void compute_row(fa_reference *r, const scratch *space, int batch, int head, int query) {
   const fa_reference_inputs *in = &r->inputs;
-  size_t row = ((size_t)batch * (size_t)in->heads_q + (size_t)head) * (size_t)in->seqlen_q + (size_t)query;
-  int kv_head = head / (in->heads_q / in->heads_k);
+  size_t row = ((size_t)batch * (size_t)in->heads_q + (size_t)head) * (size_t)in->seqlen_q + (size_t)query, dims = (size_t)in->head_dim_v;
   int keys = visible_keys(in, query);
-  r->lse[row] = exact_row(space->p, in, batch, query, head, kv_head, keys);
-  plain_row(space->plain_p, in, batch, query, head, kv_head, keys);
-  double plain_error = 0, spread = 0;
-  for (int d = 0; d < in->head_dim_v; d++) {
-    double exact = 0, absolute = 0;
-    float plain = 0;
-    for (int j = 0; j < keys; j++) {
-      float v = fa_dtype_load(in->v.data, in->dtype, element(&in->v, batch, j, kv_head) + d);
-      exact += space->p[j] * (double)v;
-      absolute += space->p[j] * fabs((double)v);
-      plain += space->plain_p[j] * v;
+  load_rows(space->q, &in->q, in->dtype, batch, query, 1, head, in->head_dim_qk);
+  r->lse[row] = exact_row(space, in, keys);
+  plain_row(space, in, keys);
+  for (size_t d = 0; d < dims; d++) space->plain[d] = 0, space->exact[d] = space->absolute[d] = 0;
+  for (int j = 0; j < keys; j++) {
+    const float *v = space->v + (size_t)j * dims;
+    for (size_t d = 0; d < dims; d++) {
+      space->exact[d] += space->p[j] * (double)v[d];
+      space->absolute[d] += space->p[j] * fabs((double)v[d]);
+      space->plain[d] += space->plain_p[j] * v[d];
     }
-    r->o[row * (size_t)in->head_dim_v + (size_t)d] = exact;
-    plain_error = fmax(plain_error, fabs((double)fa_dtype_round(in->dtype, plain) - exact)); /* fmax drops NaN */
-    spread = fmax(spread, absolute);
   }
-  r->plain_error[row] = plain_error;
-  r->spread[row] = spread;
+  for (size_t d = 0; d < dims; d++) {
+    r->o[row * dims + d] = space->exact[d];
+    double error = fabs((double)fa_dtype_round(in->dtype, space->plain[d]) - space->exact[d]);
+    r->plain_error[row] = fmax(r->plain_error[row], error); /* fmax drops NaN */
+    r->spread[row] = fmax(r->spread[row], space->absolute[d]);
+  }
 }
 
 static void *run_job(void *argument) {
   job *work = argument;
   const fa_reference_inputs *in = &work->reference->inputs;
   size_t pairs = (size_t)in->batch * (size_t)in->heads_q;
-  for (size_t pair = work->first; pair < pairs; pair += work->step)
-    for (int query = 0; query < in->seqlen_q; query++)
-      compute_row(work->reference, &work->scratch, (int)(pair / (size_t)in->heads_q), (int)(pair % (size_t)in->heads_q), query);
+  for (size_t pair = work->first; pair < pairs; pair += work->step) {
+    int batch = (int)(pair / (size_t)in->heads_q), head = (int)(pair % (size_t)in->heads_q), kv_head = head / (in->heads_q / in->heads_k);
+    load_rows(work->scratch.k, &in->k, in->dtype, batch, 0, in->seqlen_k, kv_head, in->head_dim_qk);
+    load_rows(work->scratch.v, &in->v, in->dtype, batch, 0, in->seqlen_k, kv_head, in->head_dim_v);
+    for (int query = 0; query < in->seqlen_q; query++) compute_row(work->reference, &work->scratch, batch, head, query);
+  }
   return NULL;
+}
+
+static bool make_scratch(scratch *space, const fa_reference_inputs *in) {
+  size_t keys = (size_t)in->seqlen_k + 1, qk = (size_t)in->head_dim_qk, v = (size_t)in->head_dim_v;
+  *space = (scratch){ calloc(qk, sizeof(float)),    calloc(keys, qk * sizeof(float)), calloc(keys, v * sizeof(float)), calloc(keys, sizeof(double)),
+                      calloc(keys, sizeof(float)),  calloc(v, sizeof(double)),        calloc(v, sizeof(double)),       calloc(v, sizeof(float)) };
+  return space->q && space->k && space->v && space->p && space->plain_p && space->exact && space->absolute && space->plain;
+}
+
+static void free_scratch(scratch *space) {
+  void *const parts[] = { space->q, space->k, space->v, space->p, space->plain_p, space->exact, space->absolute, space->plain };
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) free(parts[i]);
 }
 
 static fa_status run_jobs(fa_reference *r, fa_error *error) {
@@ -121,15 +140,14 @@ static fa_status run_jobs(fa_reference *r, fa_error *error) {
   job jobs[MAX_THREADS] = {0};
   pthread_t threads[MAX_THREADS];
   bool started[MAX_THREADS] = {false};
-  size_t keys = (size_t)r->inputs.seqlen_k + 1;
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   size_t pairs = (size_t)r->inputs.batch * (size_t)r->inputs.heads_q;
   size_t count = cores < 1 ? 1 : cores > MAX_THREADS ? MAX_THREADS : (size_t)cores;
-  if (count > pairs || r->rows * keys < 4096) count = 1;
+  if (count > pairs || r->rows * ((size_t)r->inputs.seqlen_k + 1) < 4096) count = 1;
   fa_status status = FA_OK;
   for (size_t i = 0; i < count; i++) {
-    jobs[i] = (job){ r, i, count, { malloc(keys * sizeof(double)), malloc(keys * sizeof(float)) } };
-    if (!jobs[i].scratch.p || !jobs[i].scratch.plain_p) status = fa_fail(error, FA_ERR_NOMEM, "reference: no memory for %zu scores", keys);
+    jobs[i] = (job){ .reference = r, .first = i, .step = count };
+    if (!make_scratch(&jobs[i].scratch, &r->inputs)) status = fa_fail(error, FA_ERR_NOMEM, "reference: no memory for %d keys", r->inputs.seqlen_k);
   }
   if (status != FA_OK) goto cleanup;
   for (size_t i = 1; i < count; i++) started[i] = pthread_create(&threads[i], NULL, run_job, &jobs[i]) == 0;
@@ -138,10 +156,7 @@ static fa_status run_jobs(fa_reference *r, fa_error *error) {
   for (size_t i = 1; i < count; i++)
     if (started[i]) pthread_join(threads[i], NULL);
 cleanup:
-  for (size_t i = 0; i < count; i++) {
-    free(jobs[i].scratch.p);
-    free(jobs[i].scratch.plain_p);
-  }
+  for (size_t i = 0; i < count; i++) free_scratch(&jobs[i].scratch);
   return status;
 }
 
