@@ -54,10 +54,22 @@ static int collect_arguments(const char *argv[MAX_ARGUMENTS], const char *archit
   return count;
 }
 
+/* Takes the temporary directory out of the messages: the same source gives the same log. */
+static void shorten_paths(char *log) {
+  char *out = log, *word = log;
+  for (const char *in = log; *in; in++) {
+    if (*in == ' ' || *in == '\n') word = out + 1;
+    if (*in == '/' && strncmp(in + 1, program_name, sizeof program_name - 1) == 0) out = word;
+    else *out++ = *in;
+  }
+  *out = 0;
+}
+
 static char *read_log(const hiprtc_functions *rtc, void *program) {
   size_t size = 0;
   char *log = NULL;
   if (!rtc->log_size(program, &size) && size <= MAX_LOG_BYTES && (log = calloc(1, size + 1)) && size && rtc->log(program, log)) *log = 0;
+  if (log) shorten_paths(log);
   return log ? log : strdup("");
 }
 

@@ -2,14 +2,14 @@
  * The worker's operations. */
 #include "ops.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "compiler.h"
 #include "elf_view.h"
-
-typedef struct operation operation;
+#include "lua_host.h"
+#include "text.h"
+#include "validate.h"
 
 /* What one request uses; opened on demand, so that `emit` loads no compiler. */
 typedef struct job {
@@ -20,10 +20,10 @@ typedef struct job {
   fa_comgr *comgr;
 } job;
 
-struct operation {
+typedef struct operation {
   const char *name;
   fa_status (*run)(job *j);
-};
+} operation;
 
 fa_status fa_reply_add(fa_reply *reply, const char *name, void *data, size_t size, fa_error *error) {
   if (!data) return fa_fail(error, FA_ERR_NOMEM, "%s: out of memory", name);
@@ -65,23 +65,28 @@ static fa_status need_text(const char **text, job *j, const char *name) {
   return strlen(*text) == section->size ? FA_OK : fa_fail(j->error, FA_ERR_WORKER, "section '%s' has a zero byte within", name);
 }
 
+/* Adds the compiler's log, and on success its object; `compiled` is used up. */
+static fa_status add_compiled(job *j, fa_compiled *compiled, fa_status status) {
+  if (compiled->log) {
+    fa_status added = fa_reply_add_text(j->reply, "log", compiled->log, status ? NULL : j->error);
+    compiled->log = NULL;
+    if (!status) status = added;
+  }
+  if (!status) {
+    status = fa_reply_add(j->reply, "object", compiled->object, compiled->object_bytes, j->error);
+    compiled->object = NULL;
+  }
+  fa_compiled_free(compiled);
+  return status;
+}
+
 static fa_status op_compile(job *j) {
   const char *source, *target;
   fa_compiled compiled = {0};
   fa_status status;
   if ((status = need_text(&source, j, "source")) || (status = need_text(&target, j, "target")) || (status = need_comgr(j))) return status;
   status = fa_compile(&compiled, j->worker->hiprtc, j->comgr, source, target, fa_bundle_text(j->request, "options", ""), j->error);
-  if (compiled.log) {
-    fa_status added = fa_reply_add_text(j->reply, "log", compiled.log, j->error);
-    compiled.log = NULL;
-    if (!status) status = added;
-  }
-  if (!status) {
-    status = fa_reply_add(j->reply, "object", compiled.object, compiled.object_bytes, j->error);
-    compiled.object = NULL;
-  }
-  fa_compiled_free(&compiled);
-  return status;
+  return add_compiled(j, &compiled, status);
 }
 
 static fa_status add_listing(job *j, const char *isa, const void *object, size_t size) {
@@ -110,8 +115,131 @@ static fa_status op_inspect(job *j) {
   return status;
 }
 
+/* ---- templates ---- */
+
+/* The embedded templates, or the directory that replaces them; its digest goes into the reply. */
+static fa_status open_templates(fa_template_tree *tree, bool *owned, job *j) {
+  const char *directory = fa_bundle_text(j->request, "templates_dir", NULL);
+  char message[512];
+  *owned = directory && *directory;
+  if (!*owned) *tree = fa_templates_embedded;
+  else if (!fa_template_tree_read(tree, directory, message, sizeof message)) return fa_fail(j->error, FA_ERR_IO, "templates from %.1000s: %s", directory, message);
+  fa_status status = fa_reply_add_text(j->reply, "templates_digest", strdup(tree->digest), j->error);
+  if (status && *owned) fa_template_tree_free(tree);
+  return status;
+}
+
+static fa_status generate(fa_generated *generated, job *j) {
+  fa_template_tree tree;
+  const char *problem;
+  bool owned;
+  fa_status status;
+  if ((status = need_text(&problem, j, "problem")) || (status = open_templates(&tree, &owned, j))) return status;
+  status = fa_lua_generate(generated, &tree, NULL, problem, j->error);
+  if (owned) fa_template_tree_free(&tree);
+  return status;
+}
+
+/* Moves a text from the generated set into the reply. */
+static fa_status add_generated(job *j, const char *name, char **text) {
+  fa_status status = fa_reply_add_text(j->reply, name, *text, j->error);
+  *text = NULL;
+  return status;
+}
+
+static fa_status op_emit(job *j) {
+  fa_generated generated;
+  fa_status status = generate(&generated, j);
+  if (status) return status;
+  if (!(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)))
+    status = add_generated(j, "source", &generated.source);
+  fa_generated_free(&generated);
+  return status;
+}
+
+/* The problem's own field, as a copy. */
+static fa_status read_target(char target[64], job *j, const char *problem) {
+  const char *at = problem;
+  while (at && strncmp(at, "target=", 7) != 0) at = (at = strchr(at, ' ')) ? at + 1 : NULL;
+  size_t size = at ? strcspn(at + 7, " ") : 0;
+  if (size == 0 || size >= 64) return fa_fail(j->error, FA_ERR_PROBLEM, "target: the problem names none");
+  memcpy(target, at + 7, size);
+  target[size] = 0;
+  return FA_OK;
+}
+
+/* Compiles what was generated and checks the object against its manifest. */
+static fa_status make_object(job *j, const fa_generated *generated, const char *target) {
+  fa_compiled compiled;
+  char *metadata = NULL, *resources = NULL;
+  fa_status status;
+  if ((status = need_comgr(j))) return status;
+  status = fa_compile(&compiled, j->worker->hiprtc, j->comgr, generated->source, target, generated->options, j->error);
+  if (!status && !(status = fa_comgr_metadata(&metadata, j->comgr, compiled.object, compiled.object_bytes, j->error)))
+    status = fa_validate(&resources, compiled.object, compiled.object_bytes, target, metadata, generated->manifest, j->error);
+  free(metadata);
+  status = add_compiled(j, &compiled, status);
+  if (resources) {
+    fa_status added = fa_reply_add_text(j->reply, "resources", resources, status ? NULL : j->error);
+    if (!status) status = added;
+  }
+  return status;
+}
+
+static fa_status build(job *j, bool explain) {
+  fa_generated generated;
+  char target[64];
+  fa_status status = generate(&generated, j);
+  if (status) return status;
+  if (!(status = read_target(target, j, fa_bundle_text(j->request, "problem", "")))) status = make_object(j, &generated, target);
+  /* A source whose compile failed is what its author wants to see. */
+  fa_status added = add_generated(j, "source", &generated.source);
+  if (!status) status = added;
+  if (!status && !(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)) && explain) {
+    const fa_section *object = NULL;
+    char *isa = NULL;
+    for (size_t i = 0; i < j->reply->count; i++)
+      if (!strcmp(j->reply->sections[i].name, "object")) object = &j->reply->sections[i];
+    if (!(status = add_generated(j, "explain", &generated.explain)) && !(status = fa_comgr_isa(&isa, j->comgr, object->data, object->size, j->error)))
+      status = add_listing(j, isa, object->data, object->size);
+    free(isa);
+  }
+  fa_generated_free(&generated);
+  return status;
+}
+
+static fa_status op_build(job *j) { return build(j, false); }
+static fa_status op_explain(job *j) { return build(j, true); }
+
+static fa_status op_targets(job *j) {
+  fa_template_tree tree;
+  char *templates = NULL, *all = NULL;
+  fa_text both = {0};
+  bool owned;
+  fa_status status;
+  if ((status = need_comgr(j)) || (status = fa_comgr_targets(&all, j->comgr, j->error)) || (status = fa_reply_add_text(j->reply, "all_targets", all, j->error)) ||
+      (status = open_templates(&tree, &owned, j)))
+    return status;
+  status = fa_lua_targets(&templates, &tree, NULL, j->error);
+  for (const char *at = status ? "" : templates; *at;) {
+    size_t size = strcspn(at, "\n");
+    char *name = strndup(at, size);
+    if (name && !fa_comgr_check_target(j->comgr, name, NULL)) fa_text_print(&both, "%s\n", name);
+    if (!name) both.failed = true;
+    free(name);
+    at += size + 1;
+  }
+  char *taken = fa_text_take(&both, NULL);
+  if (!status) status = fa_reply_add_text(j->reply, "targets", taken, j->error);
+  else free(taken);
+  free(templates);
+  if (owned) fa_template_tree_free(&tree);
+  return status;
+}
+
 fa_status fa_worker_operate(fa_reply *reply, const fa_worker *worker, const fa_bundle *request, fa_error *error) {
-  static const operation operations[] = {{"compile", op_compile}, {"inspect", op_inspect}};
+  static const operation operations[] = {{"build", op_build},     {"emit", op_emit},       {"explain", op_explain},
+                                         {"inspect", op_inspect}, {"compile", op_compile}, {"targets", op_targets}};
   job j = {.worker = worker, .request = request, .reply = reply, .error = error};
   const char *name = fa_bundle_text(request, "op", "");
   for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT
+ * What a compiled object must respect on each gfx target: data from LLVM's AMDGPU usage guide (ELF header flags) and AMD's ISA documents
+ * (registers, LDS). */
+#ifndef FAGEN_GFX_H
+#define FAGEN_GFX_H
+
+#include <stddef.h>
+
+typedef struct fa_gfx {
+  const char *name;
+  unsigned machine;         /* EF_AMDGPU_MACH, the low byte of e_flags */
+  unsigned lds_bytes;       /* a workgroup's limit */
+  unsigned wave_vgprs;      /* vector registers that one lane of a wave may have, accumulation registers included */
+  unsigned simd_vgprs;      /* of a SIMD, per lane of a wave of 32 (RDNA) or 64 (CDNA): shared by the waves on it */
+  unsigned vgpr_granule;    /* allocated in such steps */
+  unsigned workgroup_simds; /* SIMDs that the waves of a workgroup are spread over */
+} fa_gfx;
+
+/* NULL: not in the table. */
+const fa_gfx *fa_gfx_find(const char *name);
+
+enum { FA_GFX_MAX_BLOCK = 1024 };
+
+#endif
