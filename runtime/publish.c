@@ -11,8 +11,9 @@ static _Thread_local char last_error[sizeof((fa_error *)0)->text];
 
 fa_status fa_publish(fa_status status, const fa_error *error) {
   if (status) {
-    memcpy(last_error, error->text, sizeof last_error);
-    last_error[sizeof last_error - 1] = 0;
+    size_t length = strnlen(error->text, sizeof last_error - 1);
+    memcpy(last_error, error->text, length);
+    last_error[length] = 0;
   }
   return status;
 }

@@ -1,112 +1,132 @@
 /* SPDX-License-Identifier: MIT
- * The process's table of records.  No constructor, no destructor: an empty table costs nothing. */
+ * Process, disk, worker: where a compiled kernel comes from. */
 #include "record.h"
 
-#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
 
-enum { MAKING, READY, FAILED };
-enum { BUCKETS = 256 };
-
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-static fa_record *table[BUCKETS];
-
-static fa_record **bucket_of(const char *key) {
-  return &table[fa_hash_bytes(key, strlen(key)).low % BUCKETS];
-}
-
-static fa_record *lookup(const char *key) {
-  for (fa_record *record = *bucket_of(key); record; record = record->next)
-    if (strcmp(record->key, key) == 0) return record;
-  return NULL;
-}
-
-static void unlink_record(fa_record *record) {
-  fa_record **at = bucket_of(record->key);
-  while (*at && *at != record) at = &(*at)->next;
-  if (*at) *at = record->next;
-}
-
-static void destroy(fa_record *record) {
+static void destroy(void *value) {
+  fa_record *record = value;
   fa_manifest_free(record->manifest);
   fa_bundle_free(record->bundle);
-  free(record->error);
-  free(record->key);
   free(record);
 }
 
-/* With the mutex held. */
-static void release_locked(fa_record *record) {
-  if (--record->references > 0) return;
-  if (record->state == READY) unlink_record(record); /* a failed one left the table when it failed */
-  destroy(record);
+/* No constructor and no destructor: an empty table costs nothing. */
+static fa_flight records = FA_FLIGHT_INIT(false, destroy);
+
+fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error) {
+  int n = asprintf(key, "fa-gen %s\nproblem=%s\ntemplates=%s\ntoolchain=%s\n", fa_version(), problem, context->templates, context->toolchain.identity);
+  if (n >= 0) return FA_OK;
+  *key = NULL;
+  return fa_fail(error, FA_ERR_NOMEM, "out of memory for a key");
 }
 
-void fa_record_release(fa_record *record) {
-  if (!record) return;
-  pthread_mutex_lock(&mutex);
-  release_locked(record);
-  pthread_mutex_unlock(&mutex);
-}
+typedef struct {
+  fa_context *context;
+  const char *problem;
+} request;
 
-/* With the mutex held: waits until somebody else's making is over. */
-static fa_status wait_for(fa_record **out, fa_record *record, fa_error *error) {
-  fa_status status = FA_OK;
-  record->references++;
-  while (record->state == MAKING) pthread_cond_wait(&changed, &mutex);
-  if (record->state == FAILED) {
-    status = record->error ? record->error->status : FA_ERR_NOMEM;
-    if (error && record->error) *error = *record->error;
-    else fa_fail(error, FA_ERR_NOMEM, "out of memory");
-    release_locked(record);
-    record = NULL;
+/* Takes over the bundle, which is freed when it is no whole record. */
+static fa_status fill(fa_record *record, fa_bundle *bundle, const char *origin, fa_error *error) {
+  const fa_section *object = fa_bundle_find(bundle, "object"), *manifest = fa_bundle_find(bundle, "manifest");
+  fa_status status;
+  if (!object || object->size == 0 || !manifest || !fa_bundle_find(bundle, "variant"))
+    status = fa_fail(error, FA_ERR_WORKER, "the worker's reply lacks its %s", !manifest ? "manifest" : !object || !object->size ? "object" : "variant");
+  else status = fa_manifest_parse(&record->manifest, manifest->data, manifest->size, error);
+  if (status) {
+    fa_bundle_free(bundle);
+    return status;
   }
-  *out = record;
+  record->bundle = bundle;
+  record->origin = origin;
+  record->object = object->data;
+  record->object_bytes = object->size;
+  return FA_OK;
+}
+
+static bool find_on_disk(fa_record *record, fa_context *context, const char *key) {
+  fa_bundle *bundle = fa_store_find(context->store, key);
+  if (!bundle) return false;
+  return fill(record, bundle, "disk", NULL) == FA_OK; /* what is no record is a miss, and will be replaced */
+}
+
+static void keep_on_disk(const fa_record *record, fa_context *context, const char *key) {
+  static const char *const kept[] = {"object", "manifest", "variant", "resources"};
+  fa_section sections[sizeof kept / sizeof *kept + 1];
+  size_t count = 0;
+  fa_hash hash = {0};
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+    const fa_section *section = fa_bundle_find(record->bundle, kept[i]);
+    if (section) sections[count++] = *section;
+  }
+  const fa_section *source = fa_bundle_find(record->bundle, "source");
+  if (source) {
+    hash = fa_hash_bytes(source->data, source->size);
+    sections[count++] = (fa_section){"source_hash", hash.hex, strlen(hash.hex)};
+  }
+  (void)fa_store_put(context->store, key, sections, count);
+}
+
+static fa_status call_worker(fa_bundle **reply, fa_context *context, const char *op, const fa_section *input, fa_error *error) {
+  fa_section sections[3] = {{"op", op, strlen(op)}, *input, {"templates_dir", context->templates_dir, 0}};
+  size_t count = 2;
+  if (context->templates_dir) sections[count++].size = strlen(context->templates_dir);
+  fa_status status = fa_worker_call(reply, &context->toolchain, &context->limits, sections, count, error);
+  if (status) {
+    fa_bundle_free(*reply);
+    *reply = NULL;
+  }
   return status;
 }
 
-static fa_record *begin(const char *key) {
-  fa_record *record = calloc(1, sizeof *record);
-  if (!record || !(record->key = strdup(key)) || !(record->error = calloc(1, sizeof *record->error))) {
-    if (record) destroy(record);
-    return NULL;
-  }
-  record->references = 1;
-  record->state = MAKING;
-  record->next = *bucket_of(key);
-  *bucket_of(key) = record;
-  return record;
+static fa_status compile(fa_record *record, fa_context *context, const char *key, const char *problem, fa_error *error) {
+  fa_section input = {"problem", problem, strlen(problem)};
+  fa_bundle *reply = NULL;
+  fa_context_log(context, 2, "compiling %s", problem);
+  fa_status status = call_worker(&reply, context, "build", &input, error);
+  if (!status) status = fill(record, reply, "compiled", error);
+  if (!status) keep_on_disk(record, context, key);
+  return status;
 }
 
-fa_status fa_record_get(fa_record **out, bool *found, const char *key, fa_record_maker make, void *user, fa_error *error) {
-  *out = NULL;
-  pthread_mutex_lock(&mutex);
-  fa_record *record = lookup(key);
-  if (found) *found = record != NULL;
-  if (record) {
-    fa_status status = wait_for(out, record, error);
-    pthread_mutex_unlock(&mutex);
-    return status;
-  }
-  record = begin(key);
-  pthread_mutex_unlock(&mutex);
+static fa_status make(void *user, void **value, const char *key, fa_error *error) {
+  request *r = user;
+  fa_context *context = r->context;
+  fa_status status = FA_OK;
+  fa_record *record = calloc(1, sizeof *record);
   if (!record) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a kernel's record");
-  fa_status status = make(user, record, record->error);
-  pthread_mutex_lock(&mutex);
-  record->state = status ? FAILED : READY;
-  if (status) {
-    record->error->status = status;
-    if (error) *error = *record->error;
-    unlink_record(record);
-    release_locked(record);
-  } else {
-    *out = record;
+  if (!find_on_disk(record, context, key)) {
+    /* Of many processes one compiles; the others find its result when they get the lock, or compile too when it takes too long. */
+    int lock = fa_store_lock(context->store, key, context->limits.seconds * 1000);
+    if (!find_on_disk(record, context, key)) status = compile(record, context, key, r->problem, error);
+    fa_store_unlock(lock);
   }
-  pthread_cond_broadcast(&changed);
-  pthread_mutex_unlock(&mutex);
+  if (status) destroy(record);
+  else *value = record;
+  return status;
+}
+
+fa_status fa_record_get(fa_flight_entry **entry, bool *found, fa_context *context, const char *key, const char *problem, fa_error *error) {
+  request r = {context, problem};
+  return fa_flight_get(&records, entry, found, key, make, &r, error);
+}
+
+void fa_record_release(fa_flight_entry *entry) {
+  fa_flight_release(&records, entry);
+}
+
+fa_status fa_record_inspect(fa_bundle **reply, fa_context *context, const void *object, size_t bytes, fa_error *error) {
+  char key[sizeof context->toolchain.identity + 256];
+  fa_section input = {"object", object, bytes};
+  snprintf(key, sizeof key, "fa-gen %s\nlisting object=%s\ntoolchain=%s\n", fa_version(), fa_hash_bytes(object, bytes).hex, context->toolchain.identity);
+  *reply = fa_store_find(context->store, key);
+  if (*reply) return FA_OK;
+  fa_status status = call_worker(reply, context, "inspect", &input, error);
+  const fa_section *listing = fa_bundle_find(*reply, "listing"), *metadata = fa_bundle_find(*reply, "metadata");
+  if (listing && metadata) (void)fa_store_put(context->store, key, (fa_section[]){*listing, *metadata}, 2);
   return status;
 }

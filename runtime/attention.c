@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT
+ * fa_attention_fwd: its struct as the named arguments of a manifest, by one table. */
+#include <string.h>
+
+#include "plan.h"
+#include "publish.h"
+
+#define AT(field) offsetof(fa_attention_fwd_args, field)
+#define TENSOR(x) \
+  {#x, FA_ARG_POINTER, AT(x.data)}, {#x "_stride_batch", FA_ARG_I64, AT(x.stride_batch)}, {#x "_stride_seq", FA_ARG_I64, AT(x.stride_seq)}, \
+    {#x "_stride_head", FA_ARG_I64, AT(x.stride_head)}
+
+static const struct {
+  const char *name;
+  fa_arg_kind kind;
+  size_t offset;
+} rows[] = {
+  TENSOR(q),
+  TENSOR(k),
+  TENSOR(v),
+  TENSOR(o),
+  {"lse", FA_ARG_POINTER, AT(lse)},
+  {"workspace", FA_ARG_POINTER, AT(workspace)},
+  {"batch", FA_ARG_I32, AT(batch)},
+  {"seqlen_q", FA_ARG_I32, AT(seqlen_q)},
+  {"seqlen_k", FA_ARG_I32, AT(seqlen_k)},
+  {"heads_q", FA_ARG_I32, AT(heads_q)},
+  {"heads_k", FA_ARG_I32, AT(heads_k)},
+  {"softmax_scale", FA_ARG_F32, AT(softmax_scale)},
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+fa_status fa_attention_bind(signed char bound[FA_MAX_ARGS], const fa_manifest *manifest, fa_error *error) {
+  if (strcmp(manifest->kernel, "attention_fwd") != 0) return FA_OK;
+  for (size_t i = 0; i < manifest->arg_count; i++) {
+    int row = 0;
+    while (row < ROWS && (strcmp(rows[row].name, manifest->args[i].name) != 0 || rows[row].kind != manifest->args[i].kind)) row++;
+    if (row == ROWS)
+      return fa_fail(error, FA_ERR_VALIDATION, "manifest: argument %s of attention_fwd is unknown to this library, or of another kind", manifest->args[i].name);
+    bound[i] = (signed char)row;
+  }
+  return FA_OK;
+}
+
+static void gather(fa_value *values, const fa_loaded *loaded, const fa_attention_fwd_args *args) {
+  for (size_t i = 0; i < loaded->record->manifest->arg_count; i++) {
+    const void *field = (const char *)args + rows[loaded->attention[i]].offset;
+    int narrow;
+    switch (rows[loaded->attention[i]].kind) {
+    case FA_ARG_POINTER: memcpy(&values[i].pointer, field, sizeof(void *)); break;
+    case FA_ARG_I64: memcpy(&values[i].integer, field, sizeof(int64_t)); break;
+    case FA_ARG_F32: memcpy(&values[i].f32, field, sizeof(float)); break;
+    case FA_ARG_I32:
+      memcpy(&narrow, field, sizeof narrow);
+      values[i].integer = narrow;
+      break;
+    }
+  }
+}
+
+static fa_status check_call(const fa_plan *plan, const fa_attention_fwd_args *args, fa_error *error) {
+  if (!plan || !args) return fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", plan ? "args" : "plan");
+  if (args->size != sizeof *args)
+    return fa_fail(error, FA_ERR_ARGUMENT, "args.size=%zu: this library's fa_attention_fwd_args has %zu bytes; begin with FA_ATTENTION_FWD_ARGS_INIT",
+                   args->size, sizeof *args);
+  const char *kernel = plan->loaded->record->manifest->kernel;
+  if (strcmp(kernel, "attention_fwd") != 0)
+    return fa_fail(error, FA_ERR_ARGUMENT, "the plan's kernel is %s, not attention_fwd: launch it with fa_launch_named", kernel);
+  return FA_OK;
+}
+
+fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const fa_attention_fwd_args *args) {
+  fa_error error = {.status = FA_OK};
+  fa_value values[FA_MAX_ARGS];
+  if (!bytes) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "bytes is NULL"), &error);
+  *bytes = 0;
+  fa_status status = check_call(plan, args, &error);
+  if (status) return fa_publish(status, &error);
+  gather(values, plan->loaded, args);
+  return fa_publish(fa_dispatch_workspace(bytes, plan->loaded->record->manifest, values, &error), &error);
+}
+
+static fa_status check_workspace(const fa_plan *plan, const fa_attention_fwd_args *args, const fa_value *values, fa_error *error) {
+  size_t need;
+  fa_status status = fa_dispatch_workspace(&need, plan->loaded->record->manifest, values, error);
+  if (status || need == 0) return status;
+  if (!args->workspace) return fa_fail(error, FA_ERR_ARGUMENT, "workspace is NULL: this plan needs %zu bytes (fa_attention_fwd_workspace)", need);
+  if (args->workspace_bytes < need)
+    return fa_fail(error, FA_ERR_ARGUMENT, "workspace_bytes=%zu: this plan needs %zu (fa_attention_fwd_workspace)", args->workspace_bytes, need);
+  return FA_OK;
+}
+
+fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_args *args, void *stream) {
+  fa_value values[FA_MAX_ARGS];
+  fa_error error;
+  error.text[0] = 0;
+  fa_status status = check_call(plan, args, &error);
+  if (status) return fa_publish(status, &error);
+  gather(values, plan->loaded, args);
+  status = check_workspace(plan, args, values, &error);
+  if (!status) status = fa_plan_launch(plan, values, stream, &error);
+  return fa_publish(status, &error);
+}

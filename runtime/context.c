@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT
+ * Contexts: one device, one cache, one toolchain; and the device memory that goes with them. */
+#include "context.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fa_templates_digest.h"
+#include "plan.h"
+#include "publish.h"
+#include "template_tree.h"
+
+void fa_context_log(const fa_context *context, int level, const char *format, ...) {
+  static const char *const names[] = {"error", "warning", "information", "detail"};
+  char text[4096];
+  va_list args;
+  if (!context->log && level > context->stderr_level) return;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  if (context->log) context->log(level, text, context->log_user);
+  if (level <= context->stderr_level) fprintf(stderr, "fagen: %s: %s\n", names[level & 3], text);
+}
+
+static void log_store(int level, const char *text, void *user) {
+  fa_context_log(user, level, "%s", text);
+}
+
+/* FA_LOG=0..3; anything else is nothing. */
+static int log_level(void) {
+  const char *text = secure_getenv("FA_LOG");
+  return text && text[0] >= '0' && text[0] <= '3' && !text[1] ? text[0] - '0' : -1;
+}
+
+static fa_status set_templates(fa_context *context, const char *directory, fa_error *error) {
+  fa_template_tree tree;
+  char message[512];
+  if (!directory) {
+    snprintf(context->templates, sizeof context->templates, "%s", FA_TEMPLATES_DIGEST);
+    return FA_OK;
+  }
+  context->templates_dir = realpath(directory, NULL);
+  if (!context->templates_dir) return fa_fail(error, FA_ERR_ARGUMENT, "templates_dir=%.500s: %s", directory, strerror(errno));
+  if (!fa_template_tree_read(&tree, context->templates_dir, message, sizeof message))
+    return fa_fail(error, FA_ERR_ARGUMENT, "templates_dir=%.500s: %s", directory, message);
+  snprintf(context->templates, sizeof context->templates, "%s", tree.digest);
+  fa_template_tree_free(&tree);
+  return FA_OK;
+}
+
+static void release(fa_context *context) {
+  fa_flight_clear(&context->loaded);
+  pthread_mutex_destroy(&context->loaded.mutex);
+  pthread_cond_destroy(&context->loaded.changed);
+  if (context->device) context->device->kind->close(context->device);
+  fa_store_close(context->store);
+  free(context->templates_dir);
+  free(context);
+}
+
+/* What the options leave open comes from the environment, unless the process runs with raised privileges. */
+static fa_status fill(fa_context *context, const fa_context_options *options, fa_error *error) {
+  const char *device = options->device ? options->device : secure_getenv("FA_DEVICE");
+  context->log = options->log;
+  context->log_user = options->log_user;
+  context->stderr_level = log_level();
+  context->limits.seconds = options->compile_seconds ? options->compile_seconds : 60;
+  context->loaded = (fa_flight)FA_FLIGHT_INIT(true, fa_loaded_destroy);
+  fa_status status = fa_device_open(&context->device, device && *device ? device : NULL, options->emulator_threads, error);
+  if (!status) status = set_templates(context, options->templates_dir, error);
+  if (status) return status;
+  context->toolchain_status = fa_toolchain_find(&context->toolchain, options->worker, options->toolchain_dir, &context->toolchain_error);
+  if (context->toolchain_status) fa_context_log(context, 1, "%s", context->toolchain_error.text);
+  context->store = fa_store_open(options->cache_dir, context->toolchain.identity, log_store, context);
+  if (!context->store) return fa_fail(error, FA_ERR_NOMEM, "out of memory for the cache");
+  fa_context_log(context, 3, "device of target %s, cache %s", context->device->target,
+                 *fa_store_directory(context->store) ? fa_store_directory(context->store) : "in memory only");
+  return FA_OK;
+}
+
+fa_status fa_context_create(fa_context **context, const fa_context_options *options) {
+  static const fa_context_options none = FA_CONTEXT_OPTIONS_INIT;
+  fa_error error = {.status = FA_OK};
+  if (!context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "context is NULL"), &error);
+  *context = NULL;
+  if (!options) options = &none;
+  if (options->size != sizeof *options)
+    return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "options.size=%zu: this library's fa_context_options has %zu bytes; begin with FA_CONTEXT_OPTIONS_INIT",
+                              options->size, sizeof *options),
+                      &error);
+  fa_context *made = calloc(1, sizeof *made);
+  if (!made) return fa_publish(fa_fail(&error, FA_ERR_NOMEM, "out of memory for a context"), &error);
+  fa_status status = fill(made, options, &error);
+  if (status) release(made);
+  else *context = made;
+  return fa_publish(status, &error);
+}
+
+void fa_context_destroy(fa_context *context) {
+  if (context) release(context);
+}
+
+const char *fa_context_target(const fa_context *context) {
+  return context ? context->device->target : "";
+}
+
+/* ---- device memory ---- */
+
+fa_status fa_memory_alloc(void **pointer, fa_context *context, size_t bytes) {
+  fa_error error = {.status = FA_OK};
+  if (!pointer || !context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL", pointer ? "context" : "pointer"), &error);
+  return fa_publish(context->device->kind->alloc(pointer, context->device, bytes, &error), &error);
+}
+
+void fa_memory_free(fa_context *context, void *pointer) {
+  if (context && pointer) context->device->kind->free(context->device, pointer);
+}
+
+static fa_status copy(fa_context *context, void *to, const void *from, size_t bytes, bool to_device) {
+  fa_error error = {.status = FA_OK};
+  if (!context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "context is NULL"), &error);
+  if (bytes == 0) return FA_OK;
+  if (!to || !from) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL with bytes=%zu", to ? "the source" : "the destination", bytes), &error);
+  return fa_publish(context->device->kind->copy(context->device, to, from, bytes, to_device, &error), &error);
+}
+
+fa_status fa_memory_to_device(fa_context *context, void *device, const void *host, size_t bytes) {
+  return copy(context, device, host, bytes, true);
+}
+
+fa_status fa_memory_to_host(fa_context *context, void *host, const void *device, size_t bytes) {
+  return copy(context, host, device, bytes, false);
+}
+
+fa_status fa_stream_synchronize(fa_context *context, void *stream) {
+  fa_error error = {.status = FA_OK};
+  if (!context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "context is NULL"), &error);
+  return fa_publish(context->device->kind->synchronize(context->device, stream, &error), &error);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT
+ * What a context holds.  All of it is set by fa_context_create and constant afterwards, except the table of loaded kernels. */
+#ifndef FAGEN_CONTEXT_H
+#define FAGEN_CONTEXT_H
+
+#include "device.h"
+#include "flight.h"
+#include "store.h"
+#include "worker_client.h"
+
+struct fa_context {
+  fa_device *device;
+  fa_store *store;
+  fa_status toolchain_status; /* of finding it; a context without one is good for everything but plans */
+  fa_error toolchain_error;
+  fa_toolchain toolchain;
+  char *templates_dir;  /* absolute; NULL: the built-in ones */
+  char templates[65];   /* their digest */
+  fa_worker_limits limits;
+  fa_log_function log;
+  void *log_user;
+  int stderr_level;     /* FA_LOG; -1: nothing */
+  fa_flight loaded;     /* kernels on the device, by key */
+};
+
+void fa_context_log(const fa_context *context, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#endif

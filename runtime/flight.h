@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ * A table from key to value in which each value is made once: threads that ask for a key while it is made wait for the one that makes it, and
+ * share its result or its error.  A failure is not kept; the next to ask tries again. */
+#ifndef FAGEN_FLIGHT_H
+#define FAGEN_FLIGHT_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "error.h"
+
+enum { FA_FLIGHT_BUCKETS = 64 };
+
+typedef struct fa_flight_entry {
+  struct fa_flight_entry *next;
+  char *key;
+  void *value;
+  unsigned references;
+  int state;
+  fa_error *error;
+} fa_flight_entry;
+
+typedef struct fa_flight {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed;
+  bool keep; /* values stay until fa_flight_clear; otherwise until their last release */
+  void (*destroy)(void *value);
+  fa_flight_entry *buckets[FA_FLIGHT_BUCKETS];
+} fa_flight;
+
+#define FA_FLIGHT_INIT(keeps, destroys) {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, (keeps), (destroys), {0}}
+
+/* Makes the value of a key.  Called without any lock held, by one thread a key. */
+typedef fa_status (*fa_flight_maker)(void *user, void **value, const char *key, fa_error *error);
+
+/* *found: the value was there, or somebody else made it meanwhile.  Release the entry with fa_flight_release. */
+fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **entry, bool *found, const char *key, fa_flight_maker make, void *user, fa_error *error);
+void fa_flight_release(fa_flight *flight, fa_flight_entry *entry);
+/* Destroys all values; nobody may use the table or a value any more. */
+void fa_flight_clear(fa_flight *flight);
+
+#endif
