@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT
+ * Attention cases: see attention_case.h. */
+#include "attention_case.h"
+
+#include "number.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { MAX_PLANS = 256, MAX_CONTEXTS = 4, CANARY = 0xa5, POISON = 0xff }; /* 0xffff and 0xffffffff are NaN in every format */
+
+int case_count;
+
+static struct { char target[16]; fa_context *context; } contexts[MAX_CONTEXTS];
+static struct { fa_problem problem; fa_plan *plan; } plans[MAX_PLANS];
+
+uint32_t case_random(uint64_t *seed) {
+  uint64_t x = *seed += 0x9e3779b97f4a7c15u; /* splitmix64 */
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return (uint32_t)((x ^ x >> 31) >> 32);
+}
+
+static float normal(uint64_t *seed) {
+  float sum = 0;
+  for (int i = 0; i < 4; i++) sum += (float)(case_random(seed) >> 8) * 0x1p-24f;
+  return (sum - 2.0f) * 1.7320508f;
+}
+
+const char *case_name(const attention_case *c) {
+  static char name[192];
+  static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
+  snprintf(name, sizeof name, "%s %s d%d batch %d seqlen %dx%d heads %d/%d%s %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
+           c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->causal ? " causal" : "", layouts[c->layout], fills[c->fill],
+           (double)c->scale, (unsigned long long)c->seed);
+  return name;
+}
+
+/* ---- contexts and plans -------------------------------------------------------------------------------------------- */
+
+static void to_stderr(int level, const char *text, void *user) {
+  (void)user;
+  if (level <= 1) fprintf(stderr, "%s\n", text);
+}
+
+fa_context *case_context(const char *target) {
+  int i = 0;
+  while (i < MAX_CONTEXTS && contexts[i].context && strcmp(contexts[i].target, target) != 0) i++;
+  if (i == MAX_CONTEXTS) fail_msg("more than %d targets", MAX_CONTEXTS);
+  if (contexts[i].context) return contexts[i].context;
+  char device[64];
+  snprintf(device, sizeof device, "emulator:%s", target);
+  fa_context_options options = FA_CONTEXT_OPTIONS_INIT;
+  options.device = device;
+  options.cache_dir = getenv("FA_CACHE_DIR") ? NULL : FA_TEST_BIN "/../test-cache"; /* compile each kernel once for all test programs */
+  options.log = to_stderr;
+  if (fa_context_create(&contexts[i].context, &options) != FA_OK) fail_msg("context for %s: %s", device, fa_last_error());
+  snprintf(contexts[i].target, sizeof contexts[i].target, "%s", target);
+  return contexts[i].context;
+}
+
+const fa_plan *case_plan(const attention_case *c) {
+  fa_problem problem;
+  memset(&problem, 0, sizeof problem);
+  problem = (fa_problem)FA_PROBLEM_INIT;
+  snprintf(problem.target, sizeof problem.target, "%s", c->target);
+  problem.dtype_q = problem.dtype_kv = problem.dtype_o = c->dtype;
+  problem.head_dim_qk = problem.head_dim_v = c->head_dim;
+  problem.mask = c->causal ? FA_MASK_CAUSAL : FA_MASK_NONE;
+  int i = 0;
+  for (; i < MAX_PLANS && plans[i].plan; i++) {
+    const fa_problem *p = &plans[i].problem;
+    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask)
+      return plans[i].plan;
+  }
+  if (i == MAX_PLANS) fail_msg("more than %d plans", MAX_PLANS);
+  if (fa_plan_create(&plans[i].plan, case_context(c->target), &problem) != FA_OK) fail_msg("%s: plan: %s", case_name(c), fa_last_error());
+  plans[i].problem = problem;
+  return plans[i].plan;
+}
+
+void case_release(void) {
+  for (int i = 0; i < MAX_PLANS; i++) {
+    fa_plan_destroy(plans[i].plan);
+    plans[i].plan = NULL;
+  }
+  for (int i = 0; i < MAX_CONTEXTS; i++) {
+    fa_context_destroy(contexts[i].context);
+    contexts[i].context = NULL;
+  }
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------- */
+
+/* `tensor` over new memory with guards; elements: those that its strides span. */
+static void allocate(case_tensors *t, int which, fa_tensor *tensor, size_t elements, size_t width, int fill) {
+  t->bytes[which] = elements * width + 2 * CASE_GUARD;
+  t->memory[which] = aligned_alloc(64, (t->bytes[which] + 63) / 64 * 64);
+  assert_non_null(t->memory[which]);
+  memset(t->memory[which], fill, t->bytes[which]);
+  tensor->data = t->memory[which] + CASE_GUARD;
+}
+
+static size_t set_strides(fa_tensor *tensor, case_layout layout, int batch, int seqlen, int heads, int dim) {
+  int64_t d = dim, pad = layout == LAYOUT_PADDED ? 8 : 0; /* 8 elements keep the promised 16 bytes */
+  if (layout == LAYOUT_BHSD) {
+    tensor->stride_seq = d;
+    tensor->stride_head = seqlen * d;
+    tensor->stride_batch = heads * tensor->stride_head;
+  } else {
+    tensor->stride_head = d + pad;
+    tensor->stride_seq = heads * tensor->stride_head + 2 * pad;
+    tensor->stride_batch = seqlen * tensor->stride_seq + 5 * pad;
+  }
+  return (size_t)(batch * tensor->stride_batch + pad);
+}
+
+static void make_packed(case_tensors *t, const attention_case *c, size_t width) {
+  fa_reference_inputs *in = &t->inputs;
+  int64_t d = c->head_dim, row = (c->heads_q + 2 * c->heads_k) * d + 8;
+  fa_tensor tensor = { NULL, c->seqlen_q * row, row, d };
+  allocate(t, 0, &tensor, (size_t)(c->batch * tensor.stride_batch), width, POISON);
+  in->q = in->k = in->v = tensor;
+  in->k.data = (char *)tensor.data + c->heads_q * d * (int64_t)width;
+  in->v.data = (char *)tensor.data + (c->heads_q + c->heads_k) * d * (int64_t)width;
+}
+
+static void fill_tensor(const fa_tensor *tensor, fa_dtype dtype, int batch, int seqlen, int heads, int dim, uint64_t *seed, float factor) {
+  for (int b = 0; b < batch; b++)
+    for (int s = 0; s < seqlen; s++)
+      for (int h = 0; h < heads; h++)
+        for (int d = 0; d < dim; d++)
+          fa_dtype_store(tensor->data, dtype, b * tensor->stride_batch + s * tensor->stride_seq + h * tensor->stride_head + d, factor * normal(seed));
+}
+
+/* One key of each row stands far above the others: key (query * 7) mod seqlen_k is the query itself, larger. */
+static void make_peaks(const fa_reference_inputs *in) {
+  for (int b = 0; b < in->batch && in->seqlen_q > 0; b++)
+    for (int j = 0; j < in->seqlen_k; j++)
+      for (int h = 0; h < in->heads_k; h++)
+        for (int d = 0; d < in->head_dim_qk; d++) {
+          int query = j % in->seqlen_q, head = h * (in->heads_q / in->heads_k);
+          float q = fa_dtype_load(in->q.data, in->dtype, b * in->q.stride_batch + query * in->q.stride_seq + head * in->q.stride_head + d);
+          fa_dtype_store(in->k.data, in->dtype, b * in->k.stride_batch + j * in->k.stride_seq + h * in->k.stride_head + d, 3 * q);
+        }
+}
+
+void case_make(case_tensors *t, const attention_case *c) {
+  memset(t, 0, sizeof *t);
+  fa_reference_inputs *in = &t->inputs;
+  size_t width = fa_dtype_size(c->dtype);
+  *in = (fa_reference_inputs){ .dtype = c->dtype, .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
+                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = c->head_dim, .causal = c->causal };
+  in->softmax_scale = c->scale == NO_SCALE ? 0 : c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->head_dim);
+  case_layout layout = c->layout == LAYOUT_PACKED && c->seqlen_q != c->seqlen_k ? LAYOUT_PADDED : c->layout;
+  if (layout == LAYOUT_PACKED) {
+    make_packed(t, c, width);
+    layout = LAYOUT_BSHD;
+  } else {
+    allocate(t, 0, &in->q, set_strides(&in->q, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim), width, POISON);
+    allocate(t, 1, &in->k, set_strides(&in->k, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim), width, POISON);
+    allocate(t, 2, &in->v, set_strides(&in->v, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim), width, POISON);
+  }
+  allocate(t, 3, &t->o, set_strides(&t->o, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim), width, CANARY);
+  fa_tensor lse;
+  allocate(t, 4, &lse, (size_t)c->batch * (size_t)c->heads_q * (size_t)c->seqlen_q, sizeof(float), CANARY);
+  t->lse = c->no_lse ? NULL : lse.data;
+  uint64_t seed = c->seed + 1;
+  float factor = c->fill == FILL_LARGE ? 6 : 1;
+  fill_tensor(&in->q, c->dtype, c->batch, c->seqlen_q, c->heads_q, c->head_dim, &seed, c->fill == FILL_ZERO_Q ? 0 : factor);
+  fill_tensor(&in->k, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, factor);
+  fill_tensor(&in->v, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, 1);
+  if (c->fill == FILL_PEAKED) make_peaks(in);
+}
+
+void case_free(case_tensors *t) {
+  for (int i = 0; i < 5; i++) free(t->memory[i]);
+}
+
+/* ---- launch and checks --------------------------------------------------------------------------------------------- */
+
+fa_status case_try(case_tensors *t, const attention_case *c) {
+  const fa_plan *plan = case_plan(c);
+  fa_attention_fwd_args args = FA_ATTENTION_FWD_ARGS_INIT;
+  args.q = t->inputs.q;
+  args.k = t->inputs.k;
+  args.v = t->inputs.v;
+  args.o = t->o;
+  args.lse = t->lse;
+  args.batch = c->batch;
+  args.seqlen_q = c->seqlen_q;
+  args.seqlen_k = c->seqlen_k;
+  args.heads_q = c->heads_q;
+  args.heads_k = c->heads_k;
+  args.softmax_scale = t->inputs.softmax_scale;
+  size_t workspace = 1;
+  fa_status status = fa_attention_fwd_workspace(&workspace, plan, &args);
+  if (status != FA_OK) return status;
+  assert_int_equal(workspace, 0);
+  case_count++;
+  return fa_attention_fwd(plan, &args, NULL);
+}
+
+void case_launch(case_tensors *t, const attention_case *c) {
+  if (case_try(t, c) != FA_OK) fail_msg("%s: %s", case_name(c), fa_last_error());
+}
+
+static void check_bytes(const case_tensors *t, const attention_case *c, int which, const unsigned char *used) {
+  for (size_t i = 0; i < t->bytes[which]; i++)
+    if (!used[i] && t->memory[which][i] != CANARY)
+      fail_msg("%s: byte %lld of %s was overwritten", case_name(c), (long long)i - CASE_GUARD, which == 3 ? "o" : "lse");
+}
+
+void case_check_guards(const case_tensors *t, const attention_case *c) {
+  size_t width = fa_dtype_size(c->dtype);
+  unsigned char *used = calloc(1, t->bytes[3] > t->bytes[4] ? t->bytes[3] : t->bytes[4]);
+  for (int b = 0; b < c->batch; b++)
+    for (int s = 0; s < c->seqlen_q; s++)
+      for (int h = 0; h < c->heads_q; h++)
+        memset(used + CASE_GUARD + (size_t)(b * t->o.stride_batch + s * t->o.stride_seq + h * t->o.stride_head) * width, 1, (size_t)c->head_dim * width);
+  check_bytes(t, c, 3, used);
+  memset(used, 0, t->bytes[4]);
+  if (!c->no_lse) memset(used + CASE_GUARD, 1, t->bytes[4] - 2 * CASE_GUARD);
+  check_bytes(t, c, 4, used);
+  free(used);
+}
+
+void case_check_result(const case_tensors *t, const attention_case *c) {
+  fa_reference *reference;
+  fa_error error;
+  fa_verdict verdict;
+  if (fa_reference_create(&reference, &t->inputs, &error) != FA_OK) fail_msg("%s: %s", case_name(c), error.text);
+  fa_reference_compare(&verdict, reference, &t->o, t->lse);
+  fa_reference_destroy(reference);
+  if (!verdict.ok) fail_msg("%s: %s", case_name(c), verdict.reason);
+}
+
+void case_run(const attention_case *c) {
+  case_tensors t;
+  case_make(&t, c);
+  case_launch(&t, c);
+  case_check_guards(&t, c);
+  case_check_result(&t, c);
+  case_free(&t);
+}

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * One attention on the emulator as a row of a table: tensors in a chosen layout with NaN in every byte that the kernel must not use,
+ * guards around the results, and the comparison with the reference. */
+#ifndef FAGEN_TESTS_ATTENTION_CASE_H
+#define FAGEN_TESTS_ATTENTION_CASE_H
+
+#include "reference.h"
+
+typedef enum case_layout {
+  LAYOUT_BSHD = 0,
+  LAYOUT_BHSD,
+  LAYOUT_PACKED, /* q, k and v of a position behind one another, with padding; asks for equal lengths */
+  LAYOUT_PADDED  /* BSHD with padding between heads, rows and batches */
+} case_layout;
+
+typedef enum case_fill {
+  FILL_NORMAL = 0, /* about a normal distribution of deviation 1 */
+  FILL_LARGE,      /* scores of some hundreds */
+  FILL_PEAKED,     /* one key far above the others in each row */
+  FILL_ZERO_Q      /* all probabilities equal */
+} case_fill;
+
+typedef struct attention_case {
+  const char *target;
+  fa_dtype dtype;
+  int head_dim, batch, seqlen_q, seqlen_k, heads_q, heads_k;
+  bool causal;
+  case_layout layout;
+  case_fill fill;
+  float scale; /* 0: 1 / sqrt(head_dim); a negative or other value is taken; use NO_SCALE for zero */
+  bool no_lse; /* pass NULL for lse */
+  uint64_t seed;
+} attention_case;
+
+#define NO_SCALE 1e-38f
+
+/* Tensors of a case, for tests that change some values before the launch. */
+typedef struct case_tensors {
+  fa_reference_inputs inputs; /* q, k, v as the kernel gets them */
+  fa_tensor o;
+  float *lse;
+  unsigned char *memory[5]; /* q, k, v, o, lse with their guards; packed: k and v are q's */
+  size_t bytes[5];
+} case_tensors;
+
+enum { CASE_GUARD = 256 };
+
+void case_make(case_tensors *t, const attention_case *c);
+void case_free(case_tensors *t);
+/* Launches; a failure of the library fails the test with its text. */
+void case_launch(case_tensors *t, const attention_case *c);
+/* The status of the launch; text in fa_last_error. */
+fa_status case_try(case_tensors *t, const attention_case *c);
+/* Nothing but the elements of O and LSE was written. */
+void case_check_guards(const case_tensors *t, const attention_case *c);
+/* O and LSE against the reference under the error rule; NaN of the inputs must have propagated as the reference says. */
+void case_check_result(const case_tensors *t, const attention_case *c);
+/* All of it. */
+void case_run(const attention_case *c);
+/* "gfx942 bf16 d128 batch 1 seqlen 5x7 heads 8/2 causal bhsd ..." */
+const char *case_name(const attention_case *c);
+
+/* The plan for a case; made once a problem and kept until case_release. */
+const fa_plan *case_plan(const attention_case *c);
+fa_context *case_context(const char *target);
+void case_release(void);
+
+/* A seeded generator: 32 bits, and a value in -1..1. */
+uint32_t case_random(uint64_t *seed);
+/* Cases that ran since the start. */
+extern int case_count;
+
+#endif
