@@ -23,7 +23,7 @@ enum { DEFAULT_SECONDS = 60, LOG_TAIL = 1500, FIRST_OWN_DESCRIPTOR = 10 };
 #define DEFAULT_MEMORY ((size_t)4 << 30)
 #define LOG_LIMIT ((uint64_t)16 << 20) /* a worker that prints more is stopped */
 
-typedef enum call_end { END_REPLY, END_CLOSED, END_TIMEOUT, END_TALKATIVE, END_TOO_LONG, END_NOMEM, END_IO } call_end;
+typedef enum call_end { END_REPLY, END_CLOSED, END_DEAF, END_TIMEOUT, END_TALKATIVE, END_TOO_LONG, END_NOMEM, END_IO } call_end;
 
 typedef struct worker_call {
   int channel, log; /* our ends */
@@ -236,15 +236,16 @@ static call_end converse(worker_call *call) {
 
 /* Ends the worker and whatever it started; *state as of waitpid, or -1 when the host ignores SIGCHLD and the kernel reaped it.  A worker
  * that closed its channel gets a moment to end by itself, so that its own exit code or signal is seen. */
-static void end_worker(worker_call *call, call_end end, int *state) {
+static void end_worker(worker_call *call, call_end *end, int *state) {
   pid_t got = 0;
   int64_t patience = now() + 500;
   *state = -1;
-  while (end == END_CLOSED && (got = waitpid(call->pid, state, WNOHANG)) == 0 && now() < patience) {
+  while (*end == END_CLOSED && (got = waitpid(call->pid, state, WNOHANG)) == 0 && now() < patience) {
     struct timespec pause = {.tv_nsec = 1000000};
     nanosleep(&pause, NULL);
   }
   if (got == 0) {
+    if (*end == END_CLOSED) *end = END_DEAF;
     kill(-call->pid, SIGKILL); /* its process group; the leader is not reaped yet, so the number is still its own */
     while ((got = waitpid(call->pid, state, 0)) < 0 && errno == EINTR) {}
   }
@@ -271,6 +272,7 @@ static fa_status explain_end(worker_call *call, call_end end, int state, const f
   log_tail(tail, sizeof tail, call);
   switch (end) {
     case END_TIMEOUT: snprintf(what, sizeof what, "gave no answer within %u s and was stopped; a longer limit may be set", limits->seconds); break;
+    case END_DEAF: snprintf(what, sizeof what, "closed its channel without an answer and was stopped"); break;
     case END_TALKATIVE: snprintf(what, sizeof what, "printed more than the limit of %llu bytes and was stopped", (unsigned long long)LOG_LIMIT); break;
     case END_TOO_LONG: snprintf(what, sizeof what, "announced a reply of %zu bytes, the limit is %zu; it was stopped", call->in_size, FA_WORKER_FRAME_LIMIT); break;
     case END_NOMEM: return fa_fail(error, FA_ERR_NOMEM, "reply of the worker: out of memory (%zu bytes)", call->in_size);
@@ -328,7 +330,7 @@ fa_status fa_worker_call(fa_bundle **reply, const fa_toolchain *toolchain, const
   }
   call.deadline = now() + (int64_t)used.seconds * 1000;
   end = converse(&call);
-  end_worker(&call, end, &state);
+  end_worker(&call, &end, &state);
   if (end == END_REPLY) bundle = fa_bundle_decode(call.in, call.in_size);
   status = bundle ? read_reply(reply, bundle, error) : explain_end(&call, end, state, toolchain, &used, error);
 cleanup:
