@@ -33,7 +33,7 @@ typedef struct build {
   fa_cli *cli;
   const char *folder; /* NULL: into the cache */
   item *items;
-  int count;
+  int count, refused;
   target_context contexts[MAX_TARGETS];
   pthread_mutex_t mutex; /* guards all below */
   int next, done, failed;
@@ -53,6 +53,10 @@ static int add_problem(build *b, const char *text) {
   if (b->count == MAX_PROBLEMS) return fa_cli_usage(b->cli, "more than %d problems", MAX_PROBLEMS);
   item *one = &b->items[b->count];
   int code = fa_session_parse(&one->problem, b->cli, text, true);
+  if (code == FA_EXIT_FAILED && fa_cli_value(b->cli, "keep-going")) { /* well formed, but not served: told, and left out */
+    b->refused++;
+    return -1;
+  }
   if (code >= 0) return code;
   char name[128], canonical[FA_PROBLEM_TEXT];
   fa_status status = fa_problem_print(canonical, sizeof canonical, NULL, &one->problem);
@@ -243,6 +247,7 @@ static int print_json(const build *b) {
 }
 
 static int exit_code(const build *b) {
+  if (b->refused) return FA_EXIT_FAILED;
   for (int i = 0; i < b->count; i++)
     if (b->items[i].status != FA_OK) return fa_cli_exit_code(b->items[i].status);
   return FA_EXIT_OK;
