@@ -135,10 +135,9 @@ static fa_status hip_load(fa_module **module, fa_device *device, const fa_manife
 static void hip_unload(fa_device *device, fa_module *module) {
   hip_device *d = (hip_device *)device;
   int before;
-  if (enter_device(d, &before, NULL) == FA_OK) {
-    (void)d->hip.hipModuleUnload(module->module);
-    leave_device(d, before);
-  }
+  fa_status entered = enter_device(d, &before, NULL);
+  (void)d->hip.hipModuleUnload(module->module);
+  if (!entered) leave_device(d, before);
   free(module);
 }
 

@@ -89,7 +89,11 @@ static fa_status compile(fa_record *record, fa_context *context, const char *key
   fa_context_log(context, 2, "compiling %s", problem);
   fa_status status = call_worker(&reply, context, "build", &input, error);
   if (!status) status = fill(record, reply, "compiled", error);
-  if (!status) keep_on_disk(record, context, key);
+  if (status) return status;
+  /* Somebody edits the templates, or the worker is of another build: the key would name the wrong kernel. */
+  if (strcmp(fa_bundle_text(record->bundle, "templates_digest", context->templates), context->templates) != 0)
+    fa_context_log(context, 1, "the worker's templates are not those of the key: the kernel is not kept on disk");
+  else keep_on_disk(record, context, key);
   return status;
 }
 

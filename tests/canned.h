@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT
+ * A directory with a canned worker, a toolchain that is none, and a cache: contexts without a compiler. */
+#ifndef FAGEN_TESTS_CANNED_H
+#define FAGEN_TESTS_CANNED_H
+
+#include "fagen/fagen.h"
+#include "stub_hip.h"
+
+typedef struct canned {
+  char directory[512], worker[600], toolchain[600], cache[600];
+} canned;
+
+void canned_make(canned *c);
+void canned_remove(canned *c);
+/* A file for the worker (canned_worker.c); NULL removes it. */
+void canned_write(const canned *c, const char *name, const char *text);
+/* tests/data/canned_manifest.json; the caller frees it. */
+char *canned_manifest(void);
+/* `text` with the one place of `from` changed into `to`; frees `text`. */
+char *canned_replace(char *text, const char *from, const char *to);
+/* How often the worker was asked for this op. */
+int canned_requests(const canned *c, const char *op);
+/* Options for device "hip" (the stub) with this worker, toolchain and cache. */
+fa_context_options canned_options(const canned *c);
+
+/* Opens the stub libamdhip64 and returns its state. */
+stub_hip_state *open_stub_hip(void);
+void reset_stub_hip(void);
+
+/* Tensors of a problem of this size at made-up addresses; nothing reads them. */
+fa_attention_fwd_args canned_args(int batch, int seqlen_q, int seqlen_k, int heads_q, int heads_k);
+
+#endif
