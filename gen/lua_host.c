@@ -272,7 +272,8 @@ static int generate_body(lua_State *L) {
   open_libraries(L);
   push_main_function(L, "generate");
   push_problem(L, h->problem);
-  lua_call(L, 2, 1); /* result */
+  lua_pushfstring(L, "%s", h->tree->digest); /* main.generate, fields, names, digest */
+  lua_call(L, 3, 1); /* result */
   if (!lua_istable(L, -1)) return luaL_error(L, "main.generate returns a %s, expected a table", luaL_typename(L, -1));
   g->variant = copy_text(L, "variant");
   g->source = copy_text(L, "source");

@@ -17,7 +17,8 @@ local function canonical(spec, names)
   return table.concat(out, " ")
 end
 
-function M.generate(fields, names)
+-- fields: axis -> text of its value; names: the axes in canonical order; digest: of the templates, for the header.
+function M.generate(fields, names, digest)
   local spec = {}
   for key, value in pairs(fields) do spec[key] = math.tointeger(tonumber(value)) or value end
   local known = false
@@ -34,8 +35,8 @@ function M.generate(fields, names)
   local plan = kernel.plan(recording, target, spec)
   local options = { "-O3" }
   for _, option in ipairs(target.options) do options[#options + 1] = option end
-  local header = ("// %s for %s\n// %s\n// schedule: %s\n// made by fa-gen emit with exactly the fields above; options: %s\n// SPDX-License-Identifier: MIT; what fa-gen emits carries no condition\n\n")
-    :format(spec.kernel, spec.target, spec.variant, spec.schedule_line, table.concat(options, " "))
+  local header = ("// %s for %s; what fa-gen emits carries no condition\n// fa-gen emit %s\n// schedule %s; compile with %s; templates %s\n\n")
+    :format(spec.kernel, spec.target, spec.variant:gsub(" (block_m)", "\n//   %1"):gsub(" (mask)", "\n//   %1"), spec.schedule_line, table.concat(options, " "), digest and digest:sub(1, 16) or "unknown")
   return {
     variant = spec.variant, source = kernel.text(plan, header), manifest = signature.manifest(plan, plan.args, plan.kernarg_bytes), options = options,
     explain = kernel.explain(plan), symbol = spec.kernel, block = plan.threads, lds_bytes = plan.lds_bytes, kernarg_bytes = plan.kernarg_bytes,

@@ -66,10 +66,10 @@ local function setup(p, s, stop)
   read_bases(p, s)
   if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
   local column = s.load.column
-  p:put("const u16* %s_next = %s%s; // the tile that is fetched next", s.name, p:slice_base(slice), column.origin and " + " .. p:column_first(column) or "")
+  p:put("// the tile that is fetched next\nconst u16* %s_next = %s%s;", s.name, p:slice_base(slice), column.origin and " + " .. p:column_first(column) or "")
   p:use "rows_bytes"
-  p:put("int %s_bytes = rows_bytes(%d, (int)%s * 2, %s); // of a whole tile, first to last", s.name, s.load.row.size, stride, p:row_bytes(slice, column))
-  p:put("const int %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * 2, %s); // of the tile that the end cuts", s.name, stop, s.load.row.size, stride, p:row_bytes(slice, column))
+  p:put("// bytes of a whole tile, and of the one that the end cuts\nint %s_bytes = rows_bytes(%d, (int)%s * 2, %s);", s.name, s.load.row.size, stride, p:row_bytes(slice, column))
+  p:put("const int %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * 2, %s);", s.name, stop, s.load.row.size, stride, p:row_bytes(slice, column))
 end
 
 -- ---- global memory -> registers -> LDS

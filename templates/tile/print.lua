@@ -192,8 +192,8 @@ function emit.load(self, x)
   self:use "rows_rsrc"; self:use "min_i32"
   self:put("// %s: this wave's rows as the operand of %s%s", x.name, plan.inst.name, x.moving and "" or ", for the whole kernel")
   local moving = x.moving == "column"
-  self:put("const rsrc_t %s_rsrc = rows(%s + (long)%s_first * %s%s, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", x.name, self:slice_base(slice), spread, stride,
-    moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "", length, spread, plan.spec.block_m, stride, self:row_bytes(slice, x.column))
+  self:put("const u16* %s_tile = %s + (long)%s_first * %s%s;", x.name, self:slice_base(slice), spread, stride, moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "")
+  self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", x.name, x.name, length, spread, plan.spec.block_m, stride, self:row_bytes(slice, x.column))
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
     local name, bytes = fmt("%s_%d", x.name, run.base), run.width * 2
     self:use("buffer_read" .. bytes)
@@ -220,7 +220,8 @@ function emit.load_vector(self, x)
   local first = x.row == plan.recording.loop_axis and fmt("%s * %d", self.tile, x.row.size) or x.row.origin and self:expr(nil, x.row.origin, 13) or "0"
   x.m_blocks = x.row.size // plan.inst.m
   self:use "rsrc"; self:use "ROW"; self:use "max_i32"; self:use "min_i32"
-  self:put("const rsrc_t %s_rsrc = buffer(%s + %s, max_i32(min_i32(%s - %s, %d), 0) * 4);", x.name, self:slice_base(x.slice), first, length, first, x.row.size)
+  self:put("const float* %s_tile = %s + %s;", x.name, self:slice_base(x.slice), first)
+  self:put("const rsrc_t %s_rsrc = buffer(%s_tile, max_i32(min_i32(%s - %s, %d), 0) * 4);", x.name, x.name, length, first, x.row.size)
   self:need(x, x.name)
   local bytes = run * 4
   self:use("buffer_read" .. bytes)
@@ -305,8 +306,9 @@ local function store_vector(self, x)
   local name = x.slice.tensor.name
   self:use "rsrc"; self:use "buffer_write4"; self:use "min_i32"
   self:put("// %s: one lane a row writes", name)
-  self:put("const rsrc_t %s_rsrc = buffer(%s + %s_first, %smin_i32(%s - %s_first, %d) * 4%s);", name, self:slice_base(x.slice), spread,
-    x.slice.tensor.optional and fmt("%s_base ? ", name) or "", length, spread, self.plan.spec.block_m, x.slice.tensor.optional and " : 0" or "")
+  self:put("float* %s_tile = %s + %s_first;", name, self:slice_base(x.slice), spread)
+  self:put("const rsrc_t %s_rsrc = buffer(%s_tile, %smin_i32(%s - %s_first, %d) * 4%s);", name, name, x.slice.tensor.optional and fmt("%s_base ? ", name) or "", length,
+    spread, self.plan.spec.block_m, x.slice.tensor.optional and " : 0" or "")
   self:put("if (group == 0)\n  $FOR buffer_write4(%s_rsrc, (%s_row - %s_first%s) * 4, __builtin_bit_cast(u32, %s));", name, spread,
     spread, self.plan.n_blocks > 1 and " + n * " .. self.plan.inst.n or "", self:expr(x, source))
 end
@@ -319,8 +321,8 @@ function emit.store(self, x)
   local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
   self:use "rows_rsrc"; self:use "min_i32"; self:use "ROW"; self:use("round_" .. source.dtype .. "_" .. plan.spec.rounding)
   self:put("// %s: %s", name, run > 1 and run .. " neighbours of a row at a time" or "one element at a time, neighbours of a row lie in different lanes")
-  self:put("const rsrc_t %s_rsrc = rows(%s + (long)%s_first * %s%s, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, self:slice_base(x.slice), spread, stride,
-    x.column.origin and " + " .. self:column_first(x.column) or "", length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
+  self:put("u16* %s_tile = %s + (long)%s_first * %s%s;", name, self:slice_base(x.slice), spread, stride, x.column.origin and " + " .. self:column_first(x.column) or "")
+  self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, name, length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
   local value = self:expr(x, source)
   self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, plan.inst.c_regs // run)
   self:put("const int r = i%s, column = b * %d + ROW(r) + row_lane;", run > 1 and " * " .. run or "", plan.inst.m)
