@@ -199,11 +199,15 @@ typedef struct emu_mem {
     uint8_t stride;
 } emu_mem;
 
+typedef enum emu_matrix_type {
+    MT_F32, MT_XF32, MT_F16, MT_BF16, MT_F64, MT_I8, MT_U8, MT_I4, MT_U4, MT_FP8, MT_BF8
+} emu_matrix_type;
 typedef struct emu_matrix {
     uint8_t m, n, k, blocks;
-    uint8_t a_type, b_type, acc; /* emu_matrix_type; acc is emu_type */
-    uint8_t wmma, sparse;
-    uint8_t fast; /* a shape with a fast path */
+    uint8_t a_type, b_type; /* emu_matrix_type */
+    uint8_t result;         /* MT_F32, MT_F64, MT_I8 (i32), MT_F16, MT_BF16 */
+    uint8_t per_lane;       /* elements of A that a lane holds */
+    bool wmma;
 } emu_matrix;
 
 struct emu_op {
@@ -453,7 +457,7 @@ void emu_jump(emu_wave *w, const emu_op *op, uint64_t address);
 /* The vector code's functions, one set a build of it; chosen once by what the CPU has. */
 typedef struct emu_simd {
     const char *name;
-    emu_exec_fn valu, valu_pair, mov_lanes, cross_lane, memory, lds, lds_lane, matrix, scalar_wide;
+    emu_exec_fn valu, valu_pair, cross_lane, memory, lds, lds_lane, matrix;
     const emu_lane_fn *lane_fns;
 } emu_simd;
 const emu_simd *emu_simd_get(void);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * LDS instructions: loads and stores of one or two places, atomics, and the exchanges between lanes that use the
+ * LDS hardware without memory.
+ */
+#include "transfer.h"
+
+static uint32_t *row(emu_wave *w, const emu_operand *a) { return w->v + (size_t)a->index * EMU_ROW; }
+
+/* Places of addr + offset; false after a report. */
+static bool lds_places(emu_wave *w, const emu_op *op, const uint32_t *address, uint32_t offset, emu_places *p)
+{
+    uint32_t bytes = op->mem.bytes, size = w->launch->lds_bytes, high = 0;
+    uint8_t *base = w->group->lds + offset;
+    p->all = w->exec == w->full;
+    if (p->all && size >= bytes + offset) {
+        EMU_LANES(l, w->lanes) high = address[l] > high ? address[l] : high;
+        if (high <= size - bytes - offset) {
+            EMU_LANES(l, w->lanes) p->at[l] = base + address[l];
+            return true;
+        }
+    }
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        p->at[l] = NULL;
+        if (!w->mask[l])
+            continue;
+        uint64_t at = (uint64_t)address[l] + offset;
+        if (at + bytes > size) {
+            emu_fault(w, op, FA_EMU_REPORT_LDS_BOUNDS, (int)l, at, bytes, op->mem.store,
+                      "the access lies outside the workgroup's LDS");
+            return false;
+        }
+        p->at[l] = w->group->lds + at;
+    }
+    return true;
+}
+
+/* src[0] address, src[1], src[2] data */
+void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
+{
+    const emu_mem *m = &op->mem;
+    emu_places p;
+    uint32_t address[EMU_ROW];
+    if (!w->exec)
+        return;
+    /* a copy: a load may overwrite its own address register */
+    if (op->src[0].kind == K_VGPR)
+        memcpy(address, row(w, &op->src[0]), sizeof address);
+    else /* addtid: M0 and the lane's number */
+        EMU_LANES(l, w->lanes) address[l] = (w->s[S_M0] & 0xffff) + 4 * (uint32_t)l;
+    if (m->pairs) {
+        uint32_t unit = m->bytes * m->stride;
+        for (unsigned i = 0; i < 2; i++) {
+            if (!lds_places(w, op, address, unit * (i ? op->mods.offset1 : op->mods.offset0), &p))
+                return;
+            if (m->store)
+                store_rows(w, row(w, &op->src[1 + i]), &p, m);
+            else
+                load_rows(w, row(w, &op->dst) + (size_t)i * m->dwords * EMU_ROW, &p, MEM_B32, m->dwords);
+        }
+        return;
+    }
+    if (!lds_places(w, op, address, (uint32_t)op->mods.offset, &p))
+        return;
+    if (m->atomic) {
+        bool two = op->nsrc > 2, swapped = op->variant;
+        const uint32_t *a = row(w, &op->src[1]), *b = two ? row(w, &op->src[2]) : NULL;
+        atomic_rows(w, m, &p, swapped ? b : a, swapped ? a : b, m->returns ? row(w, &op->dst) : NULL);
+    } else if (m->store) {
+        store_rows(w, row(w, &op->src[1]), &p, m);
+    } else {
+        load_rows(w, row(w, &op->dst), &p, m->form, m->dwords);
+    }
+}
+
+/* ---- exchanges -------------------------------------------------------------------------------------------- */
+
+static uint32_t swizzled_lane(uint32_t offset, uint32_t l)
+{
+    if (offset & 0x8000)
+        return (l & ~3u) | (offset >> 2 * (l & 3) & 3);
+    uint32_t i = l & 31;
+    return (l & ~31u) | ((((i & offset) | offset >> 5) ^ offset >> 10) & 31);
+}
+
+static void append(emu_wave *w, const emu_op *op, bool consume)
+{
+    uint64_t at = (w->s[S_M0] >> 16) + (uint64_t)(uint32_t)op->mods.offset;
+    uint32_t old, count = (uint32_t)__builtin_popcountll(w->exec), *d = row(w, &op->dst);
+    if (at + 4 > w->launch->lds_bytes) {
+        emu_fault(w, op, FA_EMU_REPORT_LDS_BOUNDS, -1, at, 4, true, "the counter lies outside the workgroup's LDS");
+        return;
+    }
+    memcpy(&old, w->group->lds + at, 4);
+    uint32_t now = consume ? old - count : old + count;
+    memcpy(w->group->lds + at, &now, 4);
+    for (uint32_t l = 0; l < w->lanes; l++)
+        d[l] = w->mask[l] ? old : d[l];
+}
+
+enum { LANE_BPERMUTE, LANE_PERMUTE, LANE_SWIZZLE, LANE_APPEND, LANE_CONSUME };
+
+void EMU_SIMD_FN(emu_exec_lds_lane)(emu_wave *w, const emu_op *op)
+{
+    uint32_t out[EMU_ROW] = {0}, n = w->lanes, *d = row(w, &op->dst), offset = (uint32_t)op->mods.offset;
+    if (op->variant == LANE_APPEND || op->variant == LANE_CONSUME) {
+        append(w, op, op->variant == LANE_CONSUME);
+        return;
+    }
+    const uint32_t *a = row(w, &op->src[0]), *data = op->nsrc > 1 ? row(w, &op->src[1]) : a;
+    for (uint32_t l = 0; l < n; l++) {
+        uint32_t other = op->variant == LANE_SWIZZLE ? swizzled_lane(offset, l) : ((a[l] + offset) >> 2 & (n - 1));
+        if (op->variant == LANE_PERMUTE) {
+            if (w->mask[l])
+                out[other] = data[l];
+        } else {
+            out[l] = data[other] & w->mask[other];
+        }
+    }
+    EMU_LANES(l, n) d[l] = w->mask[l] ? out[l] : d[l];
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Matrix instructions. Operands are unpacked to plain arrays A[block][k][i] and B[block][k][j]; a result register
+ * holds, for each group of N lanes, one row of the result, so products run along rows. Layouts: AMD's matrix
+ * instruction calculator and the ISA documents' chapters on MFMA and WMMA. Sums run over k upward from C, each step
+ * fused; hardware's order inside an instruction is not published.
+ */
+#include "transfer.h"
+
+enum { MAX_ELEMENTS = 64 * 16 };
+
+typedef struct operands {
+    _Alignas(64) float a[MAX_ELEMENTS], b[MAX_ELEMENTS];
+} operands;
+
+/* ---- unpacking -------------------------------------------------------------------------------------------- */
+
+/* Element e of each lane as a number: f32, and exact for integers */
+static void element_row(float *restrict out, const uint32_t *rows, unsigned type, unsigned e, bool fnuz)
+{
+    const uint32_t *half = rows + e / 2 * EMU_ROW, *quarter = rows + e / 4 * EMU_ROW, *eighth = rows + e / 8 * EMU_ROW;
+    unsigned s16 = e % 2 * 16, s8 = e % 4 * 8, s4 = e % 8 * 4;
+    switch (type) {
+    case MT_F32: EMU_LANES(l, EMU_ROW) out[l] = as_f32(rows[e * EMU_ROW + l]); break;
+    case MT_XF32: /* 10 bits of mantissa, nearest even */
+        EMU_LANES(l, EMU_ROW)
+        {
+            uint32_t u = rows[e * EMU_ROW + l];
+            out[l] = as_f32((u & 0x7f800000) == 0x7f800000 ? u : (u + 0xfff + (u >> 13 & 1)) & 0xffffe000);
+        }
+        break;
+    case MT_F16: EMU_LANES(l, EMU_ROW) out[l] = h2f(half[l] >> s16 & 0xffff); break;
+    case MT_BF16: EMU_LANES(l, EMU_ROW) out[l] = b2f(half[l] >> s16); break;
+    case MT_I8: EMU_LANES(l, EMU_ROW) out[l] = (float)(int8_t)(quarter[l] >> s8); break;
+    case MT_U8: EMU_LANES(l, EMU_ROW) out[l] = (float)(quarter[l] >> s8 & 255); break;
+    case MT_I4: EMU_LANES(l, EMU_ROW) out[l] = (float)nibble(eighth[l] >> s4, 0); break;
+    case MT_U4: EMU_LANES(l, EMU_ROW) out[l] = (float)(eighth[l] >> s4 & 15); break;
+    default:
+        EMU_LANES(l, EMU_ROW) out[l] = fp8_to_f32(quarter[l] >> s8 & 255, type == MT_FP8 ? 3 : 2, fnuz);
+        break;
+    }
+}
+
+/* The lane that lane l of B reads (BLGP, ISA document: "broadcast and permute"). */
+static unsigned blgp_lane(unsigned l, unsigned blgp)
+{
+    switch (blgp) {
+    case 1: return l & 31;
+    case 2: return l | 32;
+    case 3: return (l + 16) & 63;
+    case 4: case 5: case 6: case 7: return (l & 15) | (blgp - 4) << 4;
+    default: return l;
+    }
+}
+
+/* One operand to out[(block * k + kk) * width + i]. Lanes come in groups of `width`; groups count k, then blocks. */
+static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *m, unsigned width, unsigned type,
+                   unsigned blgp, bool fnuz)
+{
+    _Alignas(64) float row[EMU_ROW], moved[EMU_ROW];
+    unsigned groups = m->wmma ? 1 : EMU_ROW / width, per_block = groups / m->blocks;
+    for (unsigned e = 0; e < m->per_lane; e++) {
+        element_row(row, rows, type, e, fnuz);
+        if (blgp) {
+            for (unsigned l = 0; l < EMU_ROW; l++)
+                moved[l] = row[blgp_lane(l, blgp)];
+            memcpy(row, moved, sizeof row);
+        }
+        for (unsigned g = 0; g < groups; g++) {
+            unsigned block = g / per_block, k = g % per_block * m->per_lane + e;
+            memcpy(out + (block * m->k + k) * width, row + g * width, width * sizeof *row);
+        }
+    }
+}
+
+/* CBSZ and ABID: groups of 2^cbsz blocks of A all read the group's block number abid. */
+static void broadcast_blocks(float *a, const emu_matrix *m, unsigned cbsz, unsigned abid)
+{
+    unsigned size = m->k * m->m, low = (1u << cbsz) - 1;
+    for (unsigned block = 0; cbsz && block < m->blocks; block++) {
+        unsigned from = (block & ~low) | (abid & low);
+        if (from < m->blocks && from != block)
+            memcpy(a + block * size, a + from * size, size * sizeof *a);
+    }
+}
+
+/* ---- result layout ---------------------------------------------------------------------------------------- */
+
+/* Row and block that lane group g (of n lanes) of result register r holds. */
+static void result_row(const emu_matrix *m, unsigned r, unsigned g, unsigned lanes, unsigned *row, unsigned *block)
+{
+    if (m->wmma) {
+        *row = lanes / 16 * r + g;
+        *block = 0;
+    } else if (m->m == 32) {
+        *row = 8 * (r / 4 % 4) + 4 * g + r % 4;
+        *block = r / 16;
+    } else if (m->m == 16) {
+        *row = m->result == MT_F64 ? 4 * r + g : 4 * g + r % 4;
+        *block = m->result == MT_F64 ? 0 : r / 4;
+    } else {
+        *row = r;
+        *block = g;
+    }
+}
+
+static const uint32_t *c_rows(emu_wave *w, const emu_op *op, uint32_t *constant)
+{
+    const emu_operand *c = &op->src[2];
+    if (c->kind == K_VGPR)
+        return w->v + (size_t)c->index * EMU_ROW;
+    uint32_t v = (uint32_t)c->value;
+    EMU_LANES(l, EMU_ROW) constant[l] = v;
+    return NULL;
+}
+
+/* ---- products --------------------------------------------------------------------------------------------- */
+
+/* Vectors of the build's natural width: the one place of compiler extensions. Fused where the build has it. */
+#if defined(__AVX512F__)
+#define VEC 16
+#elif defined(__AVX__)
+#define VEC 8
+#else
+#define VEC 4
+#endif
+typedef float vec __attribute__((vector_size(VEC * 4), aligned(4), may_alias));
+
+static inline vec fused(float a, vec b, vec c)
+{
+#if defined(__FMA__)
+    return a * b + c; /* this file is compiled with contraction */
+#else
+    for (int i = 0; i < VEC; i++)
+        c[i] = fmaf(a, b[i], c[i]);
+    return c;
+#endif
+}
+
+/* Four consecutive rows of n columns: d[q] = c[q] + sum over k of a[k][i + q] * b[k][] */
+#define ROWS4(name, N)                                                                                         \
+    static void name(float *const d[4], const float *const c[4], const float *a, unsigned stride, const float *b, \
+                     unsigned depth)                                                                           \
+    {                                                                                                          \
+        for (unsigned j = 0; j < N; j += 2 * VEC > N ? N : 2 * VEC) {                                          \
+            enum { U = 2 * VEC > N ? 1 : 2 };                                                                  \
+            vec s[4][U];                                                                                       \
+            for (unsigned q = 0; q < 4; q++)                                                                   \
+                for (unsigned u = 0; u < U; u++)                                                               \
+                    s[q][u] = *(const vec *)(c[q] + j + u * VEC);                                              \
+            for (unsigned k = 0; k < depth; k++)                                                               \
+                for (unsigned q = 0; q < 4; q++)                                                               \
+                    for (unsigned u = 0; u < U; u++)                                                           \
+                        s[q][u] = fused(a[k * stride + q], *(const vec *)(b + k * N + j + u * VEC), s[q][u]);  \
+            for (unsigned q = 0; q < 4; q++)                                                                   \
+                for (unsigned u = 0; u < U; u++)                                                               \
+                    *(vec *)(d[q] + j + u * VEC) = s[q][u];                                                    \
+        }                                                                                                      \
+    }
+ROWS4(rows4_32, 32)
+ROWS4(rows4_16, 16)
+
+/* MFMA to f32 with M = N = 32 or 16: registers come in fours of consecutive rows. */
+static void product_f32_fours(emu_wave *w, const emu_op *op, const operands *x)
+{
+    const emu_matrix *m = &op->matrix;
+    unsigned registers = m->m * m->n * m->blocks / EMU_ROW, n = m->n;
+    _Alignas(64) uint32_t constant[EMU_ROW];
+    const uint32_t *c = c_rows(w, op, constant);
+    uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
+    for (unsigned r = 0; r < registers; r += 4)
+        for (unsigned g = 0; g < EMU_ROW / n; g++) {
+            unsigned row, block;
+            float *to[4];
+            const float *from[4];
+            result_row(m, r, g, EMU_ROW, &row, &block);
+            for (unsigned q = 0; q < 4; q++) {
+                to[q] = (float *)(d + (r + q) * EMU_ROW + g * n);
+                from[q] = (const float *)(c ? c + (r + q) * EMU_ROW + g * n : constant);
+            }
+            const float *a = x->a + block * m->k * m->m + row, *b = x->b + block * m->k * n;
+            (n == 32 ? rows4_32 : rows4_16)(to, from, a, m->m, b, m->k);
+        }
+}
+
+/* WMMA to f32: row lanes/16 * r + g in group g of register r; four registers of a group at a time */
+static void product_f32_wmma(emu_wave *w, const emu_op *op, const operands *x)
+{
+    const emu_matrix *m = &op->matrix;
+    unsigned groups = w->lanes / 16, registers = 16 / groups;
+    _Alignas(64) uint32_t constant[EMU_ROW];
+    _Alignas(64) float a[16 * 16];
+    const uint32_t *c = c_rows(w, op, constant);
+    uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
+    /* rows of a group next to each other */
+    for (unsigned k = 0; k < 16; k++)
+        for (unsigned i = 0; i < 16; i++)
+            a[k * 16 + i % groups * registers + i / groups] = x->a[k * m->m + i];
+    for (unsigned g = 0; g < groups; g++)
+        for (unsigned r = 0; r < registers; r += 4) {
+            float *to[4];
+            const float *from[4];
+            for (unsigned q = 0; q < 4; q++) {
+                to[q] = (float *)(d + (r + q) * EMU_ROW + g * 16);
+                from[q] = (const float *)(c ? c + (r + q) * EMU_ROW + g * 16 : constant);
+            }
+            rows4_16(to, from, a + g * registers + r, 16, x->b, 16);
+        }
+}
+
+/* Any shape to f32, f16 or bf16, element by element: what the fast paths are compared with. */
+static void product_plain(emu_wave *w, const emu_op *op, const operands *x)
+{
+    const emu_matrix *m = &op->matrix;
+    unsigned lanes = m->wmma ? w->lanes : EMU_ROW, n = m->n, registers = m->m * n * m->blocks / lanes;
+    bool half = m->result == MT_F16 || m->result == MT_BF16;
+    unsigned shift = half && op->mods.op_sel >> 2 & 1 ? 16 : 0;
+    uint32_t constant[EMU_ROW];
+    const uint32_t *c = c_rows(w, op, constant);
+    for (unsigned r = 0; r < registers; r++) {
+        uint32_t *d = w->v + (size_t)(op->dst.index + r) * EMU_ROW;
+        for (unsigned l = 0; l < lanes; l++) {
+            unsigned row, block;
+            result_row(m, r, l / n, lanes, &row, &block);
+            uint32_t old = c ? c[r * EMU_ROW + l] : constant[l];
+            uint32_t part = old >> (c ? shift : 0) & 0xffff;
+            float s = !half ? as_f32(old) : m->result == MT_F16 ? h2f(part) : b2f(part);
+            s = op->mods.neg_hi >> 2 & 1 ? fabsf(s) : s;
+            s = op->mods.neg_lo >> 2 & 1 ? -s : s;
+            for (unsigned k = 0; k < m->k; k++)
+                s = fmaf(x->a[(block * m->k + k) * m->m + row], x->b[(block * m->k + k) * n + l % n], s);
+            uint32_t out = !half ? as_u32(s) : (m->result == MT_F16 ? f2h_rne(s) : f2b(s)) << shift;
+            d[l] = half ? (d[l] & (shift ? 0xffffu : 0xffff0000u)) | out : out;
+        }
+    }
+}
+
+/* Integers: products and sums of bytes are exact in 64 bits; i32 results wrap, or saturate with clamp. */
+static void product_i32(emu_wave *w, const emu_op *op, const operands *x)
+{
+    const emu_matrix *m = &op->matrix;
+    unsigned lanes = m->wmma ? w->lanes : EMU_ROW, n = m->n, registers = m->m * n * m->blocks / lanes;
+    uint32_t constant[EMU_ROW];
+    const uint32_t *c = c_rows(w, op, constant);
+    for (unsigned r = 0; r < registers; r++) {
+        uint32_t *d = w->v + (size_t)(op->dst.index + r) * EMU_ROW;
+        for (unsigned l = 0; l < lanes; l++) {
+            unsigned row, block;
+            result_row(m, r, l / n, lanes, &row, &block);
+            int64_t s = (int32_t)(c ? c[r * EMU_ROW + l] : constant[l]);
+            for (unsigned k = 0; k < m->k; k++)
+                s += (int64_t)x->a[(block * m->k + k) * m->m + row] * (int64_t)x->b[(block * m->k + k) * n + l % n];
+            d[l] = op->mods.clamp ? (uint32_t)clamp_i32(s, INT32_MIN, INT32_MAX) : (uint32_t)s;
+        }
+    }
+}
+
+static double f64_at(const uint32_t *rows, unsigned l)
+{
+    return as_f64((uint64_t)rows[EMU_ROW + l] << 32 | rows[l]);
+}
+
+/* f64: 16x16x4 of one block, 4x4x4 of four; negations stand where BLGP is elsewhere. */
+static void product_f64(emu_wave *w, const emu_op *op)
+{
+    const emu_matrix *m = &op->matrix;
+    const uint32_t *a = w->v + (size_t)op->src[0].index * EMU_ROW, *b = w->v + (size_t)op->src[1].index * EMU_ROW;
+    uint32_t constant[EMU_ROW], *d = w->v + (size_t)op->dst.index * EMU_ROW;
+    const uint32_t *c = c_rows(w, op, constant);
+    bool small = m->m == 4;
+    unsigned registers = small ? 1 : 4, neg = op->mods.blgp | op->mods.neg3;
+    double out[4][EMU_ROW];
+    for (unsigned r = 0; r < registers; r++)
+        for (unsigned l = 0; l < EMU_ROW; l++) {
+            unsigned i = small ? l / 16 : 4 * r + l / 16, j = small ? l % 4 : l % 16, block = small ? l / 4 % 4 : 0;
+            double s = c ? f64_at(c + 2 * r * EMU_ROW, l) : as_f64(op->src[2].value);
+            s = neg & 4 ? -s : s;
+            for (unsigned k = 0; k < 4; k++) {
+                double p = f64_at(a, 16 * k + (small ? 4 * block : 0) + i);
+                double q = f64_at(b, 16 * k + (small ? 4 * block : 0) + j);
+                s = fma(neg & 1 ? -p : p, neg & 2 ? -q : q, s);
+            }
+            out[r][l] = s;
+        }
+    for (unsigned r = 0; r < registers; r++)
+        EMU_LANES(l, EMU_ROW)
+        {
+            uint64_t u = as_u64(out[r][l]);
+            d[2 * r * EMU_ROW + l] = (uint32_t)u;
+            d[(2 * r + 1) * EMU_ROW + l] = (uint32_t)(u >> 32);
+        }
+}
+
+/* WMMA's negations of A and B: neg_lo for even elements, neg_hi for odd ones (f16, bf16) */
+static void negate(float *x, const emu_matrix *m, const emu_mods *mods, unsigned i)
+{
+    for (unsigned k = 0; k < m->k; k++)
+        if ((k & 1 ? mods->neg_hi : mods->neg_lo) >> i & 1)
+            for (unsigned j = 0; j < 16; j++)
+                x[k * 16 + j] = -x[k * 16 + j];
+}
+
+void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
+{
+    const emu_matrix *m = &op->matrix;
+    const emu_mods *mods = &op->mods;
+    bool fnuz = w->launch->object->target->fp8_fnuz;
+    operands x;
+    if (m->result == MT_F64) {
+        product_f64(w, op);
+        return;
+    }
+    unpack(x.a, w->v + (size_t)op->src[0].index * EMU_ROW, m, m->m, m->a_type, 0, fnuz);
+    unpack(x.b, w->v + (size_t)op->src[1].index * EMU_ROW, m, m->n, m->b_type, m->wmma ? 0 : mods->blgp, fnuz);
+    if (!m->wmma)
+        broadcast_blocks(x.a, m, mods->cbsz, mods->abid);
+    if (m->result == MT_I8) {
+        product_i32(w, op, &x);
+        return;
+    }
+    if (m->wmma && (mods->neg_lo & 3 || mods->neg_hi & 3)) {
+        negate(x.a, m, mods, 0);
+        negate(x.b, m, mods, 1);
+    }
+    bool plain_c = !(mods->neg_lo & 4) && !(mods->neg_hi & 4);
+    if (op->variant == 0 && m->result == MT_F32 && m->wmma && plain_c)
+        product_f32_wmma(w, op, &x);
+    else if (op->variant == 0 && m->result == MT_F32 && !m->wmma && m->m >= 16)
+        product_f32_fours(w, op, &x);
+    else
+        product_plain(w, op, &x);
+}

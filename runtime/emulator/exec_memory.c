@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Global, flat, scratch and buffer instructions: addresses, checks against the launch's regions, data.
+ */
+#include "transfer.h"
+
+static bool scratch_place(emu_wave *w, const emu_op *op, uint32_t lane, uint64_t offset, uint8_t **out)
+{
+    if (offset + op->mem.bytes > w->scratch_stride || offset > w->scratch_stride) {
+        emu_fault(w, op, FA_EMU_REPORT_SCRATCH_BOUNDS, (int)lane, offset, op->mem.bytes, op->mem.store,
+                  "the access lies outside the lane's scratch memory");
+        return false;
+    }
+    *out = w->scratch + (size_t)lane * w->scratch_stride + offset;
+    return true;
+}
+
+static bool lds_place(emu_wave *w, const emu_op *op, uint32_t lane, uint64_t offset, uint32_t bytes, uint8_t **out)
+{
+    if (offset + bytes > w->launch->lds_bytes || offset > w->launch->lds_bytes) {
+        emu_fault(w, op, FA_EMU_REPORT_LDS_BOUNDS, (int)lane, offset, bytes, op->mem.store,
+                  "the access lies outside the workgroup's LDS");
+        return false;
+    }
+    *out = w->group->lds + offset;
+    return true;
+}
+
+static unsigned wanted_access(const emu_op *op)
+{
+    return op->mem.atomic ? FA_EMU_READ | FA_EMU_WRITE : op->mem.store ? FA_EMU_WRITE : FA_EMU_READ;
+}
+
+/* w->address holds the addresses of active lanes: all in one region is the common case. */
+static bool check_addresses(emu_wave *w, const emu_op *op, emu_places *p)
+{
+    uint64_t low = UINT64_MAX, high = 0;
+    unsigned access = wanted_access(op);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint64_t a = w->address[l];
+        if (w->mask[l]) {
+            low = a < low ? a : low;
+            high = a > high ? a : high;
+        }
+        p->at[l] = w->mask[l] ? (uint8_t *)(uintptr_t)a : NULL;
+    }
+    p->all = w->exec == w->full;
+    const emu_region *hint = w->worker->hint;
+    if (hint && low >= hint->base && high < hint->end && hint->end - high >= op->mem.bytes &&
+        (hint->access & access) == access)
+        return true;
+    if (high - low < UINT32_MAX) {
+        hint = emu_find_region(w->launch, low, high - low + op->mem.bytes, access);
+        if (hint) {
+            w->worker->hint = hint;
+            return true;
+        }
+    }
+    for (uint32_t l = 0; l < w->lanes; l++)
+        if (p->at[l] && !emu_find_region(w->launch, w->address[l], op->mem.bytes, access)) {
+            emu_fault_address(w, op, (int)l, w->address[l], op->mem.bytes, op->mem.store);
+            return false;
+        }
+    return true;
+}
+
+/* src[0]: vector address (64 bits, or 32 bits beside a scalar base in src[1]) */
+static bool global_places(emu_wave *w, const emu_op *op, emu_places *p)
+{
+    const uint32_t *v = op->src[0].kind == K_VGPR ? w->v + (size_t)op->src[0].index * EMU_ROW : NULL;
+    uint64_t base = (uint64_t)(int64_t)op->mods.offset;
+    if (op->src[1].kind == K_SGPR && op->mem.space == SPACE_GLOBAL) {
+        base += emu_sgpr64(w, op->src[1].index);
+        EMU_LANES(l, w->lanes) w->address[l] = base + (v ? v[l] : 0);
+    } else {
+        EMU_LANES(l, w->lanes) w->address[l] = base + (v[l] | (uint64_t)v[l + EMU_ROW] << 32);
+    }
+    if (op->mem.space == SPACE_GLOBAL)
+        return check_addresses(w, op, p);
+    uint64_t private_high = EMU_PRIVATE_APERTURE >> 32, shared_high = EMU_SHARED_APERTURE >> 32;
+    bool plain = true;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint64_t high = w->address[l] >> 32;
+        plain &= !w->mask[l] || (high != private_high && high != shared_high);
+    }
+    if (plain)
+        return check_addresses(w, op, p);
+    p->all = w->exec == w->full;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint64_t a = w->address[l];
+        p->at[l] = NULL;
+        if (!w->mask[l])
+            continue;
+        if (a >> 32 == private_high) {
+            if (!scratch_place(w, op, l, (uint32_t)a, &p->at[l]))
+                return false;
+        } else if (a >> 32 == shared_high) {
+            if (!lds_place(w, op, l, (uint32_t)a, op->mem.bytes, &p->at[l]))
+                return false;
+        } else if (emu_find_region(w->launch, a, op->mem.bytes, wanted_access(op))) {
+            p->at[l] = (uint8_t *)(uintptr_t)a;
+        } else {
+            emu_fault_address(w, op, (int)l, a, op->mem.bytes, op->mem.store);
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool scratch_places(emu_wave *w, const emu_op *op, emu_places *p)
+{
+    uint32_t base = (uint32_t)op->mods.offset;
+    const uint32_t *v = op->src[0].kind == K_VGPR ? w->v + (size_t)op->src[0].index * EMU_ROW : NULL;
+    if (op->src[1].kind == K_SGPR)
+        base += w->s[op->src[1].index];
+    p->all = w->exec == w->full;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        p->at[l] = NULL;
+        if (w->mask[l] && !scratch_place(w, op, l, (uint32_t)(base + (v ? v[l] : 0)), &p->at[l]))
+            return false;
+    }
+    return true;
+}
+
+/* ---- buffers ---------------------------------------------------------------------------------------------- */
+
+/* Fields of the resource descriptor (ISA documents, "Buffer Resource Descriptor"). */
+typedef struct resource {
+    uint64_t base, records;
+    uint32_t stride, index_stride, element;
+    bool swizzle, add_lane, structured;
+} resource;
+
+static resource read_resource(const emu_wave *w, const emu_op *op)
+{
+    const uint32_t *s = &w->s[op->src[1].index];
+    bool cdna = w->launch->object->target->family == EMU_CDNA3;
+    resource r = {.base = s[0] | (uint64_t)(s[1] & 0xffff) << 32, .records = s[2], .stride = s[1] >> 16 & 0x3fff};
+    r.swizzle = cdna ? s[1] >> 31 : s[1] >> 30 != 0;
+    r.add_lane = s[3] >> 23 & 1;
+    r.index_stride = 8u << (s[3] >> 21 & 3);
+    r.element = cdna ? 2u << (s[3] >> 19 & 3) : s[1] >> 30 == 3 ? 16 : 4;
+    r.structured = r.stride && (op->mods.idxen || r.add_lane);
+    return r;
+}
+
+/* How many of the access' bytes lie inside; 0: none. Dwords are judged one by one. */
+static uint32_t bytes_inside(const resource *r, uint64_t index, uint64_t offset, uint32_t scalar, uint32_t bytes)
+{
+    uint64_t limit = r->records;
+    if (r->structured) {
+        if (index >= limit)
+            return 0;
+        if (!r->swizzle)
+            return bytes;
+        limit = r->stride;
+    } else {
+        offset += scalar;
+    }
+    if (offset >= limit)
+        return 0;
+    uint64_t room = limit - offset;
+    return room >= bytes ? bytes : bytes < 4 ? 0 : (uint32_t)room & ~3u;
+}
+
+static uint64_t buffer_address(const resource *r, uint64_t index, uint64_t offset, uint32_t scalar)
+{
+    if (!r->swizzle)
+        return r->base + scalar + index * r->stride + offset;
+    uint64_t block = index / r->index_stride * r->stride + offset / r->element * r->element;
+    return r->base + scalar + block * r->index_stride + index % r->index_stride * r->element + offset % r->element;
+}
+
+static bool buffer_lane(emu_wave *w, const emu_op *op, const resource *r, uint32_t l, uint64_t index, uint64_t offset,
+                        uint32_t scalar, emu_places *p, uint8_t *part)
+{
+    uint32_t inside = bytes_inside(r, index, offset, scalar, op->mem.bytes);
+    part[l] = (uint8_t)inside;
+    p->at[l] = NULL;
+    if (inside < op->mem.bytes) {
+        w->worker->clamped++;
+        p->all = false;
+        if (op->mem.atomic)
+            part[l] = 0;
+    }
+    if (!part[l])
+        return true;
+    uint64_t a = buffer_address(r, index, offset, scalar);
+    w->address[l] = a;
+    const emu_region *hint = w->worker->hint;
+    unsigned access = wanted_access(op);
+    if (!(hint && a >= hint->base && a < hint->end && hint->end - a >= inside && (hint->access & access) == access)) {
+        hint = emu_find_region(w->launch, a, inside, access);
+        if (!hint) {
+            emu_fault_address(w, op, (int)l, a, inside, op->mem.store);
+            return false;
+        }
+        w->worker->hint = hint;
+    }
+    p->at[l] = (uint8_t *)(uintptr_t)a;
+    return true;
+}
+
+/* src[0] vector offset or index or both, src[1] descriptor, src[2] scalar offset. part: bytes inside, by lane */
+static bool buffer_places(emu_wave *w, const emu_op *op, emu_places *p, uint8_t *part)
+{
+    resource r = read_resource(w, op);
+    const emu_operand *so = &op->src[2];
+    uint32_t scalar = so->kind == K_SGPR ? w->s[so->index] : so->kind == K_CONST ? (uint32_t)so->value : 0;
+    const uint32_t *v = op->src[0].kind == K_VGPR ? w->v + (size_t)op->src[0].index * EMU_ROW : NULL;
+    const uint32_t *vi = op->mods.idxen ? v : NULL;
+    const uint32_t *vo = op->mods.offen ? (op->mods.idxen && v ? v + EMU_ROW : v) : NULL;
+    uint32_t fixed = (uint32_t)op->mods.offset;
+    p->all = w->exec == w->full;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        p->at[l] = NULL;
+        part[l] = 0;
+        if (!w->mask[l])
+            continue;
+        uint64_t index = (vi ? vi[l] : 0) + (uint64_t)(r.add_lane ? l : 0);
+        uint64_t offset = (uint64_t)(vo ? vo[l] : 0) + fixed;
+        if (!buffer_lane(w, op, &r, l, index, offset, scalar, p, part))
+            return false;
+    }
+    return true;
+}
+
+/* Lanes of which only a part lies inside: what is outside reads as zero and is not written. */
+static void move_parts(emu_wave *w, const emu_op *op, uint32_t *rows, const emu_places *p, const uint8_t *part)
+{
+    const emu_mem *m = &op->mem;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        if (!w->mask[l])
+            continue;
+        if (m->bytes < 4) {
+            if (m->store)
+                continue; /* complete lanes were stored already */
+            static const uint8_t zero[4];
+            rows[l] = load_narrow(part[l] ? p->at[l] : zero, m->form, rows[l]);
+            continue;
+        }
+        for (unsigned k = 0; k < m->dwords; k++) {
+            bool in = 4 * k < part[l];
+            if (m->store && in)
+                memcpy(p->at[l] + 4 * k, &rows[k * EMU_ROW + l], 4);
+            else if (!m->store)
+                in ? (void)memcpy(&rows[k * EMU_ROW + l], p->at[l] + 4 * k, 4) : (void)(rows[k * EMU_ROW + l] = 0);
+        }
+    }
+}
+
+/* Loads straight into LDS: lane after lane from M0 and the instruction's offset */
+static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part)
+{
+    uint32_t base = (w->s[S_M0] & 0xffff) + (uint32_t)op->mods.offset, width = op->mem.bytes < 4 ? 4 : op->mem.bytes;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint32_t data[4] = {0};
+        uint8_t *to;
+        if (!w->mask[l])
+            continue;
+        if (p->at[l] && op->mem.bytes < 4)
+            data[0] = load_narrow(p->at[l], op->mem.form, 0);
+        else if (p->at[l])
+            memcpy(data, p->at[l], part ? part[l] : op->mem.bytes);
+        if (!lds_place(w, op, l, base + l * width, width, &to))
+            return;
+        memcpy(to, data, width);
+    }
+}
+
+/* ---- the instruction -------------------------------------------------------------------------------------- */
+
+void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
+{
+    emu_places p;
+    uint8_t part[EMU_ROW];
+    const emu_mem *m = &op->mem;
+    bool buffer = m->space == SPACE_BUFFER;
+    if (!w->exec)
+        return;
+    if (buffer ? !buffer_places(w, op, &p, part)
+               : m->space == SPACE_SCRATCH ? !scratch_places(w, op, &p) : !global_places(w, op, &p))
+        return;
+    uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
+    if (m->atomic) {
+        const uint32_t *data = w->v + (size_t)op->src[3].index * EMU_ROW;
+        bool two = m->atomic == ATOMIC_CMPSWAP || m->atomic == ATOMIC_FCMPSWAP;
+        atomic_rows(w, m, &p, data, two ? data + m->bytes / 4 * EMU_ROW : NULL, m->returns ? d : NULL);
+        if (m->returns && buffer)
+            for (uint32_t l = 0; l < w->lanes; l++)
+                for (unsigned k = 0; k < m->bytes / 4 && w->mask[l] && !p.at[l]; k++)
+                    d[k * EMU_ROW + l] = 0;
+        return;
+    }
+    if (op->mods.lds) {
+        load_to_lds(w, op, &p, buffer ? part : NULL);
+        return;
+    }
+    if (m->store)
+        d = w->v + (size_t)op->src[3].index * EMU_ROW;
+    if (buffer && !p.all && !(m->store && m->bytes < 4))
+        move_parts(w, op, d, &p, part);
+    else if (m->store)
+        store_rows(w, d, &p, m);
+    else
+        load_rows(w, d, &p, m->form, m->dwords);
+}

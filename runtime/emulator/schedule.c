@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Running workgroups: the state a wave starts with, and the order in which the waves of a workgroup take turns.
+ */
+#include "launch.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+enum { QUANTUM = 1 << 16 };
+
+double emu_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void poison(uint32_t *p, size_t words)
+{
+    for (size_t i = 0; i < words; i++)
+        p[i] = EMU_POISON;
+}
+
+bool emu_worker_init(emu_worker *k, emu_launch *l, uint64_t seed)
+{
+    size_t waves = l->waves_per_group, registers = waves * l->rows * EMU_ROW;
+    size_t scratch = waves * EMU_ROW * l->scratch_bytes;
+    memset(k, 0, sizeof *k);
+    k->launch = l;
+    k->random = seed;
+    k->waves = aligned_alloc(64, waves * sizeof *k->waves);
+    k->registers = aligned_alloc(64, registers * sizeof *k->registers);
+    k->scratch = malloc(scratch + 4);
+    k->group.lds = aligned_alloc(64, (l->lds_bytes + 127u) & ~(size_t)63);
+    k->executed = calloc(l->object->op_count, sizeof *k->executed);
+    return k->waves && k->registers && k->scratch && k->group.lds && k->executed;
+}
+
+void emu_worker_free(emu_worker *k)
+{
+    free(k->waves);
+    free(k->registers);
+    free(k->scratch);
+    free(k->group.lds);
+    free(k->executed);
+}
+
+/* ---- the state of a wave ---------------------------------------------------------------------------------- */
+
+static void put64(uint32_t *s, unsigned *at, uint64_t v)
+{
+    s[(*at)++] = (uint32_t)v;
+    s[(*at)++] = (uint32_t)(v >> 32);
+}
+
+/* User SGPRs in the order of the descriptor's enable bits, preloaded arguments, then the workgroup's numbers. */
+static void start_scalars(emu_wave *w)
+{
+    const emu_launch *l = w->launch;
+    const emu_kernel *k = l->kernel;
+    unsigned at = 0, bits = k->properties;
+    if (bits & 1) { /* a buffer descriptor for scratch: unused where scratch has its own addresses */
+        put64(w->s, &at, EMU_PRIVATE_APERTURE);
+        put64(w->s, &at, UINT64_C(0x00e00000ffffffff));
+    }
+    if (bits & 2)
+        put64(w->s, &at, (uintptr_t)l->packet);
+    if (bits & 4)
+        put64(w->s, &at, (uintptr_t)l->packet + 64);
+    if (bits & 8)
+        put64(w->s, &at, (uintptr_t)l->kernarg);
+    if (bits & 16)
+        put64(w->s, &at, 1); /* dispatch id */
+    if (bits & 32)
+        put64(w->s, &at, 0); /* flat scratch: architected */
+    if (bits & 64)
+        w->s[at++] = l->scratch_bytes;
+    for (uint32_t i = 0; i < k->preload_count && at < EMU_MAX_SGPR; i++) {
+        uint64_t offset = 4 * ((uint64_t)k->preload_offset + i);
+        uint32_t v = 0;
+        if (offset + 4 <= k->kernarg_bytes)
+            memcpy(&v, l->kernarg + offset, 4);
+        w->s[at++] = v;
+    }
+    unsigned user = k->rsrc2 >> 1 & 31;
+    at = at > user ? at : user;
+    for (unsigned i = 0; i < 3; i++)
+        if (k->rsrc2 >> (7 + i) & 1)
+            w->s[at++] = w->group->id[i];
+    if (k->rsrc2 >> 10 & 1)
+        w->s[at++] = 0; /* workgroup info */
+    if (bits & 1)
+        w->s[at++] = 0; /* scratch wave offset */
+    w->s[S_FLAT_SCRATCH] = 0;
+    w->s[S_FLAT_SCRATCH + 1] = (uint32_t)(EMU_PRIVATE_APERTURE >> 32);
+    w->s[S_TTMP + 7] = (w->group->id[1] & 0xffff) | w->group->id[2] << 16;
+    w->s[S_TTMP + 8] = w->id << 25;
+    w->s[S_TTMP + 9] = w->group->id[0];
+    w->s[S_M0] = EMU_POISON;
+}
+
+void emu_wave_start(emu_wave *w, emu_worker *k, uint32_t id)
+{
+    emu_launch *l = k->launch;
+    const uint32_t *block = l->params->block;
+    memset(w, 0, offsetof(emu_wave, td));
+    w->worker = k;
+    w->launch = l;
+    w->group = &k->group;
+    w->ops = l->object->ops;
+    w->limit = (uint32_t)l->object->op_count;
+    w->id = id;
+    w->lanes = l->wave_size;
+    w->wave64 = w->lanes == 64;
+    w->full = w->wave64 ? UINT64_MAX : UINT32_MAX;
+    w->v = k->registers + (size_t)id * l->rows * EMU_ROW;
+    w->scratch_stride = l->scratch_bytes;
+    w->scratch = k->scratch + (size_t)id * EMU_ROW * l->scratch_bytes;
+    w->stop = STOP_NONE;
+    w->scc = 0;
+    w->pc = l->kernel->entry_op;
+    w->index_mode = 0;
+    w->in_barrier = false;
+    poison(w->s, S_COUNT);
+    poison(w->v, (size_t)l->rows * EMU_ROW);
+    for (size_t i = 0; i < (size_t)EMU_ROW * l->scratch_bytes / 4; i++)
+        memcpy(w->scratch + 4 * i, &(uint32_t){EMU_POISON}, 4);
+    start_scalars(w);
+    w->mode = (l->kernel->rsrc1 >> 12 & 0xff) | (l->kernel->rsrc1 >> 26 & 1) << 23;
+    emu_mode_changed(w);
+    uint64_t exec = 0;
+    for (uint32_t lane = 0; lane < w->lanes; lane++) {
+        uint32_t item = id * w->lanes + lane;
+        if (item >= l->work_items)
+            break;
+        exec |= UINT64_C(1) << lane;
+        uint32_t x = item % block[0], y = item / block[0] % block[1], z = item / block[0] / block[1];
+        w->v[lane] = x | y << 10 | z << 20;
+    }
+    emu_set_exec(w, exec);
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------------ */
+
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15); /* splitmix64 */
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
+}
+
+/* Runs a wave until it stops or has executed `quantum` operations. */
+static void run_wave(emu_wave *w, uint64_t quantum)
+{
+    const emu_op *ops = w->ops;
+    uint64_t *executed = w->worker->executed, left = quantum;
+    w->stop = STOP_NONE;
+    while (left--) {
+        if (w->pc >= w->limit) {
+            emu_fault(w, &ops[w->limit - 1], FA_EMU_REPORT_BAD_JUMP, -1, 0, 0, false, "execution ran past the code");
+            break;
+        }
+        const emu_op *op = &ops[w->pc];
+        executed[w->pc]++;
+        w->pc++;
+        op->exec(w, op);
+        if (w->stop)
+            break;
+    }
+    w->worker->instructions += quantum - (left == UINT64_MAX ? 0 : left);
+}
+
+static bool over_limit(emu_worker *k, uint64_t before)
+{
+    emu_launch *l = k->launch;
+    uint64_t total = __atomic_add_fetch(&l->instructions, k->instructions - before, __ATOMIC_RELAXED);
+    bool many = l->params->max_instructions && total > l->params->max_instructions;
+    bool late = l->deadline > 0 && emu_now() > l->deadline;
+    if (many || late)
+        __atomic_store_n(&l->limit_hit, many ? 1 : 2, __ATOMIC_RELAXED);
+    return __atomic_load_n(&l->limit_hit, __ATOMIC_RELAXED) != 0;
+}
+
+/* Releases the barrier when every wave that has not ended stands there. A wave that ends is no longer waited for:
+ * that is what the hardware does. */
+static void release_barrier(emu_worker *k, uint32_t count)
+{
+    uint32_t waiting = 0, alive = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        alive += k->waves[i].stop != STOP_DONE;
+        waiting += k->waves[i].in_barrier;
+    }
+    if (waiting && waiting == alive)
+        for (uint32_t i = 0; i < count; i++)
+            k->waves[i].in_barrier = false;
+}
+
+static uint32_t pick_wave(emu_worker *k, uint32_t count, uint32_t turn, uint64_t *quantum)
+{
+    switch (k->launch->params->order) {
+    case FA_EMU_ORDER_REVERSE: return count - 1 - turn % count;
+    case FA_EMU_ORDER_RANDOM: {
+        uint64_t r = next_random(&k->random);
+        *quantum = 1 + (r >> 32) % 97;
+        return (uint32_t)r % count;
+    }
+    default: return turn % count;
+    }
+}
+
+/* One workgroup to its end; false: stop working. */
+static bool run_group(emu_worker *k)
+{
+    emu_launch *l = k->launch;
+    uint32_t count = l->waves_per_group, done = 0;
+    uint64_t before = k->instructions;
+    poison((uint32_t *)k->group.lds, (l->lds_bytes + 3) / 4);
+    for (uint32_t i = 0; i < count; i++)
+        emu_wave_start(&k->waves[i], k, i);
+    /* the seed of a workgroup's order does not depend on which thread runs it */
+    k->random = l->params->seed * UINT64_C(0xd1342543de82ef95) + k->group.linear;
+    uint64_t checked = before;
+    for (uint32_t turn = 0; done < count; turn++) {
+        uint64_t quantum = QUANTUM;
+        emu_wave *w = &k->waves[pick_wave(k, count, turn, &quantum)];
+        if (k->instructions - checked > QUANTUM || turn % 1024 == 1023) {
+            if (over_limit(k, checked))
+                return false;
+            checked = k->instructions;
+        }
+        if (w->stop == STOP_DONE || w->in_barrier)
+            continue;
+        run_wave(w, quantum);
+        if (w->stop == STOP_FAULT)
+            return false;
+        if (w->stop == STOP_BARRIER)
+            w->in_barrier = true;
+        done += w->stop == STOP_DONE;
+        if (w->stop == STOP_BARRIER || w->stop == STOP_DONE)
+            release_barrier(k, count);
+    }
+    k->groups_run++;
+    k->waves_run += count;
+    return !over_limit(k, checked);
+}
+
+/* Workgroups are taken in order of their numbers, so when one faults all before it are run as well and the report
+ * of the lowest is the same with any number of threads. */
+void emu_worker_run(emu_worker *k)
+{
+    emu_launch *l = k->launch;
+    const uint32_t *grid = l->params->grid;
+    for (;;) {
+        uint64_t g = __atomic_fetch_add(&l->next_group, 1, __ATOMIC_RELAXED);
+        if (g >= l->groups || g > __atomic_load_n(&l->stop_group, __ATOMIC_RELAXED))
+            return;
+        k->group.linear = g;
+        k->group.id[0] = (uint32_t)(g % grid[0]);
+        k->group.id[1] = (uint32_t)(g / grid[0] % grid[1]);
+        k->group.id[2] = (uint32_t)(g / grid[0] / grid[1]);
+        if (run_group(k))
+            continue;
+        uint64_t stop = __atomic_load_n(&l->stop_group, __ATOMIC_RELAXED);
+        while (g < stop && !__atomic_compare_exchange_n(&l->stop_group, &stop, g, false, __ATOMIC_RELAXED,
+                                                        __ATOMIC_RELAXED))
+            ;
+        return;
+    }
+}
