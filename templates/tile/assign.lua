@@ -193,6 +193,7 @@ function M.assign(t, target, spec)
   plan.n_blocks = plan.wave_rows // inst.n
   plan.groups = L.c_groups(inst, target.wave)
   plan.run = L.register_run(inst)
+  plan.alternates = L.alternates(inst, target.wave)
   for _, x in ipairs(products) do assign_product(plan, x) end
   M.walk(t.body, function(x)
     if x.op == "load" then

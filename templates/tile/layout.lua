@@ -172,4 +172,13 @@ function M.register_run(inst)
   return run
 end
 
+-- True where two lane groups hold alternate rows of C: neighbours of a row are one exchange apart (gfx11).
+function M.alternates(inst, wave)
+  if M.c_groups(inst, wave) ~= 2 then return false end
+  for r = 0, inst.c_regs - 1 do
+    if inst.c.at(0, r) ~= 2 * r or inst.c.at(inst.n, r) ~= 2 * r + 1 then return false end
+  end
+  return true
+end
+
 return M

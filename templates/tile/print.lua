@@ -313,32 +313,45 @@ local function store_vector(self, x)
     spread, self.plan.n_blocks > 1 and " + n * " .. self.plan.inst.n or "", self:expr(x, source))
 end
 
+-- Rows that alternate between the halves of the wave: each half takes two neighbours of every four, one of them from the other half.
+local function store_alternating(self, name, blocks, value, address)
+  self:use "other_half"; self:use "buffer_write4"
+  self:put("// %s: two neighbours of a row at a time, one of them from the other half of the wave", name)
+  self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // 2)
+  self:put("const int column = b * %d + 4 * i + 2 * group;", self.plan.inst.m)
+  self:put("const u32 low = round16(%s), high = round16(%s);", (value:gsub("%[r%]", "[2 * i]")), (value:gsub("%[r%]", "[2 * i + 1]")))
+  self:put("const u32 other = %s;", (self.plan.target.other_half:gsub("%$x", "group ? low : high")))
+  self:put("buffer_write4(%s_rsrc, %s, group ? other | high << 16 : low | other << 16);", name, address)
+  self:close()
+end
+
+local function store_runs(self, name, blocks, value, address)
+  local run = self.plan.run
+  local write = "buffer_write" .. run * 2
+  self:use "ROW"; self:use(write)
+  self:put("// %s: %d neighbours of a row at a time", name, run)
+  self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // run)
+  self:put("const int r = i * %d, column = b * %d + ROW(r) + row_lane;", run, self.plan.inst.m)
+  self:put("u32x%d value;", run // 2)
+  self:put("FOR(j, %d) value[j] = round16(%s) | round16(%s) << 16;", run // 2, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
+  self:put("%s(%s_rsrc, %s, value);", write, name, address)
+  self:close()
+end
+
 function emit.store(self, x)
   if not x.column then return store_vector(self, x) end
-  local plan, source, spread, run = self.plan, x.args[1], self.plan.spread.name, self.plan.run
+  local plan, source, spread = self.plan, x.args[1], self.plan.spread.name
   local length, stride = row_dim(x.slice)
   local name, blocks = x.slice.tensor.name, x.column.size // plan.inst.m
   local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
-  self:use "rows_rsrc"; self:use "min_i32"; self:use "ROW"; self:use("round_" .. source.dtype .. "_" .. plan.spec.rounding)
-  self:put("// %s: %s", name, run > 1 and run .. " neighbours of a row at a time" or "one element at a time, neighbours of a row lie in different lanes")
+  self:use "rows_rsrc"; self:use "min_i32"; self:use("round_" .. source.dtype .. "_" .. plan.spec.rounding)
   self:put("u16* %s_tile = %s + (long)%s_first * %s%s;", name, self:slice_base(x.slice), spread, stride, x.column.origin and " + " .. self:column_first(x.column) or "")
   self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, name, length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
   local value = self:expr(x, source)
-  self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, plan.inst.c_regs // run)
-  self:put("const int r = i%s, column = b * %d + ROW(r) + row_lane;", run > 1 and " * " .. run or "", plan.inst.m)
-  local at = fmt("(%s_row - %s_first%s) * (int)%s * 2 + column * 2", spread, spread, plan.n_blocks > 1 and " + n * " .. plan.inst.n or "", stride)
-  if not whole_row then at = fmt("column * 2 < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), at) end
-  if run == 1 then
-    self:use "buffer_write2"
-    self:put("buffer_write2(%s_rsrc, %s, round16(%s));", name, at, value)
-  else
-    local write = "buffer_write" .. run * 2
-    self:use(write)
-    self:put("u32x%d value;", run // 2)
-    self:put("FOR(j, %d) value[j] = round16(%s) | round16(%s) << 16;", run // 2, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
-    self:put("%s(%s_rsrc, %s, value);", write, name, at)
-  end
-  self:close()
+  local address = fmt("(%s_row - %s_first%s) * (int)%s * 2 + column * 2", spread, spread, plan.n_blocks > 1 and " + n * " .. plan.inst.n or "", stride)
+  if not whole_row then address = fmt("column * 2 < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), address) end
+  local store = plan.alternates and store_alternating or store_runs
+  store(self, name, blocks, value, address)
 end
 
 function emit.loop(self, x) require("tile.loop").print(self, x) end
