@@ -76,8 +76,8 @@ static fa_status measure(int64_t *low, int64_t *high, const fa_manifest_arg *arg
     empty = empty || extent <= 0;
     if (extent <= 1) continue;
     if (d + 1 < arg->dims && (stride % (int64_t)arg->align * arg->element_bytes) % (int64_t)arg->align != 0)
-      return fa_fail(error, FA_ERR_ARGUMENT, "%s=%" PRId64 " (%u bytes each): rows do not stay aligned to the promised %u bytes", arg->strides[d].text,
-                     stride, arg->element_bytes, arg->align);
+      return fa_fail(error, FA_ERR_ARGUMENT, "%s=%" PRId64 ": must be a multiple of %u elements, so that every row stays aligned to the promised %u bytes",
+                     arg->strides[d].text, stride, arg->align > arg->element_bytes ? arg->align / arg->element_bytes : 1, arg->align);
     fits = fits && !__builtin_mul_overflow(extent - 1, stride, &reach);
     fits = fits && !__builtin_add_overflow(reach < 0 ? first : last, reach, reach < 0 ? &first : &last);
   }
@@ -98,7 +98,7 @@ static fa_status check_pointer(fa_dispatch *dispatch, const fa_manifest_arg *arg
   }
   if (!pointer) return arg->optional ? FA_OK : fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", arg->name);
   if (address % arg->align)
-    return fa_fail(error, FA_ERR_ARGUMENT, "%s=0x%" PRIxPTR ": not aligned to the promised %u bytes", arg->name, address, arg->align);
+    return fa_fail(error, FA_ERR_ARGUMENT, "%s=0x%" PRIxPTR ": must be a multiple of %u bytes, the alignment that the kernel was made for", arg->name, address, arg->align);
   if ((low < 0 && address < (uintptr_t)-low) || (high > 0 && address > UINTPTR_MAX - (uintptr_t)high))
     return fa_fail(error, FA_ERR_ARGUMENT, "%s=0x%" PRIxPTR ": its shape and strides leave the address space", arg->name, address);
   dispatch->regions[dispatch->region_count++] =
