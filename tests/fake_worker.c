@@ -35,6 +35,7 @@ static void reply(const char *protocol, const char *status, const char *text, si
   if (!fa_bundle_encode(&bytes, &size, sections, 3)) _exit(9);
   put_size(size);
   put(bytes, size - cut);
+  free(bytes);
 }
 
 static void wait_for_request(void) {
