@@ -291,7 +291,7 @@ struct fa_emu_object {
     emu_kernel *kernels;
     size_t kernel_count;
     uint32_t vgpr_rows, agpr_rows; /* highest used */
-    bool has_atomics;
+    bool has_atomics, no_memory;
     /* the loaded image: segments at their virtual addresses, relative to image_low */
     uint8_t *image;
     uint64_t image_low, image_bytes;

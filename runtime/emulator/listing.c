@@ -81,6 +81,7 @@ void emu_resolve_constant(fa_emu_object *o, emu_operand *a, emu_type type)
     a->kind = K_CONST;
     a->value = bits;
     a->row = emu_constant_row(o, bits);
+    o->no_memory |= !a->row;
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------- */
@@ -214,7 +215,7 @@ static bool overlap(const emu_operand *d, unsigned rows, const emu_operand *s)
 fa_emu_status emu_object_link(fa_emu_object *o, fa_emu_error *e)
 {
     (void)e;
-    o->vgpr_rows = 1;
+    o->vgpr_rows = o->vgpr_rows ? o->vgpr_rows : 1; /* tests ask for all */
     for (size_t i = 0; i < o->op_count; i++) {
         emu_op *op = &o->ops[i];
         count_rows(o, &op->dst);
@@ -327,8 +328,7 @@ fa_emu_status emu_object_read_listing(fa_emu_object *o, const char *text, size_t
         s = map_code(o, e);
     if (s == FA_EMU_OK)
         s = emu_object_link(o, e);
-    for (size_t i = 0; s == FA_EMU_OK && i < o->block_count; i++)
-        if (!o->blocks[i])
-            s = emu_fail(e, FA_EMU_ERR_NO_MEMORY, "no memory for constants");
+    if (s == FA_EMU_OK && o->no_memory)
+        s = emu_fail(e, FA_EMU_ERR_NO_MEMORY, "no memory for constants");
     return s;
 }
