@@ -36,8 +36,8 @@ static float normal(uint64_t *seed) {
 const char *case_name(const attention_case *c) {
   static char name[192];
   static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
-  snprintf(name, sizeof name, "%s %s d%d batch %d seqlen %dx%d heads %d/%d%s %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
-           c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->causal ? " causal" : "", layouts[c->layout], fills[c->fill],
+  snprintf(name, sizeof name, "%s %s d%d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
+           c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->causal ? " causal" : "", layouts[c->layout], fills[c->fill],
            (double)c->scale, (unsigned long long)c->seed);
   return name;
 }
@@ -73,10 +73,14 @@ const fa_plan *case_plan(const attention_case *c) {
   problem.dtype_q = problem.dtype_kv = problem.dtype_o = c->dtype;
   problem.head_dim_qk = problem.head_dim_v = c->head_dim;
   problem.mask = c->causal ? FA_MASK_CAUSAL : FA_MASK_NONE;
+  problem.block_m = c->block_m;
+  problem.block_n = c->block_n;
+  problem.waves = c->waves;
   int i = 0;
   for (; i < MAX_PLANS && plans[i].plan; i++) {
     const fa_problem *p = &plans[i].problem;
-    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask)
+    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask &&
+        p->block_m == problem.block_m && p->block_n == problem.block_n && p->waves == problem.waves)
       return plans[i].plan;
   }
   if (i == MAX_PLANS) fail_msg("more than %d plans", MAX_PLANS);

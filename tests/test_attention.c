@@ -49,6 +49,21 @@ static void every_variant(void **state) {
                                      .causal = causal, .layout = LAYOUT_PADDED, .seed = d });
 }
 
+/* Schedules that the caller fixes. */
+static void chosen_tiles(void **state) {
+  (void)state;
+  static const struct { const char *target; int block_m, block_n, waves; } tiles[] = {
+    { "gfx942", 32, 32, 1 },  { "gfx942", 64, 64, 2 },  { "gfx942", 64, 32, 1 }, { "gfx942", 128, 32, 4 },
+    { "gfx1100", 16, 16, 1 }, { "gfx1100", 64, 32, 4 }, { "gfx1100", 32, 64, 2 },
+  };
+  for (size_t i = 0; i < COUNT(tiles); i++)
+    for (int causal = 0; causal < 2; causal++) {
+      attention_case c = { .target = tiles[i].target, .dtype = dtypes[i % 2], .head_dim = 64, .batch = 1, .seqlen_q = 75, .seqlen_k = 139, .heads_q = 2,
+                           .heads_k = 1, .causal = causal, .block_m = tiles[i].block_m, .block_n = tiles[i].block_n, .waves = tiles[i].waves };
+      case_run(&c);
+    }
+}
+
 /* Lengths around the edges of the tiles that the variant has. */
 static void tile_edges(void **state) {
   (void)state;
@@ -183,7 +198,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_variant), cmocka_unit_test(tile_edges), cmocka_unit_test(causal_lengths), cmocka_unit_test(empty_lengths),
     cmocka_unit_test(grouped_heads), cmocka_unit_test(layouts),    cmocka_unit_test(scales),         cmocka_unit_test(hard_softmax),
-    cmocka_unit_test(without_lse),   cmocka_unit_test(sweep),
+    cmocka_unit_test(without_lse),   cmocka_unit_test(chosen_tiles),   cmocka_unit_test(sweep),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -82,7 +82,7 @@ static void run_gemm(const char *target, fa_dtype dtype, int m, int n, int k, in
 
 static void gemm(void **state) {
   (void)state;
-  static const int shapes[][4] = { { 1, 8, 8, 0 }, { 128, 64, 32, 0 }, { 130, 72, 40, 8 }, { 77, 200, 160, 0 }, { 300, 64, 264, 16 } };
+  static const int shapes[][4] = { { 1, 8, 16, 0 }, { 128, 64, 32, 0 }, { 130, 72, 48, 16 }, { 77, 200, 160, 0 }, { 300, 64, 272, 16 } };
   for (size_t i = 0; i < COUNT(shapes); i++)
     for (size_t t = 0; t < 4; t++) run_gemm(targets[t % 2], dtypes[t / 2], shapes[i][0], shapes[i][1], shapes[i][2], shapes[i][3]);
 }
@@ -157,9 +157,10 @@ static void run_dv(const char *target, fa_dtype dtype, const dv_case *c) {
 
 static void attention_dv(void **state) {
   (void)state;
-  static const dv_case cases[] = { { 33, 33, 1, 64, false }, { 70, 150, 2, 64, false }, { 130, 61, 2, 128, true }, { 64, 64, 1, 128, false }, { 50, 200, 1, 64, true } };
+  static const dv_case cases[] = { { 33, 33, 1, 64, false }, { 70, 150, 2, 64, false }, { 130, 61, 2, 128, false }, { 64, 64, 1, 128, false }, { 50, 200, 1, 64, false } };
   for (size_t i = 0; i < COUNT(cases); i++)
-    for (size_t t = 0; t < 4; t++) run_dv(targets[t % 2], dtypes[t / 2], &cases[i]);
+    for (size_t t = 0; t < 4; t++)
+      if (cases[i].dim < 128 || t % 2 == 0) run_dv(targets[t % 2], dtypes[t / 2], &cases[i]); /* 128 spills on gfx1100, and is refused */
 }
 
 /* ---- names --------------------------------------------------------------------------------------------------------- */
@@ -171,6 +172,12 @@ static void names_are_checked(void **state) {
   assert_int_equal(fa_launch_named(plan, few, 1, NULL), FA_ERR_ARGUMENT);
   assert_int_equal(fa_launch_named(plan, unknown, 1, NULL), FA_ERR_ARGUMENT);
   assert_non_null(strstr(fa_last_error(), "rows"));
+  void *memory = values(1024, FA_DTYPE_BF16, 1);
+  const fa_named_arg odd[] = { POINTER("a", memory), POINTER("b", memory), POINTER("c", memory), I64("a_stride_row", 8), I64("b_stride_row", 8),
+                               I64("c_stride_row", 8), I32("m", 1), I32("n", 8), I32("k", 8) };
+  assert_int_equal(fa_launch_named(plan, odd, COUNT(odd), NULL), FA_ERR_ARGUMENT);
+  assert_non_null(strstr(fa_last_error(), "k % 16=8: must be == 0"));
+  free(memory);
   fa_plan_destroy(plan);
 }
 

@@ -15,8 +15,13 @@ typedef struct walk {
   uint64_t bytes;
 } walk;
 
-/* The problem's text is the first line of a key. */
-static int first_line(const char *key) { return (int)strcspn(key, "\n"); }
+/* What an entry is for stands in the second line of its key, behind the program's version. */
+static const char *subject(const char *key, int *length) {
+  const char *line = strchr(key, '\n');
+  line = line && line[1] ? line + 1 : key;
+  *length = (int)strcspn(line, "\n");
+  return line;
+}
 
 static bool visit(const fa_store_entry *entry, void *user) {
   walk *w = user;
@@ -31,9 +36,11 @@ static bool visit(const fa_store_entry *entry, void *user) {
   if (w->rows)
     json_array_append_new(w->rows, json_pack("{s:s,s:I,s:s,s:s?,s:s}", "path", entry->path, "bytes", (json_int_t)entry->bytes, "modified", when, "key",
                                              entry->key, "trouble", entry->trouble));
-  else if (w->print && entry->key)
-    printf("%s %9" PRIu64 " %s  %.*s\n", when, entry->bytes, entry->path, first_line(entry->key), entry->key);
-  else if (w->print)
+  else if (w->print && entry->key) {
+    int length;
+    const char *line = subject(entry->key, &length);
+    printf("%s %9" PRIu64 " %s  %.*s\n", when, entry->bytes, entry->path, length, line);
+  } else if (w->print)
     printf("%s %9" PRIu64 " %s  INVALID: %s\n", when, entry->bytes, entry->path, entry->trouble);
   return true;
 }

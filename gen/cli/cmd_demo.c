@@ -21,7 +21,7 @@ typedef struct demo {
 } demo;
 
 static void print_head(void) {
-  printf("%-8s %-30s %-34s %10s %10s %12s %8s\n", "target", "variant", "shape", "max error", "allowed", "wave instr.", "seconds");
+  printf("%-8s %-34s %-35s %10s %10s %12s %8s\n", "target", "variant", "shape", "max error", "allowed", "wave instr.", "seconds");
 }
 
 /* "bf16 d128 causal 128x32": what of the variant differs between the rows. */
@@ -52,7 +52,7 @@ static void report(demo *d, const char *name, const fa_attention_run *run, const
   char variant[96], shape[96];
   short_variant(variant, sizeof variant, run, info.variant);
   snprintf(shape, sizeof shape, "%s %dx%d, heads %d/%d", name, run->seqlen_q, run->seqlen_k, run->heads_q, run->heads_k);
-  printf("%-8s %-30s %-34s %10.2e %10.2e %12llu %8.3f%s%s\n", target, variant, shape, v->error, v->bound,
+  printf("%-8s %-34s %-35s %10.2e %10.2e %12llu %8.3f%s%s\n", target, variant, shape, v->error, v->bound,
          (unsigned long long)run->counters.instructions, run->seconds, v->ok ? "" : "  WRONG: ", v->reason);
   fflush(stdout);
 }

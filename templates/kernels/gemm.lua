@@ -9,7 +9,7 @@ return function(t, spec)
   local A = t.slice(t.tensor("a", "read", spec.dtype_q, { { "m", "row" }, { "k" } }), {})
   local B = t.slice(t.tensor("b", "read", spec.dtype_kv, { { "k", "row" }, { "n" } }), {})
   local C = t.slice(t.tensor("c", "write", spec.dtype_o, { { "m", "row" }, { "n" } }), {})
-  t.require("k % 8", "==", "0", "a row of A is read in pieces of 8 elements")
+  t.require("k % 16", "==", "0", "a row of A is read in pieces of up to 16 elements")
   t.require("n % 8", "==", "0", "a row of C is written in pieces of up to 8 elements")
 
   local sum = t.full("sum", { m, n }, 0.0)
