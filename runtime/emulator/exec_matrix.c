@@ -16,7 +16,7 @@ typedef struct operands {
 /* ---- unpacking -------------------------------------------------------------------------------------------- */
 
 /* Element e of each lane as a number: f32, and exact for integers */
-static void element_row(float *restrict out, const uint32_t *rows, unsigned type, unsigned e, bool fnuz)
+static inline void element_row(float *restrict out, const uint32_t *rows, unsigned type, unsigned e, bool fnuz)
 {
     const uint32_t *half = rows + e / 2 * EMU_ROW, *quarter = rows + e / 4 * EMU_ROW, *eighth = rows + e / 8 * EMU_ROW;
     unsigned s16 = e % 2 * 16, s8 = e % 4 * 8, s4 = e % 8 * 4;
@@ -53,22 +53,35 @@ static unsigned blgp_lane(unsigned l, unsigned blgp)
     }
 }
 
+/* Lanes of a group of a row to their place: widths are few, so copies are of constant size. */
+static inline void place(float *restrict out, const float *restrict row, unsigned width)
+{
+    if (width == 32)
+        memcpy(out, row, 32 * sizeof *row);
+    else if (width == 16)
+        memcpy(out, row, 16 * sizeof *row);
+    else
+        memcpy(out, row, 4 * sizeof *row);
+}
+
 /* One operand to out[(block * k + kk) * width + i]. Lanes come in groups of `width`; groups count k, then blocks. */
 static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *m, unsigned width, unsigned type,
                    unsigned blgp, bool fnuz)
 {
     _Alignas(64) float row[EMU_ROW], moved[EMU_ROW];
-    unsigned groups = m->wmma ? 1 : EMU_ROW / width, per_block = groups / m->blocks;
-    for (unsigned e = 0; e < m->per_lane; e++) {
+    unsigned groups = m->wmma ? 1 : EMU_ROW / width, per_block = groups / m->blocks, elements = m->per_lane;
+    for (unsigned e = 0; e < elements; e++) {
         element_row(row, rows, type, e, fnuz);
         if (blgp) {
             for (unsigned l = 0; l < EMU_ROW; l++)
                 moved[l] = row[blgp_lane(l, blgp)];
             memcpy(row, moved, sizeof row);
         }
-        for (unsigned g = 0; g < groups; g++) {
-            unsigned block = g / per_block, k = g % per_block * m->per_lane + e;
-            memcpy(out + (block * m->k + k) * width, row + g * width, width * sizeof *row);
+        for (unsigned g = 0, block = 0, k = e; g < groups; g++) {
+            place(out + (block * m->k + k) * width, row + g * width, width);
+            k += elements;
+            if ((g + 1) % per_block == 0)
+                block++, k = e;
         }
     }
 }

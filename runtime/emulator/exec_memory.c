@@ -201,6 +201,25 @@ static bool buffer_lane(emu_wave *w, const emu_op *op, const resource *r, uint32
     return true;
 }
 
+/* The common case: a raw buffer, nobody outside. False: look at each lane. */
+static bool buffer_all_inside(emu_wave *w, const emu_op *op, const resource *r, const uint32_t *v, uint32_t scalar)
+{
+    uint64_t fixed = (uint64_t)(uint32_t)op->mods.offset + scalar;
+    uint32_t high = 0;
+    if (r->swizzle || r->structured || r->stride || !op->mods.offen || op->mods.idxen)
+        return false;
+    EMU_LANES(l, w->lanes)
+    {
+        uint32_t active = v[l] & w->mask[l];
+        high = active > high ? active : high;
+    }
+    if (high + fixed + op->mem.bytes > r->records)
+        return false;
+    fixed += r->base;
+    EMU_LANES(l, w->lanes) w->address[l] = fixed + v[l];
+    return true;
+}
+
 /* src[0] vector offset or index or both, src[1] descriptor, src[2] scalar offset. part: bytes inside, by lane */
 static bool buffer_places(emu_wave *w, const emu_op *op, emu_places *p, uint8_t *part)
 {
@@ -211,6 +230,11 @@ static bool buffer_places(emu_wave *w, const emu_op *op, emu_places *p, uint8_t 
     const uint32_t *vi = op->mods.idxen ? v : NULL;
     const uint32_t *vo = op->mods.offen ? (op->mods.idxen && v ? v + EMU_ROW : v) : NULL;
     uint32_t fixed = (uint32_t)op->mods.offset;
+    if (v && buffer_all_inside(w, op, &r, v, scalar)) {
+        for (uint32_t l = 0; l < w->lanes; l++)
+            part[l] = (uint8_t)(w->mask[l] & op->mem.bytes);
+        return check_addresses(w, op, p);
+    }
     p->all = w->exec == w->full;
     for (uint32_t l = 0; l < w->lanes; l++) {
         p->at[l] = NULL;

@@ -126,13 +126,14 @@ static void apply_sign(uint32_t *out, const uint32_t *in, bool abs, bool neg, un
 {
     uint32_t bit = is16(type) ? 0x8000u : 0x80000000u, keep = abs ? ~bit : UINT32_MAX, flip = neg ? bit : 0;
     unsigned top = is64(type) ? EMU_ROW : 0;
+    if (!top) {
+        EMU_LANES(l, n) out[l] = (in[l] & keep) ^ flip;
+        return;
+    }
     EMU_LANES(l, n)
     {
-        uint32_t low = in[l];
-        uint32_t v = (in[l + top] & keep) ^ flip;
-        out[l] = top ? low : v;
-        if (top)
-            out[l + top] = v;
+        out[l] = in[l];
+        out[l + EMU_ROW] = (in[l + EMU_ROW] & keep) ^ flip;
     }
 }
 

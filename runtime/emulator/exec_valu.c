@@ -67,13 +67,26 @@ static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
         }
 }
 
+/* Registers and constants that need nothing done to them are used in place. */
+static inline const uint32_t *source(emu_wave *w, const emu_op *op, unsigned i)
+{
+    const emu_operand *a = &op->src[i];
+    if (!(a->prep | (w->flush_in & op->fp)) && a->type != T_MASK) {
+        if (a->kind == K_VGPR)
+            return w->v + (size_t)a->index * EMU_ROW;
+        if (a->kind == K_CONST)
+            return a->row;
+    }
+    return EMU_SIMD_FN(emu_source)(w, op, i);
+}
+
 /* Computes op's result rows into d (which may be the destination itself) and its condition into x. */
 static void compute(emu_wave *w, const emu_op *op, uint32_t *d, uint32_t *x)
 {
     emu_lane_args args = {.d = d, .x = x, .n = w->lanes, .round = w->round16, .imm = (uint32_t)op->imm | (w->mode >> 23 & 1) << 9};
-    args.a = EMU_SIMD_FN(emu_source)(w, op, 0);
-    args.b = op->nsrc > 1 ? EMU_SIMD_FN(emu_source)(w, op, 1) : args.a;
-    args.c = op->nsrc > 2 ? EMU_SIMD_FN(emu_source)(w, op, 2) : args.a;
+    args.a = source(w, op, 0);
+    args.b = op->nsrc > 1 ? source(w, op, 1) : args.a;
+    args.c = op->nsrc > 2 ? source(w, op, 2) : args.a;
     args.m = args.a;
     unsigned flags = op->meaning->flags;
     if (flags & M_COND_IN) {

@@ -39,10 +39,9 @@ static inline uint64_t as_u64(double f)
 
 static inline float h2f(uint32_t h)
 {
-    uint32_t u = (h & 0x7fff) << 13;
-    float f = as_f32(u) * 0x1p112f; /* exact, denormals included */
-    u = as_u32(f) | (u >= 0x0f800000 ? 0x7f800000 : 0);
-    return as_f32(u | (h & 0x8000) << 16);
+    uint32_t u = (uint32_t)((int32_t)(h << 16) >> 3) & 0x8fffe000; /* sign, then exponent and mantissa in place */
+    uint32_t r = as_u32(as_f32(u) * 0x1p112f);                     /* exact, denormals included */
+    return as_f32(r | ((u & 0x0f800000) == 0x0f800000 ? 0x7f800000 : 0));
 }
 
 /* Nearest even. NaN keeps its upper payload and becomes quiet. */
@@ -411,17 +410,16 @@ double emu_trig_preop(double x, uint32_t segment);
 /* ---- bytes and bits --------------------------------------------------------------------------------------- */
 
 /* v_perm_b32: selectors 0..7 bytes of {s0, s1}, 8..11 sign of a half, 12 zero, above all ones */
-static inline uint32_t perm_byte(uint64_t data, uint32_t s)
+static inline uint32_t perm_byte(uint32_t s0, uint32_t s1, uint32_t s)
 {
-    uint32_t byte = (uint32_t)(data >> ((s & 7) * 8)) & 0xff;
-    uint32_t sign = (uint32_t)(data >> ((s & 3) * 16 + 15)) & 1 ? 0xff : 0;
+    uint32_t byte = (s & 4 ? s0 : s1) >> ((s & 3) * 8) & 0xff;
+    uint32_t sign = (0 - ((s & 2 ? s0 : s1) >> ((s & 1) * 16 + 15) & 1)) & 0xff;
     return s < 8 ? byte : s < 12 ? sign : s == 12 ? 0 : 0xff;
 }
 static inline uint32_t perm_b32(uint32_t s0, uint32_t s1, uint32_t select)
 {
-    uint64_t data = (uint64_t)s0 << 32 | s1;
-    return perm_byte(data, select & 0xff) | perm_byte(data, select >> 8 & 0xff) << 8 |
-           perm_byte(data, select >> 16 & 0xff) << 16 | perm_byte(data, select >> 24) << 24;
+    return perm_byte(s0, s1, select & 0xff) | perm_byte(s0, s1, select >> 8 & 0xff) << 8 |
+           perm_byte(s0, s1, select >> 16 & 0xff) << 16 | perm_byte(s0, s1, select >> 24) << 24;
 }
 static inline uint32_t absdiff(uint32_t a, uint32_t b) { return a > b ? a - b : b - a; }
 static inline uint32_t sad_u8(uint32_t a, uint32_t b, uint32_t c, int masked)
