@@ -315,13 +315,13 @@ end
 
 -- Rows that alternate between the halves of the wave: each half takes two neighbours of every four, one of them from the other half.
 local function store_alternating(self, name, blocks, value, address)
-  self:use "other_half"; self:use "buffer_write4"
+  self:use "other_half"; self:use "low2"; self:use "high2"; self:use "buffer_write4"
   self:put("// %s: two neighbours of a row at a time, one of them from the other half of the wave", name)
   self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // 2)
   self:put("const int column = b * %d + 4 * i + 2 * group;", self.plan.inst.m)
-  self:put("const u32 low = round16(%s), high = round16(%s);", (value:gsub("%[r%]", "[2 * i]")), (value:gsub("%[r%]", "[2 * i + 1]")))
-  self:put("const u32 other = %s;", (self.plan.target.other_half:gsub("%$x", "group ? low : high")))
-  self:put("buffer_write4(%s_rsrc, %s, group ? other | high << 16 : low | other << 16);", name, address)
+  self:put("const u32 own = pack2(%s, %s);", (value:gsub("%[r%]", "[2 * i]")), (value:gsub("%[r%]", "[2 * i + 1]")))
+  self:put("const u32 other = %s;", (self.plan.target.other_half:gsub("%$x", "own")))
+  self:put("buffer_write4(%s_rsrc, %s, group ? high2(other, own) : low2(own, other));", name, address)
   self:close()
 end
 
@@ -333,7 +333,7 @@ local function store_runs(self, name, blocks, value, address)
   self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // run)
   self:put("const int r = i * %d, column = b * %d + ROW(r) + row_lane;", run, self.plan.inst.m)
   self:put("u32x%d value;", run // 2)
-  self:put("FOR(j, %d) value[j] = round16(%s) | round16(%s) << 16;", run // 2, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
+  self:put("FOR(j, %d) value[j] = pack2(%s, %s);", run // 2, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
   self:put("%s(%s_rsrc, %s, value);", write, name, address)
   self:close()
 end
@@ -344,7 +344,7 @@ function emit.store(self, x)
   local length, stride = row_dim(x.slice)
   local name, blocks = x.slice.tensor.name, x.column.size // plan.inst.m
   local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
-  self:use "rows_rsrc"; self:use "min_i32"; self:use("round_" .. source.dtype .. "_" .. plan.spec.rounding)
+  self:use "rows_rsrc"; self:use "min_i32"; self:use("pack2_" .. source.dtype .. "_" .. plan.spec.rounding)
   self:put("u16* %s_tile = %s + (long)%s_first * %s%s;", name, self:slice_base(x.slice), spread, stride, x.column.origin and " + " .. self:column_first(x.column) or "")
   self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, name, length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
   local value = self:expr(x, source)
