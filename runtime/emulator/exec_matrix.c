@@ -64,11 +64,39 @@ static inline void place(float *restrict out, const float *restrict row, unsigne
         memcpy(out, row, 4 * sizeof *row);
 }
 
+/* The common case of 16-bit elements, one block and nothing moved: straight to the place. */
+static inline void unpack16(float *restrict out, const uint32_t *restrict rows, const emu_matrix *m, size_t width,
+                            bool bf16)
+{
+    size_t groups = m->wmma ? 1 : EMU_ROW / width, elements = m->per_lane;
+    for (size_t e = 0; e < elements; e++) {
+        const uint32_t *row = rows + e / 2 * EMU_ROW;
+        unsigned shift = e % 2 * 16;
+        for (size_t g = 0; g < groups; g++) {
+            float *restrict to = out + (g * elements + e) * width;
+            const uint32_t *restrict from = row + g * width;
+            if (bf16)
+                for (size_t l = 0; l < width; l++)
+                    to[l] = b2f(from[l] >> shift);
+            else
+                for (size_t l = 0; l < width; l++)
+                    to[l] = h2f(from[l] >> shift);
+        }
+    }
+}
+
 /* One operand to out[(block * k + kk) * width + i]. Lanes come in groups of `width`; groups count k, then blocks. */
 static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *m, unsigned width, unsigned type,
                    unsigned blgp, bool fnuz)
 {
     _Alignas(64) float row[EMU_ROW], moved[EMU_ROW];
+    if ((type == MT_F16 || type == MT_BF16) && m->blocks == 1 && !blgp && width >= 16) {
+        if (type == MT_F16)
+            width == 32 ? unpack16(out, rows, m, 32, false) : unpack16(out, rows, m, 16, false);
+        else
+            width == 32 ? unpack16(out, rows, m, 32, true) : unpack16(out, rows, m, 16, true);
+        return;
+    }
     unsigned groups = m->wmma ? 1 : EMU_ROW / width, per_block = groups / m->blocks, elements = m->per_lane;
     for (unsigned e = 0; e < elements; e++) {
         element_row(row, rows, type, e, fnuz);
@@ -150,30 +178,36 @@ static inline vec fused(float a, vec b, vec c)
 #endif
 }
 
-/* Four consecutive rows of n columns: d[q] = c[q] + sum over k of a[k][i + q] * b[k][] */
-#define ROWS4(name, N)                                                                                         \
-    static void name(float *const d[4], const float *const c[4], const float *a, unsigned stride, const float *b, \
-                     unsigned depth)                                                                           \
-    {                                                                                                          \
-        for (unsigned j = 0; j < N; j += 2 * VEC > N ? N : 2 * VEC) {                                          \
-            enum { U = 2 * VEC > N ? 1 : 2 };                                                                  \
-            vec s[4][U];                                                                                       \
-            for (unsigned q = 0; q < 4; q++)                                                                   \
-                for (unsigned u = 0; u < U; u++)                                                               \
-                    s[q][u] = *(const vec *)(c[q] + j + u * VEC);                                              \
-            for (unsigned k = 0; k < depth; k++)                                                               \
-                for (unsigned q = 0; q < 4; q++)                                                               \
-                    for (unsigned u = 0; u < U; u++)                                                           \
-                        s[q][u] = fused(a[k * stride + q], *(const vec *)(b + k * N + j + u * VEC), s[q][u]);  \
-            for (unsigned q = 0; q < 4; q++)                                                                   \
-                for (unsigned u = 0; u < U; u++)                                                               \
-                    *(vec *)(d[q] + j + u * VEC) = s[q][u];                                                    \
-        }                                                                                                      \
-    }
-ROWS4(rows4_32, 32)
-ROWS4(rows4_16, 16)
+enum { TILE = 8 }; /* rows at a time */
+typedef struct tile {
+    float *d[TILE];
+    const float *c[TILE];
+} tile;
 
-/* MFMA to f32 with M = N = 32 or 16: registers come in fours of consecutive rows. */
+/* Eight consecutive rows of N columns: d[q] = c[q] + sum over k of a[k][q] * b[k][]; rows of a are N apart */
+#define ROWS(name, N)                                                                              \
+    static void name(const tile *t, const float *restrict a, const float *restrict b, size_t depth) \
+    {                                                                                              \
+        enum { U = VEC == 16 && N == 32 ? 2 : 1 };                                                 \
+        for (size_t j = 0; j < N; j += U * VEC) {                                                  \
+            vec s[TILE][U];                                                                        \
+            const float *ak = a, *bk = b + j;                                                      \
+            for (size_t q = 0; q < TILE; q++)                                                      \
+                for (size_t u = 0; u < U; u++)                                                     \
+                    s[q][u] = *(const vec *)(t->c[q] + j + u * VEC);                               \
+            for (size_t k = 0; k < depth; k++, ak += N, bk += N)                                   \
+                for (size_t q = 0; q < TILE; q++)                                                  \
+                    for (size_t u = 0; u < U; u++)                                                 \
+                        s[q][u] = fused(ak[q], *(const vec *)(bk + u * VEC), s[q][u]);             \
+            for (size_t q = 0; q < TILE; q++)                                                      \
+                for (size_t u = 0; u < U; u++)                                                     \
+                    *(vec *)(t->d[q] + j + u * VEC) = s[q][u];                                     \
+        }                                                                                          \
+    }
+ROWS(rows_32, 32)
+ROWS(rows_16, 16)
+
+/* MFMA to f32 with M = N = 32 or 16: four registers of two neighbouring lane groups are eight consecutive rows. */
 static void product_f32_fours(emu_wave *w, const emu_op *op, const operands *x)
 {
     const emu_matrix *m = &op->matrix;
@@ -182,21 +216,20 @@ static void product_f32_fours(emu_wave *w, const emu_op *op, const operands *x)
     const uint32_t *c = c_rows(w, op, constant);
     uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
     for (unsigned r = 0; r < registers; r += 4)
-        for (unsigned g = 0; g < EMU_ROW / n; g++) {
+        for (unsigned g = 0; g < EMU_ROW / n; g += 2) {
             unsigned row, block;
-            float *to[4];
-            const float *from[4];
+            tile t;
             result_row(m, r, g, EMU_ROW, &row, &block);
-            for (unsigned q = 0; q < 4; q++) {
-                to[q] = (float *)(d + (r + q) * EMU_ROW + g * n);
-                from[q] = (const float *)(c ? c + (r + q) * EMU_ROW + g * n : constant);
+            for (unsigned q = 0; q < TILE; q++) {
+                size_t at = (r + q % 4) * EMU_ROW + (g + q / 4) * n;
+                t.d[q] = (float *)(d + at);
+                t.c[q] = (const float *)(c ? c + at : constant);
             }
-            const float *a = x->a + block * m->k * m->m + row, *b = x->b + block * m->k * n;
-            (n == 32 ? rows4_32 : rows4_16)(to, from, a, m->m, b, m->k);
+            (n == 32 ? rows_32 : rows_16)(&t, x->a + block * m->k * m->m + row, x->b + block * m->k * n, m->k);
         }
 }
 
-/* WMMA to f32: row lanes/16 * r + g in group g of register r; four registers of a group at a time */
+/* WMMA to f32: register r of group g holds row lanes/16 * r + g */
 static void product_f32_wmma(emu_wave *w, const emu_op *op, const operands *x)
 {
     const emu_matrix *m = &op->matrix;
@@ -209,16 +242,15 @@ static void product_f32_wmma(emu_wave *w, const emu_op *op, const operands *x)
     for (unsigned k = 0; k < 16; k++)
         for (unsigned i = 0; i < 16; i++)
             a[k * 16 + i % groups * registers + i / groups] = x->a[k * m->m + i];
-    for (unsigned g = 0; g < groups; g++)
-        for (unsigned r = 0; r < registers; r += 4) {
-            float *to[4];
-            const float *from[4];
-            for (unsigned q = 0; q < 4; q++) {
-                to[q] = (float *)(d + (r + q) * EMU_ROW + g * 16);
-                from[q] = (const float *)(c ? c + (r + q) * EMU_ROW + g * 16 : constant);
-            }
-            rows4_16(to, from, a + g * registers + r, 16, x->b, 16);
+    for (unsigned first = 0; first < 16; first += TILE) {
+        tile t;
+        for (unsigned q = 0; q < TILE; q++) {
+            size_t at = (first + q) % registers * EMU_ROW + (first + q) / registers * 16;
+            t.d[q] = (float *)(d + at);
+            t.c[q] = (const float *)(c ? c + at : constant);
         }
+        rows_16(&t, a + first, x->b, 16);
+    }
 }
 
 /* Any shape to f32, f16 or bf16, element by element: what the fast paths are compared with. */
