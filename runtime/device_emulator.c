@@ -2,6 +2,7 @@
  * The emulator as a device.  libfagen-emulator is opened when somebody asks for it.  Memory a kernel may touch is what its arguments' shapes and
  * strides span, no more, so a caller's own host memory works as it is and every stray access is a report. */
 #include <dlfcn.h>
+#include <errno.h>
 #include <fagen/emulator.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -29,7 +30,8 @@ typedef struct allocation {
   struct allocation *next;
   unsigned char *mapping;
   size_t mapped;
-  void *pointer;
+  unsigned char *pointer;
+  size_t bytes;
 } allocation;
 
 typedef struct {
@@ -181,6 +183,33 @@ static void collect_regions(region_set *set, fa_dispatch *dispatch) {
   }
 }
 
+static bool is_mapped(const unsigned char *address) {
+  uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  unsigned char there;
+  return mincore((void *)((uintptr_t)address / page * page), 1, &there) == 0 || errno != ENOMEM;
+}
+
+/* A tensor may not reach beyond the allocation it lies in, and where it begins and ends there must be memory: what a GPU answers with a page
+ * fault would be the end of this process. */
+static fa_status check_regions(emulator_device *d, const fa_dispatch *dispatch, fa_error *error) {
+  fa_status status = FA_OK;
+  pthread_mutex_lock(&d->mutex);
+  for (size_t i = 0; i < dispatch->region_count && !status; i++) {
+    const fa_region *r = &dispatch->regions[i];
+    if (r->bytes == 0) continue;
+    for (const allocation *a = d->allocations; a && !status; a = a->next) {
+      if (r->base >= a->mapping + a->mapped || r->base + r->bytes <= a->mapping) continue;
+      if (r->base < a->pointer || r->base + r->bytes > a->pointer + a->bytes)
+        status = fa_fail(error, FA_ERR_ARGUMENT, "%s: shape and strides span %zu bytes from %p on; its allocation has %zu bytes from %p on", r->name, r->bytes,
+                         (void *)r->base, a->bytes, (void *)a->pointer);
+    }
+    if (!status && (!is_mapped(r->base) || !is_mapped(r->base + r->bytes - 1)))
+      status = fa_fail(error, FA_ERR_ARGUMENT, "%s: shape and strides span %zu bytes from %p on; there is no memory", r->name, r->bytes, (void *)r->base);
+  }
+  pthread_mutex_unlock(&d->mutex);
+  return status;
+}
+
 static void keep_counters(const fa_emu_result *result) {
   const uint64_t *c = result->classes;
   last = (fa_counters){
@@ -208,6 +237,8 @@ static fa_status emulator_launch(fa_device *device, fa_module *module, const fa_
   fa_emu_launch_params params = FA_EMU_LAUNCH_PARAMS_INIT;
   fa_emu_result result = FA_EMU_RESULT_INIT;
   (void)stream;
+  fa_status out = check_regions(d, dispatch, error);
+  if (out) return out;
   collect_regions(&set, dispatch);
   params.kernel = m->symbol;
   memcpy(params.grid, dispatch->grid, sizeof params.grid);
@@ -218,7 +249,6 @@ static fa_status emulator_launch(fa_device *device, fa_module *module, const fa_
   params.threads = d->threads;
   fa_emu_status status = d->emulator.fa_emu_launch(module->object, &params, &result);
   keep_counters(&result);
-  fa_status out = FA_OK;
   if (status == FA_EMU_ERR_FAULT || status == FA_EMU_ERR_LIMIT)
     out = fa_fail(error, FA_ERR_EXECUTION, "%s", result.report_count ? result.reports[0].text : result.text);
   else if (status)
@@ -249,7 +279,7 @@ static fa_status emulator_alloc(void **pointer, fa_device *device, size_t bytes,
     free(made);
     return fa_fail(error, FA_ERR_NOMEM, "bytes=%zu: the system does not give so much memory", bytes);
   }
-  *made = (allocation){NULL, mapping, mapped, mapping + page + (pages - rounded)};
+  *made = (allocation){NULL, mapping, mapped, mapping + page + (pages - rounded), bytes};
   pthread_mutex_lock(&d->mutex);
   made->next = d->allocations;
   d->allocations = made;

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: MIT
+ * The emulator as a device, with the real worker: regions, reports, counters, and a hit that starts no process. */
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "plan.h"
+#include "scratch.h"
+
+enum { ROWS = 70, HEADS = 2, DIM = 32 };
+static const char *const targets[] = {"gfx942", "gfx1100"};
+
+static char cache[512];
+
+static fa_status open_context(fa_context **context, const char *target, const char *worker) {
+  char device[64];
+  fa_context_options options = FA_CONTEXT_OPTIONS_INIT;
+  snprintf(device, sizeof device, "emulator:%s", target);
+  options.device = device;
+  options.cache_dir = cache;
+  options.worker = worker;
+  return fa_context_create(context, &options);
+}
+
+static fa_plan *open_plan(fa_context **context, const char *target) {
+  fa_plan *plan;
+  fa_problem problem;
+  if (open_context(context, target, NULL)) fail_msg("%s", fa_last_error());
+  assert_int_equal(fa_problem_parse(&problem, "dtype=fp16 head_dim=32"), FA_OK);
+  if (fa_plan_create(&plan, *context, &problem)) fail_msg("%s", fa_last_error());
+  return plan;
+}
+
+static fa_tensor tensor(uint16_t *data) {
+  return (fa_tensor){data, ROWS * HEADS * DIM, HEADS * DIM, DIM};
+}
+
+/* One key, so that every row of O is the one row of V: fp16 numbers 1 + d/1024. */
+static fa_attention_fwd_args one_key(uint16_t *q, uint16_t *k, uint16_t *v, uint16_t *o) {
+  fa_attention_fwd_args args = FA_ATTENTION_FWD_ARGS_INIT;
+  for (int i = 0; i < ROWS * HEADS * DIM; i++) q[i] = (uint16_t)(0x3000 + i % 97);
+  for (int i = 0; i < HEADS * DIM; i++) k[i] = 0x3400, v[i] = (uint16_t)(0x3c00 + i);
+  args.q = tensor(q), args.k = tensor(k), args.v = tensor(v), args.o = tensor(o);
+  args.batch = 1, args.seqlen_q = ROWS, args.seqlen_k = 1, args.heads_q = args.heads_k = HEADS;
+  args.softmax_scale = 0.5f;
+  return args;
+}
+
+static void expect_v(const uint16_t *o, const uint16_t *v) {
+  for (int row = 0; row < ROWS; row++) assert_memory_equal(o + row * HEADS * DIM, v, HEADS * DIM * sizeof *v);
+}
+
+static void host_memory_works_as_it_is(void **state) {
+  (void)state;
+  static _Alignas(16) uint16_t q[ROWS * HEADS * DIM], k[HEADS * DIM], v[HEADS * DIM], o[ROWS * HEADS * DIM];
+  for (size_t t = 0; t < 2; t++) {
+    fa_context *context;
+    fa_plan *plan = open_plan(&context, targets[t]);
+    fa_attention_fwd_args args = one_key(q, k, v, o);
+    fa_counters first = {.size = sizeof first}, second = {.size = sizeof second};
+    memset(o, 0xff, sizeof o);
+    if (fa_attention_fwd(plan, &args, NULL)) fail_msg("%s", fa_last_error());
+    expect_v(o, v);
+    assert_int_equal(fa_plan_last_counters(plan, &first), FA_OK);
+    assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
+    assert_int_equal(fa_plan_last_counters(plan, &second), FA_OK);
+    assert_true(first.waves > 0 && first.matrix > 0 && first.vector_memory > 0 && first.transcendental > 0);
+    assert_int_equal(first.instructions, second.instructions);
+    assert_int_equal(first.instructions, first.valu + first.transcendental + first.matrix + first.salu + first.scalar_memory + first.vector_memory + first.lds +
+                                           first.branch + first.wait + first.barrier + first.other);
+    fa_plan_destroy(plan);
+    fa_context_destroy(context);
+  }
+}
+
+static void tensors_may_share_memory(void **state) {
+  (void)state;
+  static _Alignas(16) uint16_t packed[ROWS][3][HEADS * DIM], o[ROWS * HEADS * DIM];
+  fa_context *context;
+  fa_plan *plan = open_plan(&context, "gfx942");
+  fa_attention_fwd_args args = FA_ATTENTION_FWD_ARGS_INIT;
+  for (int i = 0; i < HEADS * DIM; i++) packed[0][2][i] = (uint16_t)(0x3c00 + i);
+  args.q = (fa_tensor){packed[0][0], 0, 3 * HEADS * DIM, DIM};
+  args.k = (fa_tensor){packed[0][1], 0, 3 * HEADS * DIM, DIM};
+  args.v = (fa_tensor){packed[0][2], 0, 3 * HEADS * DIM, DIM};
+  args.o = tensor(o);
+  args.batch = 1, args.seqlen_q = ROWS, args.seqlen_k = 1, args.heads_q = args.heads_k = HEADS;
+  args.softmax_scale = 1;
+  if (fa_attention_fwd(plan, &args, NULL)) fail_msg("%s", fa_last_error());
+  expect_v(o, packed[0][2]);
+  fa_plan_destroy(plan);
+  fa_context_destroy(context);
+}
+
+static void allocations_are_guarded(void **state) {
+  (void)state;
+  static uint16_t q[ROWS * HEADS * DIM], k[HEADS * DIM], v[HEADS * DIM], o[ROWS * HEADS * DIM];
+  fa_context *context;
+  fa_plan *plan = open_plan(&context, "gfx942");
+  fa_attention_fwd_args args = one_key(q, k, v, o);
+  void *device[4];
+  const void *host[4] = {q, k, v, o};
+  const size_t sizes[4] = {sizeof q, sizeof k, sizeof v, sizeof o};
+  for (int i = 0; i < 4; i++) {
+    assert_int_equal(fa_memory_alloc(&device[i], context, sizes[i]), FA_OK);
+    assert_int_equal((uintptr_t)device[i] % 256, 0);
+    assert_int_equal(fa_memory_to_device(context, device[i], host[i], sizes[i]), FA_OK);
+  }
+  args.q.data = device[0], args.k.data = device[1], args.v.data = device[2], args.o.data = device[3];
+  if (fa_attention_fwd(plan, &args, NULL)) fail_msg("%s", fa_last_error());
+  assert_int_equal(fa_stream_synchronize(context, NULL), FA_OK);
+  assert_int_equal(fa_memory_to_host(context, o, device[3], sizeof o), FA_OK);
+  expect_v(o, v);
+  args.seqlen_k = 2; /* one row more than K has */
+  assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_ERR_ARGUMENT);
+  assert_non_null(strstr(fa_last_error(), "k: shape and strides span 256 bytes"));
+  assert_non_null(strstr(fa_last_error(), "its allocation has 128 bytes"));
+  args.seqlen_k = 1;
+  fa_memory_free(context, device[2]);
+  assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_ERR_ARGUMENT);
+  assert_non_null(strstr(fa_last_error(), "v: "));
+  assert_non_null(strstr(fa_last_error(), "there is no memory"));
+  void *none = &none;
+  assert_int_equal(fa_memory_alloc(&none, context, SIZE_MAX), FA_ERR_NOMEM);
+  assert_null(none);
+  fa_plan_destroy(plan);
+  fa_context_destroy(context); /* gives the rest back */
+}
+
+/* The library's own path with a smaller region than the kernel reads: the emulator's report becomes the error. */
+static void a_stray_access_is_an_execution_error(void **state) {
+  (void)state;
+  static _Alignas(16) uint16_t q[ROWS * HEADS * DIM], k[HEADS * DIM], v[HEADS * DIM], o[ROWS * HEADS * DIM];
+  for (size_t t = 0; t < 2; t++) {
+    fa_context *context;
+    fa_plan *plan = open_plan(&context, targets[t]);
+    fa_attention_fwd_args args = one_key(q, k, v, o);
+    const fa_manifest *manifest = plan->loaded->record->manifest;
+    static fa_value values[FA_MAX_ARGS];
+    static fa_dispatch dispatch;
+    static fa_error error;
+    const struct { const char *name; int64_t value; } integers[] = {
+      {"batch", 1}, {"seqlen_q", ROWS}, {"seqlen_k", 1}, {"heads_q", HEADS}, {"heads_k", HEADS},
+    };
+    memset(values, 0, sizeof values);
+    for (size_t i = 0; i < manifest->arg_count; i++) {
+      const char *name = manifest->args[i].name;
+      for (size_t n = 0; n < sizeof integers / sizeof *integers; n++)
+        if (strcmp(name, integers[n].name) == 0) values[i].integer = integers[n].value;
+      if (strstr(name, "_stride_seq")) values[i].integer = HEADS * DIM;
+      if (strstr(name, "_stride_head")) values[i].integer = DIM;
+      if (strcmp(name, "q") == 0) values[i].pointer = args.q.data;
+      if (strcmp(name, "k") == 0) values[i].pointer = args.k.data;
+      if (strcmp(name, "v") == 0) values[i].pointer = args.v.data;
+      if (strcmp(name, "o") == 0) values[i].pointer = args.o.data;
+    }
+    if (fa_dispatch_prepare(&dispatch, manifest, values, &error)) fail_msg("%s", error.text);
+    for (size_t i = 0; i < dispatch.region_count; i++)
+      if (strcmp(dispatch.regions[i].name, "q") == 0) dispatch.regions[i].bytes -= 16;
+    fa_status status = context->device->kind->launch(context->device, plan->loaded->module, manifest, &dispatch, NULL, &error);
+    assert_int_equal(status, FA_ERR_EXECUTION);
+    if (!strstr(error.text, "attention_fwd") || !strstr(error.text, "lane")) fail_msg("%s", error.text);
+    fa_plan_destroy(plan);
+    fa_context_destroy(context);
+  }
+}
+
+static void a_hit_starts_no_process(void **state) {
+  (void)state;
+  fa_context *context;
+  fa_plan *plan = open_plan(&context, "gfx942");
+  fa_plan_destroy(plan);
+  fa_context_destroy(context);
+  fa_problem problem;
+  fa_problem_parse(&problem, "dtype=fp16 head_dim=32");
+  if (open_context(&context, "gfx942", "/bin/false")) fail_msg("%s", fa_last_error());
+  if (fa_plan_create(&plan, context, &problem)) fail_msg("%s", fa_last_error());
+  fa_plan_info info = {.size = sizeof info};
+  fa_plan_get_info(plan, &info);
+  assert_string_equal(info.origin, "disk");
+  fa_plan_destroy(plan);
+  fa_problem_parse(&problem, "dtype=fp16 head_dim=64"); /* what is not there needs a worker */
+  assert_int_equal(fa_plan_create(&plan, context, &problem), FA_ERR_WORKER);
+  fa_context_destroy(context);
+}
+
+static void other_targets_are_refused(void **state) {
+  (void)state;
+  fa_context *context;
+  assert_int_equal(open_context(&context, "gfx7", NULL), FA_ERR_NO_DEVICE);
+  assert_non_null(strstr(fa_last_error(), "it executes"));
+  assert_non_null(strstr(fa_last_error(), "gfx1100"));
+}
+
+typedef struct {
+  fa_plan *plan;
+  int failures;
+} job;
+
+static void *launch_many(void *user) {
+  job *j = user;
+  uint16_t *memory = aligned_alloc(16, (2 * ROWS + 2) * HEADS * DIM * sizeof *memory), *q = memory, *o = q + ROWS * HEADS * DIM, *k = o + ROWS * HEADS * DIM;
+  fa_attention_fwd_args args = one_key(q, k, k + HEADS * DIM, o);
+  for (int i = 0; i < 5; i++) {
+    memset(o, 0xff, ROWS * HEADS * DIM * sizeof *o);
+    j->failures += fa_attention_fwd(j->plan, &args, NULL) != FA_OK;
+    for (int row = 0; row < ROWS; row++) j->failures += memcmp(o + row * HEADS * DIM, k + HEADS * DIM, HEADS * DIM * sizeof *o) != 0;
+  }
+  free(memory);
+  return NULL;
+}
+
+static void threads_launch_one_plan_side_by_side(void **state) {
+  (void)state;
+  enum { THREADS = 4 };
+  pthread_t threads[THREADS];
+  job jobs[THREADS];
+  fa_context *context;
+  fa_plan *plan = open_plan(&context, "gfx1100");
+  for (int i = 0; i < THREADS; i++) {
+    jobs[i] = (job){plan, 0};
+    assert_int_equal(pthread_create(&threads[i], NULL, launch_many, &jobs[i]), 0);
+  }
+  for (int i = 0; i < THREADS; i++) {
+    pthread_join(threads[i], NULL);
+    assert_int_equal(jobs[i].failures, 0);
+  }
+  fa_plan_destroy(plan);
+  fa_context_destroy(context);
+}
+
+static int make_cache(void **state) {
+  (void)state;
+  scratch_make(cache, sizeof cache);
+  return 0;
+}
+
+static int remove_cache(void **state) {
+  (void)state;
+  scratch_remove(cache);
+  return 0;
+}
+
+int main(void) {
+  fa_toolchain toolchain;
+  fa_error error;
+  if (fa_toolchain_find(&toolchain, NULL, NULL, &error)) {
+    fprintf(stderr, "skipped: %s\n", error.text);
+    return 77;
+  }
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(host_memory_works_as_it_is),
+    cmocka_unit_test(tensors_may_share_memory),
+    cmocka_unit_test(allocations_are_guarded),
+    cmocka_unit_test(a_stray_access_is_an_execution_error),
+    cmocka_unit_test(a_hit_starts_no_process),
+    cmocka_unit_test(other_targets_are_refused),
+    cmocka_unit_test(threads_launch_one_plan_side_by_side),
+  };
+  return cmocka_run_group_tests(tests, make_cache, remove_cache);
+}
