@@ -86,6 +86,36 @@ function M.text(plan, header)
   return header .. device.print(p.used, holes, body, target.device) .. body
 end
 
+-- Which element a lane's registers hold, a line a named value.
+local function layouts(plan, line)
+  local inst, seen = plan.inst, {}
+  local row = inst.c.row_text .. " + " .. inst.c.group_text:gsub("g", "lane / " .. inst.n)
+  local column = ("lane %% %d"):format(inst.n) .. (plan.n_blocks > 1 and (" + n * %d"):format(inst.n) or "")
+  local function operand(x)
+    for _, run in ipairs(L.chunk_runs(x.chunks)) do
+      line("  %-10s operand      %s = %s, %s = %d + c * %d%s + e; c < %d, e < %d", x.name, x.row.name, column, x.column.name, run.base, run.groups * run.width,
+        run.groups > 1 and fmt(" + lane / %d * %d", inst.n, run.width) or "", run.count, run.width)
+    end
+  end
+  local function show(x)
+    local kind, other = assign.kind(x, plan.spread)
+    if not x.name or seen[x.name] or kind == "scalar" then return end
+    seen[x.name] = true
+    if x.op == "load" then
+      if x.place == "registers" then return operand(x) end
+      return line("  %-10s LDS          read as the operand on M, %s", x.name, x.orientation)
+    end
+    if kind == "row" then
+      local partial = assign.partial_of(plan, x)
+      return line("  %-10s row          %s = %s%s", x.name, plan.spread.name, column, partial and fmt("; partial(%s): a part in each of %d lanes", partial, plan.groups) or "")
+    end
+    local packed = x.op == "let" and x.args[1].op == "cast"
+    line("  %-10s %s %s = b * %d + %s%s%s", x.name, kind == "tile" and "accumulator " or "column      ", other.name, inst.m, row,
+      kind == "tile" and fmt(", %s = %s", plan.spread.name, column) or "", packed and "; two rows a register" or "")
+  end
+  assign.walk(plan.body, show)
+end
+
 function M.explain(plan)
   local out, inst = {}, plan.inst
   local function line(...) out[#out + 1] = fmt(...) end
@@ -99,6 +129,8 @@ function M.explain(plan)
       return table.concat(parts, " + ")
     end)())
   end
+  line("layouts        lane < %d, r < %d", plan.target.wave, inst.c_regs)
+  layouts(plan, line)
   line("LDS            %d of %d bytes", plan.lds_bytes, plan.target.lds_bytes)
   for _, text in ipairs(stage.report(plan)) do line("  %s", text) end
   local parts = {}
