@@ -89,12 +89,12 @@ end
 -- Which element a lane's registers hold, a line a named value.
 local function layouts(plan, line)
   local inst, seen = plan.inst, {}
-  local row = inst.c.row_text .. " + " .. inst.c.group_text:gsub("g", "lane / " .. inst.n)
+  local row = inst.c.row_text .. " + " .. inst.c.group_text:gsub("g", "(lane / " .. inst.n .. ")")
   local column = ("lane %% %d"):format(inst.n) .. (plan.n_blocks > 1 and (" + n * %d"):format(inst.n) or "")
   local function operand(x)
     for _, run in ipairs(L.chunk_runs(x.chunks)) do
-      line("  %-10s operand      %s = %s, %s = %d + c * %d%s + e; c < %d, e < %d", x.name, x.row.name, column, x.column.name, run.base, run.groups * run.width,
-        run.groups > 1 and fmt(" + lane / %d * %d", inst.n, run.width) or "", run.count, run.width)
+      line("  %-11s operand      %s = %s, %s = %d + c * %d%s + e; c < %d, e < %d", x.name, x.row.name, column, x.column.name, run.base, run.groups * run.width,
+        run.groups > 1 and fmt(" + (lane / %d) * %d", inst.n, run.width) or "", run.count, run.width)
     end
   end
   local function show(x)
@@ -103,14 +103,14 @@ local function layouts(plan, line)
     seen[x.name] = true
     if x.op == "load" then
       if x.place == "registers" then return operand(x) end
-      return line("  %-10s LDS          read as the operand on M, %s", x.name, x.orientation)
+      return line("  %-11s LDS          read as the operand on M, %s", x.name, x.orientation)
     end
     if kind == "row" then
       local partial = assign.partial_of(plan, x)
-      return line("  %-10s row          %s = %s%s", x.name, plan.spread.name, column, partial and fmt("; partial(%s): a part in each of %d lanes", partial, plan.groups) or "")
+      return line("  %-11s row          %s = %s%s", x.name, plan.spread.name, column, partial and fmt("; partial(%s): a part in each of %d lanes", partial, plan.groups) or "")
     end
     local packed = x.op == "let" and x.args[1].op == "cast"
-    line("  %-10s %s %s = b * %d + %s%s%s", x.name, kind == "tile" and "accumulator " or "column      ", other.name, inst.m, row,
+    line("  %-11s %s %s = b * %d + %s%s%s", x.name, kind == "tile" and "accumulator " or "column      ", other.name, inst.m, row,
       kind == "tile" and fmt(", %s = %s", plan.spread.name, column) or "", packed and "; two rows a register" or "")
   end
   assign.walk(plan.body, show)
