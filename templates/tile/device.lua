@@ -5,7 +5,8 @@ local types = {
   { "u32", "unsigned" }, { "u16", "unsigned short" },
   { "u32x1", "u32", 1 }, { "u32x2", "u32", 2 }, { "u32x4", "u32", 4 }, { "u32x8", "u32", 8 },
   { "f32x2", "float", 2 }, { "f32x4", "float", 4 }, { "f32x8", "float", 8 }, { "f32x16", "float", 16 },
-  { "short4", "short", 4 }, { "short8", "short", 8 }, { "short16", "short", 16 },
+  { "short2", "short", 2 }, { "short4", "short", 4 }, { "short8", "short", 8 }, { "short16", "short", 16 },
+  { "bfloat2", "__bf16", 2 }, { "bfloat8", "__bf16", 8 },
   { "half2", "_Float16", 2 }, { "half4", "_Float16", 4 }, { "half8", "_Float16", 8 }, { "half16", "_Float16", 16 },
 }
 
@@ -42,8 +43,9 @@ $over_sum  return x;
 ]] },
   { "low2", text = "DEVICE u32 low2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x05040100u); }  // low halves of a and b\n" },
   { "high2", text = "DEVICE u32 high2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x07060302u); } // high halves\n" },
-  { "part2", text = "DEVICE u32x2 part2(u32x4 x, int i) { return i ? x.zw : x.xy; }\n" },
-  { "part4", text = "DEVICE u32x4 part4(u32x8 x, int i) { return i ? x.hi : x.lo; }\n" },
+  { "part1_of4", text = "DEVICE u32 part1_of4(u32x4 x, int i) { return x[i]; }\n" },
+  { "part1_of2", text = "DEVICE u32 part1_of2(u32x2 x, int i) { return x[i]; }\n" },
+  { "part2_of4", text = "DEVICE u32x2 part2_of4(u32x4 x, int i) { return i ? x.zw : x.xy; }\n" },
   { "pack2_bf16_nearest_even", text = [[
 DEVICE u32 pack2(float a, float b) { // two values to bf16, nearest even; the low half of a NaN that comes of bf16 inputs is 0, so it stays one
   u32 x = __builtin_bit_cast(u32, a), y = __builtin_bit_cast(u32, b);
@@ -129,7 +131,7 @@ for _, p in ipairs(pieces) do by_name[p[1]] = p end
 
 local M = {}
 
--- used: set of names (their needs are added).  holes: name -> text.  body: the kernel, for its types.  own: the target's functions.
+-- used: set of names (their needs are added).  holes: name -> text.  body: the kernel, for its types.  own: the target's functions, some in place of those here.
 function M.print(used, holes, body, own)
   local all = {}
   local function add(name)
@@ -142,7 +144,7 @@ function M.print(used, holes, body, own)
   add "macros"; add "begin"
   local out = {}
   for _, p in ipairs(pieces) do
-    if all[p[1]] then out[#out + 1] = p.text:gsub("%$([%a_]+)", function(name) return tostring(assert(holes[name] or own[name], "no hole is called " .. name)) end) end
+    if all[p[1]] then out[#out + 1] = (own[p[1]] or p.text):gsub("%$([%a_]+)", function(name) return tostring(assert(holes[name] or own[name], "no hole is called " .. name)) end) end
   end
   local text = table.concat(out)
   local words, declared = {}, {}

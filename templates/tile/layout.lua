@@ -93,6 +93,16 @@ function M.check_instruction(inst, wave)
       assert(m == row() + group() and n == lane % inst.n, inst.name .. ": the printed row differs from the map")
     end
   end
+  if inst.tail then
+    for lane = 0, wave - 1 do
+      for register = 0, inst.c_regs - 1 do
+        local m, n = inst.c.at(lane, register)
+        local m2, n2 = inst.tail.c.at(lane, register)
+        assert(m == m2 and n == n2, inst.name .. ": the tail has another map of C")
+      end
+    end
+    M.check_instruction(inst.tail, wave)
+  end
   local groups = M.k_groups(inst, wave)
   M.check(M.operand(inst, wave, 1, { { base = 0, width = inst.ab_len } }), inst.name .. " operand")
   for lane = 0, wave - 1 do
@@ -108,15 +118,20 @@ end
 -- Cuts a contracted axis of `length` into chunks that a lane reads as one piece of at most `max_bytes`.  The instruction pairs slot
 -- (group, element) of A with the same slot of B whatever k they stand for, so k may be dealt as suits the reads: group g of a chunk
 -- holds base + g * width ... + width - 1, which feed width / ab_len instructions.  nil: this instruction does not tile the length.
+-- inst.tail, if there is one, is a shorter instruction with the same map of C: it takes what the longer one leaves.
 function M.chunks(inst, wave, length, max_bytes)
   local out, base, groups = {}, 0, M.k_groups(inst, wave)
-  local width = math.max(inst.ab_len, max_bytes // 2)
-  while width >= inst.ab_len do
-    while length - base >= groups * width do
-      out[#out + 1] = { base = base, width = width, groups = groups, steps = width // inst.ab_len }
-      base = base + groups * width
+  local step = inst
+  while step do
+    local width = math.max(step.ab_len, max_bytes // 2)
+    while width >= step.ab_len do
+      while length - base >= groups * width do
+        out[#out + 1] = { base = base, width = width, groups = groups, inst = step, steps = width // step.ab_len }
+        base = base + groups * width
+      end
+      width = width // 2
     end
-    width = width // 2
+    step = step.tail
   end
   return base == length and out or nil
 end
@@ -126,8 +141,8 @@ function M.chunk_runs(chunks)
   local out = {}
   for _, c in ipairs(chunks) do
     local last = out[#out]
-    if last and last.width == c.width then last.count = last.count + 1
-    else out[#out + 1] = { base = c.base, width = c.width, groups = c.groups, steps = c.steps, count = 1 } end
+    if last and last.width == c.width and last.inst == c.inst then last.count = last.count + 1
+    else out[#out + 1] = { base = c.base, width = c.width, groups = c.groups, inst = c.inst, steps = c.steps, count = 1 } end
   end
   return out
 end

@@ -235,18 +235,19 @@ function emit.load_vector(self, x)
   self:close()
 end
 
--- The slots of one instruction within a chunk of `width` 16-bit elements.
-function P:operand(width, vector, step)
-  local want = self.plan.inst.ab_len
+-- The slots of one instruction within a chunk's vector.
+function P:operand(run, vector, step)
+  local want = run.inst.ab_len
   local type = self.plan.target.operand_type[self.plan.spec.dtype_kv][want]
-  if want == width then return fmt("__builtin_bit_cast(%s, %s)", type, vector) end
-  self:use("part" .. want // 2)
-  return fmt("__builtin_bit_cast(%s, part%d(%s, %s))", type, want // 2, vector, step)
+  if want == run.width then return fmt("__builtin_bit_cast(%s, %s)", type, vector) end
+  local part = fmt("part%d_of%d", want // 2, run.width // 2)
+  self:use(part)
+  return fmt("__builtin_bit_cast(%s, %s(%s, %s))", type, part, vector, step)
 end
 
-function P:matrix_instruction(a, b, c)
+function P:matrix_instruction(inst, a, b, c)
   local operand = { a = a, b = b, c = c }
-  return (self.plan.inst.text[self.plan.spec.dtype_kv]:gsub("%$(%a)", operand))
+  return (inst.text[self.plan.spec.dtype_kv]:gsub("%$(%a)", operand))
 end
 
 -- The B operand of a product as chunks: text of one chunk's vector for column block n, printed by the caller's loop over c.
@@ -293,7 +294,7 @@ function emit.dot(self, x)
     self:put("const u32x%d %s_operand = lds_read%d(%s);", bytes // 4, x.a.name, bytes, at)
     local step = run.steps > 1
     self:put("%s$FOR %s$n[b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", name,
-      self:matrix_instruction(self:operand(run.width, x.a.name .. "_operand", "step"), self:operand(run.width, b, "step"), name .. "$n[b]"))
+      self:matrix_instruction(run.inst, self:operand(run, x.a.name .. "_operand", "step"), self:operand(run, b, "step"), name .. "$n[b]"))
     self:close()
     self:close()
   end
@@ -327,6 +328,8 @@ end
 
 local function store_runs(self, name, blocks, value, address)
   local run = self.plan.run
+  local pieces = math.max(1, run * 2 // 16) -- stores of 16 bytes at most
+  run = run // pieces
   local write = "buffer_write" .. run * 2
   self:use "ROW"; self:use(write)
   self:put("// %s: %d neighbours of a row at a time", name, run)
