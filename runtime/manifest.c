@@ -206,7 +206,7 @@ static fa_status read_root(reader *r, json_t *root) {
   if (!json_is_object(root)) return refuse(r, "text", "is not a JSON object");
   if ((status = get_number(r, &version, json_object_get(root, "manifest"), "manifest", 1, 1)) || (status = get_text(r, &m->kernel, root, "kernel")) ||
       (status = get_text(r, &m->symbol, root, "symbol")) || (status = get_text(r, &m->target, root, "target")) ||
-      (status = get_text(r, &m->variant, root, "variant")) ||
+      (status = get_text(r, &m->problem, root, "problem")) || (status = get_text(r, &m->variant, root, "variant")) ||
       (status = get_number(r, &m->wave_size, json_object_get(root, "wave_size"), "wave_size", 32, 64)) ||
       (status = get_number(r, &m->lds_bytes, json_object_get(root, "lds_bytes"), "lds_bytes", 0, 160 * 1024)) ||
       (status = get_number(r, &m->dynamic_lds_bytes, json_object_get(root, "dynamic_lds_bytes"), "dynamic_lds_bytes", 0, 160 * 1024)) ||

@@ -32,7 +32,7 @@ typedef struct fa_constraint {
 } fa_constraint;
 
 typedef struct fa_manifest {
-  const char *kernel, *symbol, *target, *variant;
+  const char *kernel, *symbol, *target, *problem, *variant;
   unsigned wave_size, block[3], lds_bytes, dynamic_lds_bytes, kernarg_bytes;
   fa_expression grid[3], workspace_bytes;
   size_t arg_count, constraint_count;

@@ -37,9 +37,11 @@ static fa_status make_loaded(void *user, void **value, const char *key, fa_error
   if (status) goto cleanup;
   const fa_record *record = loaded->record = loaded->entry->value;
   const fa_manifest *manifest = record->manifest;
-  if (strcmp(manifest->target, context->device->target) != 0 || strncmp(r->problem, "kernel=", 7) != 0 ||
-      strncmp(r->problem + 7, manifest->kernel, strlen(manifest->kernel)) != 0) {
-    status = fa_fail(error, FA_ERR_VALIDATION, "the worker made %s for %s; asked for was %s", manifest->kernel, manifest->target, r->problem);
+  size_t kernel = strlen(manifest->kernel);
+  if (strcmp(manifest->target, context->device->target) != 0 || strcmp(manifest->problem, r->problem) != 0 ||
+      strncmp(r->problem, "kernel=", 7) != 0 || strncmp(r->problem + 7, manifest->kernel, kernel) != 0 || r->problem[7 + kernel] != ' ') {
+    status = fa_fail(error, FA_ERR_VALIDATION, "asked for was %s; what came is %s for %s, made for %s", r->problem, manifest->kernel, manifest->target,
+                     manifest->problem);
     goto cleanup;
   }
   if ((status = fa_attention_bind(loaded->attention, manifest, error))) goto cleanup;

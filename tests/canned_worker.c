@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A worker that compiles nothing: it answers with the files that lie in its directory (that of argv[0]), so a test says what comes.
- *   manifest     JSON; @TARGET@ stands for the problem's target
+ *   manifest     JSON; @TARGET@ stands for the problem's target, @PROBLEM@ for its text
  *   delay        milliseconds before the answer
  *   status       when there: the status it answers with, and "error" from the file error
  *   log          one line is appended for each request: the op and the problem */
@@ -68,13 +68,17 @@ static void answer(const fa_section *sections, size_t count) {
   free(bytes);
 }
 
+static char *replace(char *text, const char *mark, const char *value, size_t length) {
+  char *at = strstr(text, mark), *out = calloc(1, strlen(text) + length + 1);
+  if (!at) return free(out), text;
+  sprintf(out, "%.*s%.*s%s", (int)(at - text), text, (int)length, value, at + strlen(mark));
+  free(text);
+  return out;
+}
+
 static char *fill_in(const char *text, const char *problem) {
   const char *target = strstr(problem, "target=") ? strstr(problem, "target=") + 7 : "";
-  const char *mark = strstr(text, "@TARGET@");
-  char *out = calloc(1, strlen(text) + 64);
-  if (!mark) return strcpy(out, text);
-  sprintf(out, "%.*s%.*s%s", (int)(mark - text), text, (int)strcspn(target, " "), target, mark + 8);
-  return out;
+  return replace(replace(strdup(text), "@TARGET@", target, strcspn(target, " ")), "@PROBLEM@", problem, strlen(problem));
 }
 
 int main(int argc, char **argv) {

@@ -316,8 +316,9 @@ static const struct {
   {"\"align\": 16", "\"align\": 12", "manifest: align is not a power of two"},
   {"\"shape\": [\"batch\", ", "\"shape\": [", "manifest: q has no shape of 1 to 6 dimensions with as many strides"},
   {"\"relation\": \">=\"", "\"relation\": \"=>\"", "manifest: relation is none of"},
-  {"\"kernel\": \"attention_fwd\"", "\"kernel\": \"gemm\"", "the worker made gemm for gfx942; asked for was kernel=attention_fwd"},
-  {"@TARGET@", "gfx1100", "the worker made attention_fwd for gfx1100; asked for was"},
+  {"\"kernel\": \"attention_fwd\"", "\"kernel\": \"gemm\"", "; what came is gemm for gfx942"},
+  {"@TARGET@", "gfx1100", "; what came is attention_fwd for gfx1100"},
+  {"@PROBLEM@", "kernel=attention_fwd", "asked for was kernel=attention_fwd target=gfx942"},
 };
 
 static void bad_manifests_are_refused_with_reasons(void **state) {
@@ -490,7 +491,7 @@ static void named_launches_need_each_argument_once(void **state) {
   (void)state;
   static const char manifest[] =
     "{\"manifest\": 1, \"kernel\": \"gemm\", \"symbol\": \"gemm\", \"target\": \"@TARGET@\", \"wave_size\": 64, \"block\": [64, 1, 1],"
-    "\"grid\": [\"ceil_div(m, 16)\", \"1\", \"1\"], \"lds_bytes\": 0, \"dynamic_lds_bytes\": 64, \"kernarg_bytes\": 24, \"variant\": \"v\","
+    "\"grid\": [\"ceil_div(m, 16)\", \"1\", \"1\"], \"lds_bytes\": 0, \"dynamic_lds_bytes\": 64, \"kernarg_bytes\": 24, \"variant\": \"v\", \"problem\": \"@PROBLEM@\","
     "\"args\": [{\"name\": \"a\", \"kind\": \"pointer\", \"offset\": 0, \"size\": 8, \"access\": \"read\", \"dtype\": \"bf16\", \"align\": 4},"
     "{\"name\": \"m\", \"kind\": \"i32\", \"offset\": 8, \"size\": 4}, {\"name\": \"x\", \"kind\": \"f32\", \"offset\": 12, \"size\": 4},"
     "{\"name\": \"s\", \"kind\": \"i64\", \"offset\": 16, \"size\": 8}]}";
