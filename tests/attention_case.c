@@ -176,7 +176,7 @@ void case_make(case_tensors *t, const attention_case *c) {
   allocate(t, 4, &lse, (size_t)c->batch * (size_t)c->heads_q * (size_t)c->seqlen_q, sizeof(float), CANARY);
   t->lse = c->no_lse ? NULL : lse.data;
   uint64_t seed = c->seed + 1;
-  float factor = c->fill == FILL_LARGE ? 6 : 1;
+  float factor = c->fill == FILL_LARGE ? 4 : 1;
   fill_tensor(&in->q, c->dtype, c->batch, c->seqlen_q, c->heads_q, c->head_dim, &seed, c->fill == FILL_ZERO_Q ? 0 : factor);
   fill_tensor(&in->k, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, factor);
   fill_tensor(&in->v, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, 1);

@@ -15,7 +15,7 @@ typedef enum case_layout {
 
 typedef enum case_fill {
   FILL_NORMAL = 0, /* about a normal distribution of deviation 1 */
-  FILL_LARGE,      /* scores of some hundreds */
+  FILL_LARGE,      /* scores up to a hundred */
   FILL_PEAKED,     /* one key far above the others in each row */
   FILL_ZERO_Q      /* all probabilities equal */
 } case_fill;

@@ -117,8 +117,8 @@ static fa_status write_results(const fa_attention_run *run, const fa_cli *cli, i
 
 static json_t *verdict_json(const fa_attention_run *run) {
   const fa_verdict *v = &run->verdict;
-  return json_pack("{s:b,s:o,s:o,s:{s:i,s:i,s:i,s:o,s:o},s:o,s:o,s:s}", "ok", (int)v->ok, "max_error", fa_session_real(v->error),
-                   "max_error_allowed", fa_session_real(v->bound), "worst_row", "batch", v->batch, "head", v->head, "query", v->query, "error",
+  return json_pack("{s:b,s:o,s:o,s:o,s:{s:i,s:i,s:i,s:o,s:o},s:o,s:o,s:s}", "ok", (int)v->ok, "max_error", fa_session_real(v->error),
+                   "max_error_allowed", fa_session_real(v->bound), "plain_error", fa_session_real(v->plain_error), "worst_row", "batch", v->batch, "head", v->head, "query", v->query, "error",
                    fa_session_real(v->row_error), "error_allowed", fa_session_real(v->row_bound), "lse_error", fa_session_real(v->lse_error),
                    "lse_error_allowed", fa_session_real(fa_lse_tolerance), "reason", v->reason);
 }
@@ -147,8 +147,8 @@ static void print_text(const fa_attention_run *run, const fa_context *context, c
   printf("batch %d, seqlen_q %d, seqlen_k %d, heads_q %d, heads_k %d, head_dim %d/%d, softmax_scale %g%s\n", run->batch, run->seqlen_q,
          run->seqlen_k, run->heads_q, run->heads_k, run->head_dim_qk, run->head_dim_v, (double)run->softmax_scale, run->causal ? ", causal" : "");
   if (run->checked) {
-    printf("max error %.3e of %.3e allowed; worst row (batch %d, head %d, query %d) %.3e of %.3e; lse %.1e of %.1e: %s\n", v->error, v->bound,
-           v->batch, v->head, v->query, v->row_error, v->row_bound, v->lse_error, fa_lse_tolerance, v->ok ? "right" : "WRONG");
+    printf("max error %.3e of %.3e allowed (plain computation %.3e); worst row (batch %d, head %d, query %d) %.3e of %.3e; lse %.1e of %.1e: %s\n", v->error, v->bound,
+           v->plain_error, v->batch, v->head, v->query, v->row_error, v->row_bound, v->lse_error, fa_lse_tolerance, v->ok ? "right" : "WRONG");
     if (!v->ok) printf("%s\n", v->reason);
   }
   if (run->counted) print_counters(&run->counters);
