@@ -93,8 +93,9 @@ typedef struct fa_problem {
   char schedule[24];                        /* "auto" or the name of a schedule (templates/schedules) */
 } fa_problem;
 
-#define FA_PROBLEM_INIT { .size = sizeof(fa_problem), .kernel = FA_KERNEL_ATTENTION_FWD, .dtype_q = FA_DTYPE_BF16, \
-  .dtype_kv = FA_DTYPE_BF16, .dtype_o = FA_DTYPE_BF16, .alignment = 16, .head_dim_qk = 128, .head_dim_v = 128, .schedule = "auto" }
+/* Initialisers name every member in order, so that C++ takes them too. */
+#define FA_PROBLEM_INIT { sizeof(fa_problem), FA_KERNEL_ATTENTION_FWD, "", FA_DTYPE_BF16, FA_DTYPE_BF16, FA_DTYPE_BF16, 16, 128, 128, \
+  FA_MASK_NONE, 0, 0, FA_ROUNDING_NEAREST_EVEN, FA_AUTO, FA_AUTO, FA_AUTO, FA_AUTO, "auto" }
 
 /* Canonical text: "kernel=attention_fwd target=gfx942 dtype_q=bf16 ..." in the order of the table, one space between fields.
  * Equal problems have equal text and parse(print(p)) = p. */
@@ -138,7 +139,7 @@ typedef struct fa_context_options {
   void *log_user;
 } fa_context_options;
 
-#define FA_CONTEXT_OPTIONS_INIT { .size = sizeof(fa_context_options) }
+#define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* options may be NULL.  The caller destroys the context after its plans. */
 FA_API fa_status fa_context_create(fa_context **context, const fa_context_options *options);
@@ -193,7 +194,8 @@ typedef struct fa_attention_fwd_args {
   size_t workspace_bytes;
 } fa_attention_fwd_args;
 
-#define FA_ATTENTION_FWD_ARGS_INIT { .size = sizeof(fa_attention_fwd_args) }
+#define FA_ATTENTION_FWD_ARGS_INIT { sizeof(fa_attention_fwd_args), {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, \
+  0, 0, 0, 0, 0, 0.0f, 0, 0 }
 
 FA_API fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const fa_attention_fwd_args *args);
 /* Checks the arguments, then enqueues on `stream` (hipStream_t; NULL: default).  Zero work is a success and launches nothing that
