@@ -35,7 +35,7 @@ static bool parse_name(emu_matrix *m, unsigned *bits, const char *s)
     char *end;
     unsigned long rows = strtoul(s, &end, 10), columns = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
     unsigned long depth = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
-    if (!found || rows != columns || (rows != 4 && rows != 16 && rows != 32) || depth < 1 || depth > 32)
+    if (!found || rows != columns || (rows != 4 && rows != 16 && rows != 32) || depth < 1 || depth > 64)
         return false;
     s = end + (*end == '_');
     strtoul(s, &end, 10);
@@ -58,20 +58,28 @@ bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t)
     emu_matrix *m = &op->matrix;
     unsigned bits = 0;
     m->wmma = strncmp(t->name, "v_wmma_", 7) == 0;
-    if (!m->wmma && strncmp(t->name, "v_mfma_", 7) != 0)
+    m->sparse = strncmp(t->name, "v_smfmac_", 9) == 0;
+    if (!m->wmma && !m->sparse && strncmp(t->name, "v_mfma_", 7) != 0)
         return false;
-    if (!parse_name(m, &bits, t->name + 7) || t->arg_count != 4)
+    if (!parse_name(m, &bits, t->name + (m->sparse ? 9 : 7)) || t->arg_count != 4)
         return false;
     for (unsigned i = 0; i < 3; i++)
         op->src[i] = t->args[i + 1];
     op->dst = t->args[0];
     op->nsrc = 3;
+    if (m->sparse) { /* D += A * B; the last operand tells where A's elements stand */
+        op->src[3] = op->src[2];
+        op->src[2] = op->dst;
+        op->nsrc = 4;
+        if (op->src[3].kind != K_VGPR || m->m == 4 || bits > 16)
+            return false;
+    }
     emu_resolve_constant(o, &op->src[2], m->result == MT_F64 ? T_F64 : m->result == MT_F16 ? T_F16
                                          : m->result == MT_BF16 ? T_BF16 : T_F32);
     if (op->dst.kind != K_VGPR || op->src[0].kind != K_VGPR || op->src[1].kind != K_VGPR ||
-        op->src[0].dwords != op->src[1].dwords || (op->src[2].kind != K_VGPR && op->src[2].kind != K_CONST))
+        op->src[0].dwords * (m->sparse ? 2 : 1) != op->src[1].dwords || (op->src[2].kind != K_VGPR && op->src[2].kind != K_CONST))
         return false;
-    m->per_lane = (uint8_t)(op->src[0].dwords * 32u / bits);
+    m->per_lane = (uint8_t)(op->src[1].dwords * 32u / bits);
     unsigned lanes = 64;
     if (m->wmma) {
         m->blocks = 1;

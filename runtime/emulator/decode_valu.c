@@ -125,15 +125,15 @@ static const emu_meaning *find_meaning(const emu_text *t, const char *name, bool
     *cmpx = strncmp(name, "cmpx_", 5) == 0;
     if (*cmpx)
         memmove(key + 3, key + 4, n - 3);
-    if (t->mods.clamp) {
+    const emu_meaning *m = emu_meaning_find(key, strlen(key));
+    /* clamp scales floats afterwards; for integers it saturates, which is a meaning of its own */
+    if (m && t->mods.clamp && !emu_fp_class(m->dst) && m->dst != T_MASK && strncmp(m->name, "cvt_", 4) != 0) {
         char saturating[72];
-        strcpy(saturating, key);
+        strcpy(saturating, m->name);
         strcat(saturating, ".clamp");
-        const emu_meaning *m = emu_meaning_find(saturating, strlen(saturating));
-        if (m)
-            return m;
+        return emu_meaning_find(saturating, strlen(saturating));
     }
-    return emu_meaning_find(key, strlen(key));
+    return m;
 }
 
 bool emu_decode_valu(fa_emu_object *o, emu_op *op, emu_text *t)

@@ -206,8 +206,8 @@ typedef struct emu_matrix {
     uint8_t m, n, k, blocks;
     uint8_t a_type, b_type; /* emu_matrix_type */
     uint8_t result;         /* MT_F32, MT_F64, MT_I8 (i32), MT_F16, MT_BF16 */
-    uint8_t per_lane;       /* elements of A that a lane holds */
-    bool wmma;
+    uint8_t per_lane;       /* elements of B (and of A, unless it is sparse) that a lane holds */
+    bool wmma, sparse;
 } emu_matrix;
 
 struct emu_op {

@@ -24,8 +24,8 @@ static bool lds_places(emu_wave *w, const emu_op *op, const uint32_t *address, u
         p->at[l] = NULL;
         if (!w->mask[l])
             continue;
-        uint64_t at = (uint64_t)address[l] + offset;
-        if (at + bytes > size) {
+        uint32_t at = address[l] + offset; /* wraps: compilers fold offsets onto negative addresses */
+        if (bytes > size || at > size - bytes) {
             emu_fault(w, op, FA_EMU_REPORT_LDS_BOUNDS, (int)l, at, bytes, op->mem.store,
                       "the access lies outside the workgroup's LDS");
             return false;

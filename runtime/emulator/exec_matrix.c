@@ -114,6 +114,23 @@ static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *
     }
 }
 
+/* A of which each four elements hold two: their places are two bits each in the index register, of which ABID
+ * chooses the part unless CBSZ is set. */
+static void unpack_sparse(float *restrict out, const uint32_t *rows, const uint32_t *index, const emu_op *op, bool fnuz)
+{
+    const emu_matrix *m = &op->matrix;
+    unsigned elements = m->per_lane / 2, part = op->mods.cbsz ? 0 : op->mods.abid * 2 * elements;
+    _Alignas(64) float row[EMU_ROW];
+    memset(out, 0, m->k * m->m * sizeof *out);
+    for (unsigned e = 0; e < elements; e++) {
+        element_row(row, rows, m->a_type, e, fnuz);
+        for (unsigned l = 0; l < EMU_ROW; l++) {
+            unsigned place = index[l] >> ((part + 2 * e) & 31) & 3, k = l / m->m * m->per_lane + e / 2 * 4 + place;
+            out[k * m->m + l % m->m] = row[l];
+        }
+    }
+}
+
 /* CBSZ and ABID: groups of 2^cbsz blocks of A all read the group's block number abid. */
 static void broadcast_blocks(float *a, const emu_matrix *m, unsigned cbsz, unsigned abid)
 {
@@ -355,9 +372,13 @@ void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
         product_f64(w, op);
         return;
     }
-    unpack(x.a, w->v + (size_t)op->src[0].index * EMU_ROW, m, m->m, m->a_type, 0, fnuz);
-    unpack(x.b, w->v + (size_t)op->src[1].index * EMU_ROW, m, m->n, m->b_type, m->wmma ? 0 : mods->blgp, fnuz);
-    if (!m->wmma)
+    const uint32_t *a = w->v + (size_t)op->src[0].index * EMU_ROW;
+    if (m->sparse)
+        unpack_sparse(x.a, a, w->v + (size_t)op->src[3].index * EMU_ROW, op, fnuz);
+    else
+        unpack(x.a, a, m, m->m, m->a_type, 0, fnuz);
+    unpack(x.b, w->v + (size_t)op->src[1].index * EMU_ROW, m, m->n, m->b_type, m->wmma || m->sparse ? 0 : mods->blgp, fnuz);
+    if (!m->wmma && !m->sparse)
         broadcast_blocks(x.a, m, mods->cbsz, mods->abid);
     if (m->result == MT_I8) {
         product_i32(w, op, &x);
