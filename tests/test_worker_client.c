@@ -116,7 +116,7 @@ static void test_surroundings(void **state) {
   fa_bundle *reply;
   sigset_t usr1;
   struct sigaction ignore = {.sa_handler = SIG_IGN}, before;
-  int leaky = open("/dev/null", O_RDONLY); /* no FD_CLOEXEC */
+  int leaky = fcntl(STDERR_FILENO, F_DUPFD, 20); /* no FD_CLOEXEC */
   (void)state;
   use_worker(&toolchain, "describe");
   setenv("HIPRTC_COMPILE_OPTIONS_APPEND", "-DX", 1);
@@ -138,7 +138,8 @@ static void test_surroundings(void **state) {
   assert_null(strstr(text, "HIPRTC"));
   assert_null(strstr(text, "LD_PRELOAD_FAKE"));
   assert_non_null(strstr(text, "fd 3\n"));
-  assert_null(strstr(text, "fd 4"));
+  assert_true(leaky >= 20);
+  for (const char *at = text; (at = strstr(at, "fd ")); at++) assert_in_range(atoi(at + 3), 0, 3);
   assert_null(strstr(text, "blocked"));
   assert_null(strstr(text, "ignored"));
   assert_non_null(strstr(text, "group own\nstdin 0\n"));
