@@ -163,6 +163,8 @@ fa_status fa_comgr_isa(char **isa, fa_comgr *comgr, const void *object, size_t s
 typedef struct disassembly {
   const unsigned char *bytes; /* of the section */
   uint64_t address, size;
+  uint64_t patch; /* address of a word that is read as patch_word; 0: none */
+  uint32_t patch_word;
   fa_text line;
 } disassembly;
 
@@ -171,6 +173,8 @@ static uint64_t read_memory(uint64_t from, char *to, uint64_t size, void *user) 
   if (from < d->address || from - d->address >= d->size) return 0;
   if (size > d->size - (from - d->address)) size = d->size - (from - d->address);
   memcpy(to, d->bytes + (from - d->address), size);
+  for (uint64_t i = 0; d->patch && i < sizeof d->patch_word; i++)
+    if (d->patch + i >= from && d->patch + i - from < size) to[d->patch + i - from] = (char)(d->patch_word >> 8 * i);
   return size;
 }
 
@@ -185,13 +189,37 @@ static void print_address(uint64_t address, void *user) {
   (void)user;
 }
 
+static bool disassemble(fa_comgr *comgr, comgr_handle info, disassembly *d, uint64_t at, uint64_t *bytes) {
+  uint64_t rest = d->size - (at - d->address);
+  *bytes = 0;
+  d->line.size = 0;
+  return comgr->disassemble_instruction(info, at, d, bytes) == 0 && *bytes != 0 && *bytes <= rest && d->line.size != 0;
+}
+
+/* LLVM 22 fills the source fields that a VOP3 or VOP3P instruction of gfx10 and later does not have with 0x80, and LLVM 21 does not decode
+ * that.  Without the filling, in the third source and then in the second, it does. */
+static bool disassemble_filled(fa_comgr *comgr, comgr_handle info, disassembly *d, uint64_t at, uint64_t *bytes) {
+  enum { SRC1 = 9, SRC2 = 18, FIELD = 0x1ff, FILLING = 0x80 };
+  uint32_t words[2];
+  bool good = false;
+  if (d->size - (at - d->address) < sizeof words) return false;
+  memcpy(words, d->bytes + (at - d->address), sizeof words);
+  if (words[0] >> 26 != 0x35 && words[0] >> 24 != 0xcc) return false;
+  d->patch = at + sizeof *words;
+  d->patch_word = words[1];
+  for (int shift = SRC2; !good && shift >= SRC1 && (words[1] >> shift & FIELD) == FILLING; shift -= SRC2 - SRC1) {
+    d->patch_word &= ~((uint32_t)FIELD << shift);
+    good = disassemble(comgr, info, d, at, bytes);
+  }
+  d->patch = 0;
+  return good;
+}
+
 static void list_section(fa_text *out, fa_comgr *comgr, comgr_handle info, disassembly *d) {
   uint64_t end = d->address + d->size;
   for (uint64_t at = d->address; at < end;) {
-    uint64_t bytes = 0;
-    d->line.size = 0;
-    int bad = comgr->disassemble_instruction(info, at, d, &bytes);
-    if (bad || bytes == 0 || bytes > end - at || d->line.size == 0) {
+    uint64_t bytes;
+    if (!disassemble(comgr, info, d, at, &bytes) && !disassemble_filled(comgr, info, d, at, &bytes)) {
       uint32_t word = 0;
       bytes = end - at < sizeof word ? end - at : sizeof word;
       memcpy(&word, d->bytes + (at - d->address), bytes);
