@@ -125,6 +125,38 @@ static void test_bad_sources(void **state) {
   }
 }
 
+/* What a hiprtc says is believed only as far as it can be. */
+static void test_odd_hiprtc(void **state) {
+  static const struct {
+    const char *source;
+    fa_status status;
+    const char *says;
+  } answers[] = {
+    {"good", FA_OK, NULL},
+    {"no such option", FA_OK, NULL},
+    {"error in the log", FA_ERR_COMPILE, "the compiler reported success for gfx942, but its log has an error:\nerror: cannot find ROCm device library"},
+    {"no log", FA_ERR_COMPILE, "the compiler refused the source for gfx942 (hiprtc 6):"},
+    {"no code", FA_ERR_COMPILE, "gave a code object of 0 bytes"},
+    {"code fails", FA_ERR_COMPILE, "gave no code object"},
+    {"create fails", FA_ERR_TOOLCHAIN, "hiprtcCreateProgram failed with 5"},
+  };
+  fa_toolchain odd = toolchain;
+  (void)state;
+  strcpy(odd.hiprtc, FA_TEST_BIN "/tests/fake_hiprtc.so");
+  for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+    reply_state reply;
+    const fa_section sections[] = {{"op", "compile", 7}, {"source", answers[i].source, strlen(answers[i].source)}, {"target", "gfx942", 6}};
+    expect(&reply, fa_worker_call(&reply.bundle, &odd, NULL, sections, 3, &reply.error), answers[i].status, answers[i].says);
+    if (!answers[i].status) assert_string_equal(fa_bundle_text(reply.bundle, "object", ""), "code");
+    fa_bundle_free(reply.bundle);
+  }
+  strcpy(odd.hiprtc, FA_TEST_BIN "/tests/none.so");
+  reply_state reply;
+  const fa_section sections[] = {{"op", "compile", 7}, {"source", "x", 1}, {"target", "gfx942", 6}};
+  expect(&reply, fa_worker_call(&reply.bundle, &odd, NULL, sections, 3, &reply.error), FA_ERR_TOOLCHAIN, "hiprtc cannot be opened: ");
+  fa_bundle_free(reply.bundle);
+}
+
 static void test_emit_needs_no_compiler(void **state) {
   fa_toolchain none = toolchain;
   fa_error error;
@@ -287,7 +319,7 @@ int main(void) {
   const struct CMUnitTest others[] = {
     cmocka_unit_test(test_compile),         cmocka_unit_test(test_bad_sources),  cmocka_unit_test(test_emit_needs_no_compiler),
     cmocka_unit_test(test_inspect),         cmocka_unit_test(test_inspect_damaged), cmocka_unit_test(test_targets),
-    cmocka_unit_test(test_bad_requests),    cmocka_unit_test(test_identity),
+    cmocka_unit_test(test_bad_requests),    cmocka_unit_test(test_identity),      cmocka_unit_test(test_odd_hiprtc),
 #ifndef __SANITIZE_ADDRESS__
     cmocka_unit_test(test_memory_limit),
 #endif

@@ -99,6 +99,7 @@ done
 [ -n "$keyring" ] || fail "Debian's keyring (/usr/share/keyrings/debian-archive-keyring.gpg) is missing, so nothing could be verified; install the package debian-archive-keyring"
 
 exec 9>"$directory/lock" || fail "$directory cannot be written"
+flock -n 9 || say "waiting for another set-up in $directory"
 flock -w 600 9 || fail "another set-up has held $directory/lock for ten minutes"
 if unpacked; then exit 0; fi # made by whoever held the lock
 free=$(df -Pk "$directory" | awk 'NR==2 {print int($4 / 1024)}')
