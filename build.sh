@@ -71,7 +71,7 @@ setup() {
 
 # run_tests DIRECTORY: all tests of one build.
 run_tests() {
-  (cd "$1" && ctest --output-on-failure -j2 --no-tests=error) || failed="$failed $1"
+  (cd "$1" && ctest --output-on-failure -j"$(nproc)" --no-tests=error) || failed="$failed $1"
 }
 
 run_all_tests() {
