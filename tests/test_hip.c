@@ -176,6 +176,14 @@ static void the_second_device_is_used_and_the_current_one_kept(void **state) {
   hip->current = 1;
   assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
   fa_memory_free(context, memory);
+  hip->current = 0;
+  hip->failing = "hipSetDevice";
+  hip->fail_code = 101;
+  fa_problem problem;
+  fa_plan *other;
+  fa_problem_parse(&problem, "mask=causal");
+  assert_int_equal(fa_plan_create(&other, context, &problem), FA_ERR_NO_DEVICE);
+  assert_non_null(strstr(fa_last_error(), "hipSetDevice failed"));
   fa_plan_destroy(plan);
   fa_context_destroy(context);
   assert_int_equal(hip->modules + hip->allocations, 0);

@@ -85,6 +85,27 @@ static void random_problems_survive_the_round_trip(void **state) {
   }
 }
 
+/* Words of the language in any order, cut and mixed with junk: an error or a problem, never a crash (the sanitizers look on). */
+static void random_texts_do_no_harm(void **state) {
+  (void)state;
+  static const char *const pieces[] = {"=", "|", "+", " ", "auto", "none", "head_dim", "64", "-", "\377", "99999999999", "mask", "causal", "features", "gfx942"};
+  int valid = 0;
+  for (int n = 0; n < 50000; n++) {
+    fa_problem problem;
+    fa_error error = {.status = FA_OK};
+    char text[512] = "";
+    for (int k = rand() % 12; k > 0; k--) {
+      const char *name = rand() % 3 ? pieces[(size_t)rand() % (sizeof pieces / sizeof *pieces)] : fa_axis_rows[rand() % FA_AXIS_COUNT].axis.name;
+      strncat(text, name, sizeof text - strlen(text) - 1);
+      if (rand() % 4 == 0) strcat(text, rand() % 2 ? "=" : " ");
+    }
+    fa_status status = fa_problem_read(&problem, text, &error);
+    if (status == FA_OK) valid++;
+    else if (!error.text[0] || status != FA_ERR_PROBLEM) fail_msg("%s: %s %s", text, fa_status_name(status), error.text);
+  }
+  assert_true(valid > 0);
+}
+
 static void printing_tells_the_length_it_needs(void **state) {
   (void)state;
   fa_problem problem = FA_PROBLEM_INIT;
@@ -174,7 +195,8 @@ int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "--update") == 0) return update();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(defaults_of_table_and_header_agree), cmocka_unit_test(fields_come_in_any_order),
-    cmocka_unit_test(random_problems_survive_the_round_trip), cmocka_unit_test(printing_tells_the_length_it_needs),
+    cmocka_unit_test(random_problems_survive_the_round_trip), cmocka_unit_test(random_texts_do_no_harm),
+    cmocka_unit_test(printing_tells_the_length_it_needs),
     cmocka_unit_test(structs_are_checked), cmocka_unit_test(axes_are_listed), cmocka_unit_test(refusals_read_as_they_should),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -135,7 +135,7 @@ typedef struct fa_context_options {
   const char *worker;        /* path of fa-gen-worker; NULL: $FA_WORKER, beside the library, the build's own */
   unsigned compile_seconds;  /* time limit of one compile; 0: 60 */
   unsigned emulator_threads; /* 0: all cores */
-  fa_log_function log;       /* NULL: silent */
+  fa_log_function log;       /* NULL: silent; FA_LOG=0..3 prints to standard error in any case */
   void *log_user;
 } fa_context_options;
 
