@@ -15,12 +15,15 @@
 #include "axes.h"
 #include "problem.h"
 
+/* Without the padding at the end. */
+enum { FIELDS_BYTES = offsetof(fa_problem, schedule) + sizeof((fa_problem *)0)->schedule };
+
 static void defaults_of_table_and_header_agree(void **state) {
   (void)state;
   fa_problem parsed, initial = FA_PROBLEM_INIT;
   char a[FA_PROBLEM_TEXT_BYTES], b[FA_PROBLEM_TEXT_BYTES];
   assert_int_equal(fa_problem_parse(&parsed, ""), FA_OK);
-  assert_memory_equal(&parsed, &initial, sizeof parsed);
+  assert_memory_equal(&parsed, &initial, FIELDS_BYTES);
   assert_int_equal(fa_problem_print(a, sizeof a, NULL, &parsed), FA_OK);
   assert_int_equal(fa_problem_print(b, sizeof b, NULL, &initial), FA_OK);
   assert_string_equal(a, b);
@@ -58,7 +61,7 @@ static void set_random(fa_problem *problem, const fa_axis_row *row) {
   case FA_AXIS_RANGE: number = row->minimum + rand() % ((row->maximum - row->minimum) / row->step + 1) * row->step; break;
   case FA_AXIS_SET: number = rand() % (1 << count); break;
   case FA_AXIS_TARGET: strcpy(field, rand() % 4 ? names[rand() % count] : ""); return;
-  case FA_AXIS_NAME: strcpy(field, rand() % 2 ? "auto" : "some_schedule-of_23_char"); field[row->bytes - 1] = 0; return;
+  case FA_AXIS_NAME: strcpy(field, rand() % 2 ? "auto" : "a_schedule-with_23_char"); return;
   }
   memcpy(field, &number, sizeof number);
 }
@@ -79,7 +82,7 @@ static void random_problems_survive_the_round_trip(void **state) {
     assert_int_equal(fa_problem_format(text, sizeof text, &length, &problem, &error), FA_OK);
     assert_int_equal(length, strlen(text));
     if (fa_problem_read(&parsed, text, &error)) fail_msg("%s: %s", text, error.text);
-    assert_memory_equal(&parsed, &problem, sizeof problem);
+    assert_memory_equal(&parsed, &problem, FIELDS_BYTES);
     assert_int_equal(fa_problem_format(again, sizeof again, NULL, &parsed, &error), FA_OK);
     assert_string_equal(again, text);
   }
