@@ -52,7 +52,10 @@ local function linear_order(k_at, quads)
   for quad = 0, quads - 1 do
     local sum = 0
     for _, term in ipairs(terms) do if quad & term.bit ~= 0 then sum = sum + term.k end end
-    assert(sum == k_at[4 * quad], "the order of the contracted axis is not linear in its bits")
+    if sum ~= k_at[4 * quad] then
+      error({ code = "FA_ERR_UNSUPPORTED", message = ("block_n=%d: a tile that is turned in LDS wants a number of rows that is a power of two; use 16, 32, 64 or 128")
+        :format(4 * quads) }, 0)
+    end
     for j = 1, 3 do assert(k_at[4 * quad + j] - k_at[4 * quad] == j * (k_at[1] - k_at[0]), "rows of a quad are not evenly spaced") end
   end
   return terms

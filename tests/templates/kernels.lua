@@ -86,6 +86,7 @@ local rejects = {
   { { head_dim_qk = "88", head_dim_v = "88" }, "FA_ERR_UNSUPPORTED", "gfx942 has no matrix instruction that tiles" },
   { { block_m = "100" }, "FA_ERR_UNSUPPORTED", "block_m must be a multiple of waves" },
   { { block_n = "128", stages = "2" }, "FA_ERR_UNSUPPORTED", "bytes of LDS, gfx942 has 65536; use a smaller block_n or stages=1" },
+  { { block_n = "48" }, "FA_ERR_UNSUPPORTED", "block_n=48: a tile that is turned in LDS wants a number of rows that is a power of two" },
   { { waves = "17" }, "FA_ERR_UNSUPPORTED", "1024 at most; use at most 16 waves" },
   { { schedule = "dance" }, "FA_ERR_PROBLEM", "schedule=dance is not known; known: auto, " },
   { { stages = "3" }, "FA_ERR_UNSUPPORTED", "has no line for that depth; use 1 or 2" },
