@@ -117,8 +117,8 @@ function M.plan(plan)
   offset = offset * plan.spec.stages -- the second buffers of all tiles stand behind the first ones
   plan.lds_bytes = offset
   if offset > plan.target.lds_bytes then
-    error({ code = "FA_ERR_UNSUPPORTED", message = ("block_n=%d with stages=%d needs %d bytes of LDS, %s has %d; use a smaller block_n or stages=1")
-      :format(plan.spec.block_n, plan.spec.stages, offset, plan.target.name, plan.target.lds_bytes) }, 0)
+    error({ code = "FA_ERR_UNSUPPORTED", message = ("block_n=%d with stages=%d needs %d bytes of LDS, %s has %d; use a smaller block_n%s")
+      :format(plan.spec.block_n, plan.spec.stages, offset, plan.target.name, plan.target.lds_bytes, plan.spec.stages > 1 and " or stages=1" or "") }, 0)
   end
 end
 
