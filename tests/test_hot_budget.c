@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT
+ * What the compiled objects say: every variant's loop keeps the next tile's loads in flight during all of this tile's products, nothing goes
+ * to scratch, and the d128 loops stay within their budget of instructions.  Counts are a property of templates and compiler together: they are
+ * demanded of the compiler they were counted with, and only told for others. */
+#include "cli_run.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+/* hiprtc 6.4.3 with LLVM 21 of Debian */
+#define KNOWN_COMPILER "comgr=c28ae02d0817271480abd4d151d7296eb0fade7d llvm=97bde7154a4e71c2d864b5431303b21a3108fa22"
+
+static bool known_compiler;
+
+static int find_compiler(void **state) {
+  (void)state;
+  cli_result result = cli_shell("/", "\"$FA_GEN\" version");
+  cli_expect(&result, "version", 0);
+  known_compiler = strstr(result.out, KNOWN_COMPILER) != NULL;
+  if (!known_compiler) print_message("another compiler than the known one: counts are told, not demanded\n%s", result.out);
+  cli_free(&result);
+  return 0;
+}
+
+static json_t *explain(const char *problem) {
+  char command[256];
+  snprintf(command, sizeof command, "\"$FA_GEN\" explain --json %s", problem);
+  cli_result result = cli_shell("/", command);
+  cli_expect(&result, command, 0);
+  json_t *object = json_loads(result.out, 0, NULL);
+  if (!object) fail_msg("%s: no JSON", command);
+  cli_free(&result);
+  return object;
+}
+
+static double number(const json_t *object, const char *part, const char *name) {
+  const json_t *value = json_object_get(json_object_get(object, part), name);
+  if (!json_is_number(value)) fail_msg("explain has no %s.%s", part, name);
+  return json_number_value(value);
+}
+
+/* Demanded of the known compiler. */
+static void demand(bool holds, const char *problem, const char *what, double found, double limit) {
+  if (holds) return;
+  if (known_compiler) fail_msg("%s: %s is %g, the limit %g", problem, what, found, limit);
+  print_message("%s: %s is %g, the limit %g\n", problem, what, found, limit);
+}
+
+static void check_loads(const char *problem) {
+  json_t *object = explain(problem);
+  double matrix = json_integer_value(json_object_get(json_object_get(json_object_get(object, "hot_loop"), "iteration"), "matrix"));
+  double flight = number(object, "hot_loop", "loads_in_flight_during_matrix");
+  assert_true(number(object, "resources", "scratch_bytes") == 0);
+  assert_true(number(object, "resources", "vgpr_spills") == 0);
+  demand(flight >= matrix, problem, "matrix instructions during which the loads are in flight", flight, matrix);
+  demand(json_is_true(json_object_get(json_object_get(object, "hot_loop"), "load_waits_behind_last_matrix")), problem, "a wait behind the last product", 0, 1);
+  json_decref(object);
+}
+
+static void loads_in_flight(void **state) {
+  (void)state;
+  static const char *const targets[] = { "gfx942", "gfx1100" }, *const masks[] = { "none", "causal" };
+  static const int dims[] = { 32, 64, 80, 96, 128 };
+  for (int i = 0; i < 20; i++) {
+    char problem[128];
+    snprintf(problem, sizeof problem, "target=%s dtype=bf16 head_dim=%d mask=%s", targets[i / 10], dims[i % 10 / 2], masks[i % 2]);
+    check_loads(problem);
+  }
+}
+
+/* Per 64 matrix instructions, all classes. */
+static void instructions_within_budget(void **state) {
+  (void)state;
+  static const struct { const char *problem; double limit; } budgets[] = {
+    { "target=gfx942 dtype=bf16 head_dim=128", 436 },
+    { "target=gfx942 dtype=bf16 head_dim=128 mask=causal", 436 },
+    { "target=gfx942 dtype=fp16 head_dim=128", 404 },
+    { "target=gfx1100 dtype=bf16 head_dim=128", 676 },
+    { "target=gfx1100 dtype=bf16 head_dim=128 mask=causal", 676 },
+    { "target=gfx1100 dtype=fp16 head_dim=128", 650 },
+  };
+  for (size_t i = 0; i < sizeof budgets / sizeof *budgets; i++) {
+    json_t *object = explain(budgets[i].problem);
+    double count = number(object, "hot_loop", "instructions_per_64_matrix");
+    demand(count <= budgets[i].limit, budgets[i].problem, "instructions per 64 products", count, budgets[i].limit);
+    const json_t *hot = json_object_get(json_object_get(object, "hot_loop"), "iteration");
+    double writes = json_number_value(json_object_get(hot, "lds_write")), matrix = json_number_value(json_object_get(hot, "matrix"));
+    demand(writes <= matrix / 4, budgets[i].problem, "LDS writes (P must not go through LDS)", writes, matrix / 4);
+    json_decref(object);
+  }
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = { cmocka_unit_test(loads_in_flight), cmocka_unit_test(instructions_within_budget) };
+  return cmocka_run_group_tests(tests, find_compiler, NULL);
+}
