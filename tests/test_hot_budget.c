@@ -3,6 +3,9 @@
  * to scratch, and the d128 loops stay within their budget of instructions.  Counts are a property of templates and compiler together: they are
  * demanded of the compiler they were counted with, and only told for others. */
 #include "cli_run.h"
+#include "npy.h"
+#include "number.h"
+#include "scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -98,7 +101,53 @@ static void instructions_within_budget(void **state) {
   }
 }
 
+/* A .npy file of shape (1, seqlen, 1, 128) with values between -2 and 2. */
+static void write_array(const char *folder, const char *name, size_t seqlen, uint64_t seed) {
+  const size_t shape[4] = { 1, seqlen, 1, 128 };
+  char header[512], path[512];
+  size_t size;
+  fa_npy_header(header, &size, FA_NPY_FLOAT16, 4, shape);
+  snprintf(path, sizeof path, "%s/%s.npy", folder, name);
+  FILE *file = fopen(path, "we");
+  assert_non_null(file);
+  fwrite(header, 1, size, file);
+  for (size_t i = 0; i < seqlen * 128; i++) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    uint16_t bits = fa_fp16_from_float((float)(int32_t)(seed >> 32) * 0x1p-30f);
+    fwrite(&bits, 2, 1, file);
+  }
+  assert_int_equal(fclose(file), 0);
+}
+
+/* What runs is what was counted: over 4096 keys the emulator executes, for each matrix instruction, at most 5 % more than the loop has. */
+static void executed_as_counted(void **state) {
+  (void)state;
+  static const char *const targets[] = { "gfx942", "gfx1100" }, *const masks[] = { "none", "causal" };
+  char folder[256], text[512];
+  scratch_make(folder, sizeof folder);
+  write_array(folder, "q", 256, 1);
+  write_array(folder, "k", 4096, 2);
+  write_array(folder, "v", 4096, 3);
+  for (int i = 0; i < 4; i++) {
+    snprintf(text, sizeof text, "\"$FA_GEN\" run -q q.npy -k k.npy -v v.npy -t bf16 mask=%s --device emulator:%s --no-check --json", masks[i % 2], targets[i / 2]);
+    cli_result result = cli_shell(folder, text);
+    cli_expect(&result, text, 0);
+    json_t *run = json_loads(result.out, 0, NULL);
+    assert_non_null(run);
+    double executed = number(run, "wave_instructions", "instructions") / number(run, "wave_instructions", "matrix") * 64;
+    snprintf(text, sizeof text, "target=%s dtype=bf16 head_dim=128 mask=%s", targets[i / 2], masks[i % 2]);
+    json_t *object = explain(text);
+    double counted = number(object, "hot_loop", "instructions_per_64_matrix");
+    demand(executed <= 1.05 * counted, text, "instructions executed per 64 products", executed, 1.05 * counted);
+    json_decref(object);
+    json_decref(run);
+    cli_free(&result);
+  }
+  scratch_remove(folder);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = { cmocka_unit_test(loads_in_flight), cmocka_unit_test(instructions_within_budget) };
+  const struct CMUnitTest tests[] = { cmocka_unit_test(loads_in_flight), cmocka_unit_test(instructions_within_budget),
+                                      cmocka_unit_test(executed_as_counted) };
   return cmocka_run_group_tests(tests, find_compiler, NULL);
 }
