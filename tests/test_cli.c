@@ -192,6 +192,8 @@ static void outputs_appear_whole_or_not(void **state) {
   expect("\"$FA_GEN\" emit target=gfx942 >/dev/full", 4, NULL, "standard output: No space left on device");
   expect("\"$FA_GEN\" emit target=gfx942 | head -n 1", 0, "attention_fwd", NULL);
   expect("ls *.tmp", 2, NULL, "No such file");
+  expect("\"$FA_GEN\" emit target=gfx942 -o /proc/k.hip", 4, NULL, "/proc/k.hip: cannot be written"); /* not even by root */
+  expect("\"$FA_GEN\" build target=gfx942 -o /proc/kernels", 4, NULL, "/proc/kernels: cannot be made");
   if (geteuid() != 0) {
     expect("mkdir locked; chmod 500 locked; \"$FA_GEN\" emit target=gfx942 -o locked/k.hip", 4, NULL, "Permission denied");
     expect("\"$FA_GEN\" build target=gfx942 -o locked", 4, NULL, "Permission denied");

@@ -466,12 +466,12 @@ cleanup:
 
 void fa_hot_loop_print(FILE *stream, const fa_hot_loop *loop) {
   double scale = 64.0 / loop->hot[FA_CLASS_MATRIX];
-  fprintf(stream, "%-16s %10s %12s %12s\n", "class", "iteration", "per 64 matrix", "with side blocks");
+  fprintf(stream, "%-16s %10s %14s %17s\n", "class", "iteration", "per 64 matrix", "with side blocks");
   for (int i = 0; i < FA_CLASS_COUNT; i++)
     if (loop->all[i])
-      fprintf(stream, "%-16s %10u %12.1f %12u\n", fa_class_name((fa_class)i), loop->hot[i], loop->hot[i] * scale, loop->all[i]);
-  fprintf(stream, "%-16s %10u %12.1f %12u\n", "all", loop->hot_total, loop->hot_total * scale, loop->all_total);
-  fprintf(stream, "%-16s %10u %12.1f\n", "without waits", loop->working_total, loop->working_total * scale);
+      fprintf(stream, "%-16s %10u %14.1f %17u\n", fa_class_name((fa_class)i), loop->hot[i], loop->hot[i] * scale, loop->all[i]);
+  fprintf(stream, "%-16s %10u %14.1f %17u\n", "all", loop->hot_total, loop->hot_total * scale, loop->all_total);
+  fprintf(stream, "%-16s %10u %14.1f\n", "without waits", loop->working_total, loop->working_total * scale);
   fprintf(stream, "loop from 0x%llx to 0x%llx; %u vector loads an iteration, in flight during at least %u of its %u matrix instructions; %s\n",
           (unsigned long long)loop->first, (unsigned long long)loop->last, loop->staged_loads, loop->flight, loop->hot[FA_CLASS_MATRIX],
           loop->staged_waits_last ? "their waits stand behind the last one" : "a wait stands before the last one");
