@@ -11,7 +11,7 @@
  *   inspect   object  -> listing (one instruction a line: "<hex address> <bytes>\t<text>"), metadata (JSON), target
  *   compile   source, target, options (one a line) -> object, log            (the same checks on target and options)
  *   targets           -> targets (one a line: those that both comgr's ISA list and the templates know), all_targets
- * Optional in each: templates_dir. */
+ * Optional in each: templates_dir (a directory that replaces the built-in templates; "templates_digest" in the reply names what was used). */
 #ifndef FAGEN_WORKER_CLIENT_H
 #define FAGEN_WORKER_CLIENT_H
 

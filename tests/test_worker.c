@@ -268,7 +268,7 @@ static void test_bad_requests(void **state) {
     {{{"op", "inspect"}}, 1, FA_ERR_WORKER, "the request has no section 'object'"},
     {{{"op", "compile"}, {"source", "x"}}, 2, FA_ERR_WORKER, "the request has no section 'target'"},
     {{{"op", "emit"}, {"problem", "no fields"}}, 2, FA_ERR_WORKER, "is not made of name=value"},
-    {{{"op", "emit"}, {"problem", "a=b"}, {"templates_dir", "/nonexistent"}}, 3, FA_ERR_IO, "templates from /nonexistent: template directory"},
+    {{{"op", "emit"}, {"problem", "a=b"}, {"templates_dir", "/proc/nonexistent"}}, 3, FA_ERR_IO, "templates from /proc/nonexistent: template directory"},
   };
   (void)state;
   for (size_t i = 0; i < sizeof requests / sizeof *requests; i++) {
@@ -299,11 +299,11 @@ static void test_identity(void **state) {
   (void)state;
   assert_int_equal(sscanf(toolchain.identity, "hiprtc=%64s comgr=%64s llvm=%64s", hiprtc, comgr, llvm), 3);
   assert_true(strspn(hiprtc, "0123456789abcdef") == strlen(hiprtc) && strlen(hiprtc) >= 16);
-  assert_int_equal(fa_toolchain_find(&other, NULL, "/nonexistent", &error), FA_ERR_TOOLCHAIN);
-  assert_non_null(strstr(error.text, "toolchain directory /nonexistent (given by the caller)"));
+  assert_int_equal(fa_toolchain_find(&other, NULL, "/proc/nonexistent", &error), FA_ERR_TOOLCHAIN);
+  assert_non_null(strstr(error.text, "toolchain directory /proc/nonexistent (given by the caller)"));
   assert_string_not_equal(other.worker, ""); /* enough for `emit` */
-  assert_int_equal(fa_toolchain_find(&other, "/nonexistent", NULL, &error), FA_ERR_WORKER);
-  assert_string_equal(error.text, "worker /nonexistent (given by the caller) is not an executable file");
+  assert_int_equal(fa_toolchain_find(&other, "/proc/nonexistent", NULL, &error), FA_ERR_WORKER);
+  assert_string_equal(error.text, "worker /proc/nonexistent (given by the caller) is not an executable file");
 }
 
 static int set_up(void **state) {

@@ -100,12 +100,12 @@ static void test_refusal_keeps_the_bundle(void **state) {
 }
 
 static void test_no_such_worker(void **state) {
-  fa_toolchain toolchain = {.worker = "/nonexistent/fa-gen-worker"};
+  fa_toolchain toolchain = {.worker = "/proc/nonexistent/fa-gen-worker"};
   fa_error error;
   fa_bundle *reply;
   (void)state;
   assert_int_equal(fa_worker_call(&reply, &toolchain, NULL, request, 1, &error), FA_ERR_WORKER);
-  assert_string_equal(error.text, "worker /nonexistent/fa-gen-worker cannot be started: No such file or directory");
+  assert_string_equal(error.text, "worker /proc/nonexistent/fa-gen-worker cannot be started: No such file or directory");
   assert_int_equal(count_entries(temporary_root), 0);
 }
 
@@ -244,7 +244,7 @@ static void test_no_temporary_directory(void **state) {
   fa_bundle *reply;
   (void)state;
   use_worker(&toolchain, "hello");
-  setenv("TMPDIR", "/nonexistent", 1); /* falls back to /tmp */
+  setenv("TMPDIR", "/proc/nonexistent", 1); /* falls back to /tmp */
   assert_int_equal(fa_worker_call(&reply, &toolchain, NULL, request, 1, &error), FA_OK);
   fa_bundle_free(reply);
   setenv("TMPDIR", temporary_root, 1);
