@@ -31,8 +31,9 @@ typedef struct emu_target {
     emu_family family;
     bool wave32;          /* wave size from the descriptor; false: always 64 */
     bool zero_high16;     /* 16-bit results clear the upper half (unless the operation says it keeps it) */
+    bool separate_ids;    /* work-item ids in v0, v1, v2; else packed in v0, 10 bits each */
     bool kernarg_preload; /* user SGPRs filled from the kernel arguments */
-    bool agprs;           /* unified file with accumulators after accum_offset */
+    bool agprs;           /* accumulation registers: a part of the vector file, or (gfx908) a file of their own */
     bool fp8_fnuz;        /* fp8 of the FNUZ kind, else OCP */
     bool matrix_flush16;  /* matrix instructions flush f16 and bf16 denormals */
     uint32_t lds_bytes;
@@ -386,6 +387,8 @@ struct emu_wave {
 
 #define EMU_SHARED_APERTURE UINT64_C(0x0001000000000000)
 #define EMU_PRIVATE_APERTURE UINT64_C(0x0002000000000000)
+/* The base of the buffer descriptor for scratch where kernels get one: in 48 bits, and no address of a process. */
+#define EMU_SCRATCH_BUFFER UINT64_C(0x0000800000000000)
 
 static inline void emu_set_exec(emu_wave *w, uint64_t exec)
 {

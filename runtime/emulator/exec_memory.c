@@ -220,6 +220,22 @@ static bool buffer_all_inside(emu_wave *w, const emu_op *op, const resource *r, 
     return true;
 }
 
+/* Through the descriptor for scratch: base and scalar offset count the bytes of all lanes, vector and instruction
+ * offset those of one (LLVM's AMDGPU usage guide, "Private Segment Buffer"). */
+static bool scratch_buffer_places(emu_wave *w, const emu_op *op, uint64_t base, const uint32_t *v, emu_places *p,
+                                  uint8_t *part)
+{
+    p->all = w->exec == w->full;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        p->at[l] = NULL;
+        part[l] = w->mask[l] ? op->mem.bytes : 0;
+        uint32_t at = (uint32_t)(base / w->lanes) + (uint32_t)op->mods.offset + (v ? v[l] : 0);
+        if (w->mask[l] && !scratch_place(w, op, l, at, &p->at[l]))
+            return false;
+    }
+    return true;
+}
+
 /* src[0] vector offset or index or both, src[1] descriptor, src[2] scalar offset. part: bytes inside, by lane */
 static bool buffer_places(emu_wave *w, const emu_op *op, emu_places *p, uint8_t *part)
 {
@@ -230,6 +246,8 @@ static bool buffer_places(emu_wave *w, const emu_op *op, emu_places *p, uint8_t 
     const uint32_t *vi = op->mods.idxen ? v : NULL;
     const uint32_t *vo = op->mods.offen ? (op->mods.idxen && v ? v + EMU_ROW : v) : NULL;
     uint32_t fixed = (uint32_t)op->mods.offset;
+    if (r.base >= EMU_SCRATCH_BUFFER)
+        return scratch_buffer_places(w, op, r.base - EMU_SCRATCH_BUFFER + scalar, vo, p, part);
     if (v && buffer_all_inside(w, op, &r, v, scalar)) {
         for (uint32_t l = 0; l < w->lanes; l++)
             part[l] = (uint8_t)(w->mask[l] & op->mem.bytes);

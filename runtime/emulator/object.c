@@ -11,6 +11,12 @@
 #include <stdlib.h>
 
 static const emu_target emu_targets[] = {
+    {.name = "gfx908", .mach = 0x30, .family = EMU_CDNA3, .zero_high16 = true, .separate_ids = true,
+     .agprs = true, .lds_bytes = 65536},
+    {.name = "gfx90a", .mach = 0x3f, .family = EMU_CDNA3, .zero_high16 = true,
+     .kernarg_preload = true, .agprs = true, .matrix_flush16 = true, .lds_bytes = 65536},
+    {.name = "gfx950", .mach = 0x4f, .family = EMU_CDNA3, .zero_high16 = true,
+     .kernarg_preload = true, .agprs = true, .lds_bytes = 163840},
     {.name = "gfx942", .mach = 0x4c, .family = EMU_CDNA3, .wave32 = false, .zero_high16 = true,
      .kernarg_preload = true, .agprs = true, .fp8_fnuz = true, .matrix_flush16 = false, .lds_bytes = 65536},
     {.name = "gfx1100", .mach = 0x41, .family = EMU_RDNA3, .wave32 = true, .zero_high16 = false,

@@ -60,9 +60,9 @@ static void start_scalars(emu_wave *w)
     const emu_launch *l = w->launch;
     const emu_kernel *k = l->kernel;
     unsigned at = 0, bits = k->properties;
-    if (bits & 1) { /* a buffer descriptor for scratch: unused where scratch has its own addresses */
-        put64(w->s, &at, EMU_PRIVATE_APERTURE);
-        put64(w->s, &at, UINT64_C(0x00e00000ffffffff));
+    if (bits & 1) { /* a buffer descriptor for scratch, swizzled by lanes: see scratch_buffer_places */
+        put64(w->s, &at, EMU_SCRATCH_BUFFER | UINT64_C(1) << 63);
+        put64(w->s, &at, UINT64_C(0x00e80000ffffffff));
     }
     if (bits & 2)
         put64(w->s, &at, (uintptr_t)l->packet);
@@ -136,7 +136,11 @@ void emu_wave_start(emu_wave *w, emu_worker *k, uint32_t id)
             break;
         exec |= UINT64_C(1) << lane;
         uint32_t x = item % block[0], y = item / block[0] % block[1], z = item / block[0] / block[1];
-        w->v[lane] = x | y << 10 | z << 20;
+        w->v[lane] = l->object->target->separate_ids ? x : x | y << 10 | z << 20;
+        if (l->object->target->separate_ids) { /* v1, v2 as the descriptor asks */
+            w->v[lane + EMU_ROW] = l->kernel->rsrc2 >> 11 & 3 ? y : EMU_POISON;
+            w->v[lane + 2 * EMU_ROW] = l->kernel->rsrc2 >> 11 & 2 ? z : EMU_POISON;
+        }
     }
     emu_set_exec(w, exec);
 }
