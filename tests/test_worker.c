@@ -2,6 +2,7 @@
  * The real worker with the real compiler: what it makes, and what it refuses.  Most cases use the small templates of
  * tests/data/worker_templates. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -9,10 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
 #include <elf.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
 
 #include "fa_templates_digest.h"
+#include "process.h"
 #include "worker_client.h"
 
 static fa_toolchain toolchain;
@@ -45,7 +50,15 @@ static const build_case builds[] = {
   {"plain gfx1100", "case=plain target=gfx1100", FA_OK, NULL},
   {"plain gfx1201", "case=plain target=gfx1201", FA_OK, NULL},
   {"plain gfx950", "case=plain target=gfx950", FA_OK, NULL},
+  {"plain gfx908", "case=plain target=gfx908", FA_OK, NULL},
   {"plain gfx90a", "case=plain target=gfx90a", FA_OK, NULL},
+  {"plain gfx1030", "case=plain target=gfx1030", FA_OK, NULL},
+  {"plain gfx1101", "case=plain target=gfx1101", FA_OK, NULL},
+  {"plain gfx1102", "case=plain target=gfx1102", FA_OK, NULL},
+  {"plain gfx1103", "case=plain target=gfx1103", FA_OK, NULL},
+  {"plain gfx1150", "case=plain target=gfx1150", FA_OK, NULL},
+  {"plain gfx1151", "case=plain target=gfx1151", FA_OK, NULL},
+  {"plain gfx1200", "case=plain target=gfx1200", FA_OK, NULL},
   {"spill", "case=spill target=gfx942", FA_ERR_VALIDATION, "scratch in bytes a lane (registers spilled to memory) is "},
   {"spill gfx1100", "case=spill target=gfx1100", FA_ERR_VALIDATION, "scratch in bytes a lane (registers spilled to memory) is "},
   {"too much LDS", "case=lds target=gfx942", FA_ERR_COMPILE, "exceeds limit (65536)"},
@@ -292,6 +305,30 @@ static void test_memory_limit(void **state) {
 }
 #endif
 
+/* A client that is killed takes its worker with it. */
+static void test_killed_client(void **state) {
+  const char *problem = "case=loop target=gfx942", *directory = FA_TEST_DATA "/worker_templates";
+  const fa_section request[] = {{"op", "emit", 4}, {"problem", problem, strlen(problem)}, {"templates_dir", directory, strlen(directory)}};
+  pid_t client = fork(), worker = 0;
+  (void)state;
+  if (client == 0) {
+    fa_bundle *reply;
+    fa_worker_call(&reply, &toolchain, NULL, request, 3, NULL);
+    _exit(1);
+  }
+  for (int i = 0; i < 500 && !worker; i++) {
+    usleep(10000);
+    worker = process_child_of(client);
+  }
+  assert_true(worker > 0);
+  usleep(300000); /* past its prctl */
+  assert_true(process_is_running(worker));
+  kill(client, SIGKILL);
+  waitpid(client, NULL, 0);
+  for (int i = 0; i < 200 && process_is_running(worker); i++) usleep(10000);
+  assert_false(process_is_running(worker));
+}
+
 static void test_identity(void **state) {
   fa_toolchain other;
   fa_error error;
@@ -320,6 +357,7 @@ int main(void) {
     cmocka_unit_test(test_compile),         cmocka_unit_test(test_bad_sources),  cmocka_unit_test(test_emit_needs_no_compiler),
     cmocka_unit_test(test_inspect),         cmocka_unit_test(test_inspect_damaged), cmocka_unit_test(test_targets),
     cmocka_unit_test(test_bad_requests),    cmocka_unit_test(test_identity),      cmocka_unit_test(test_odd_hiprtc),
+    cmocka_unit_test(test_killed_client),
 #ifndef __SANITIZE_ADDRESS__
     cmocka_unit_test(test_memory_limit),
 #endif

@@ -20,6 +20,7 @@
 
 #include <cmocka.h>
 
+#include "process.h"
 #include "scratch.h"
 #include "temporary.h"
 #include "worker_client.h"
@@ -162,16 +163,6 @@ static void test_host_ignores_sigchld(void **state) {
   sigaction(SIGCHLD, &before, NULL);
 }
 
-static bool is_alive(long pid) {
-  char path[64], state = 'Z';
-  snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-  FILE *file = fopen(path, "r");
-  if (!file) return false;
-  if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) state = 'Z';
-  fclose(file);
-  return state != 'Z' && state != 'X';
-}
-
 static void test_children_of_the_worker_end(void **state) {
   fa_toolchain toolchain;
   fa_error error;
@@ -179,11 +170,11 @@ static void test_children_of_the_worker_end(void **state) {
   (void)state;
   use_worker(&toolchain, "family");
   assert_int_equal(fa_worker_call(&reply, &toolchain, NULL, request, 1, &error), FA_OK);
-  long child = atol(fa_bundle_text(reply, "text", "0"));
+  pid_t child = atoi(fa_bundle_text(reply, "text", "0"));
   fa_bundle_free(reply);
   assert_true(child > 1);
-  for (int i = 0; i < 200 && is_alive(child); i++) usleep(10000);
-  assert_false(is_alive(child));
+  for (int i = 0; i < 200 && process_is_running(child); i++) usleep(10000);
+  assert_false(process_is_running(child));
 }
 
 static void *call_some(void *status) {

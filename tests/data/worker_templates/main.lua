@@ -42,6 +42,7 @@ local changes = {
 }
 
 local function generate(fields)
+  while fields.case == "loop" do end
   local change = changes[fields.case] or {}
   local block = fields.case == "spill" and 1024 or 256
   local symbol, wave = change.symbol or "copy", change.wave_size or (fields.target:find "^gfx9" and 64 or 32)
