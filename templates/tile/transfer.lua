@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: MIT
+-- How a shared tile travels, as HIP C: global memory -> registers (fetch) -> LDS (deposit), and the addresses that it keeps.
+local B = require "tile.banks"
+local P = require "tile.print"
+local M = {}
+
+-- ---- where a lane reads, and what it brings
+local function read_bases(p, s)
+  local inst, seen = p.plan.inst, {}
+  for _, c in ipairs(s.chunks) do
+    if not seen[c.width] then
+      seen[c.width] = true
+      s.bases[#s.bases + 1] = ("%s_read_%d"):format(s.name, c.width)
+      p:put("int %s_read_%d = lane %% %d * %d%s%s;", s.name, c.width, inst.m, s.stride, c.groups > 1 and (" + group * %d"):format(c.width * 2) or "",
+        s.offset > 0 and " + " .. s.offset or "")
+    end
+  end
+end
+
+-- Every thread brings `count` pieces.  Where a round of all threads covers whole rows, the rounds differ by a constant.
+local function row_pieces(p, s, stride)
+  s.round_rows = p.plan.threads % s.per_row == 0 and p.plan.threads // s.per_row or nil
+  if s.round_rows and s.count > 1 and s.rotation > 0 and s.round_rows % 8 ~= 0 then s.round_rows = nil end
+  local order = s.rotation > 0 and " // in an order that spreads a phase's rows over the banks" or ""
+  p:put("// pieces of 16 bytes, dealt to the threads: from an offset in the tile to an LDS address")
+  if s.round_rows or s.count == 1 then
+    p:put("const int %s_column = thread %% %d, %s_row = %s;%s", s.name, s.per_row, s.name, B.rotate_row_text("thread / " .. s.per_row, s.rotation), order)
+    p:put("const int %s_from = %s_row * (int)%s * 2 + %s_column * 16;\nint %s_to = %s_row * %d + %s_column * 16%s;", s.name, s.name, stride, s.name, s.name, s.name, s.stride,
+      s.name, s.offset > 0 and " + " .. s.offset or "")
+    return
+  end
+  p:put("int %s_from[%d], %s_to[%d];", s.name, s.count, s.name, s.count)
+  p:open("FOR(i, %d) {", s.count)
+  p:put("const int piece = thread + i * %d, column = piece %% %d, row = %s;%s", p.plan.threads, s.per_row, B.rotate_row_text("piece / " .. s.per_row, s.rotation), order)
+  p:put("%s_from[i] = row * (int)%s * 2 + column * 16;\n%s_to[i] = row * %d + column * 16%s;", s.name, stride, s.name, s.stride, s.offset > 0 and " + " .. s.offset or "")
+  p:close()
+end
+
+local function transposed_pieces(p, s, stride)
+  local terms = {}
+  for _, term in ipairs(s.order) do terms[#terms + 1] = ("(quad & %d ? %d : 0)"):format(term.bit, term.k) end
+  local column, quad = B.deal_text("piece", s.deal, s.piece_columns)
+  p:put("// pieces of 4 rows x %d columns, rows in the order of the other operand's registers, dealt to the threads", s.width)
+  p:put("int %s_from%s, %s_to%s;", s.name, s.count > 1 and "[" .. s.count .. "]" or "", s.name, s.count > 1 and "[" .. s.count .. "]" or "")
+  p:open(s.count > 1 and "FOR(i, %d) {" or "{", s.count)
+  p:put("const int piece = thread%s, column = %s, quad = %s;", s.count > 1 and " + i * " .. p.plan.threads or "", column, quad)
+  p:put("const int row = %s;", #terms > 0 and table.concat(terms, " + ") or "0")
+  local i = s.count > 1 and "[i]" or ""
+  p:put("%s_from%s = row * (int)%s * 2 + column * %d;\n%s_to%s = column * %d + quad * 8%s;", s.name, i, stride, s.width * 2, s.name, i, s.width * s.stride,
+    s.offset > 0 and " + " .. s.offset or "")
+  p:close()
+end
+
+local function from(s, stride) return s.round_rows and s.count > 1 and ("%s_from + i * %d * (int)%s"):format(s.name, s.round_rows * 2, stride)
+  or (s.round_rows or s.count == 1) and s.name .. "_from" or s.name .. "_from[i]" end
+local function to(s) return s.round_rows and s.count > 1 and ("%s_to + i * %d"):format(s.name, s.round_rows * s.stride)
+  or (s.round_rows or s.count == 1) and s.name .. "_to" or s.name .. "_to[i]" end
+local function rounds(s) return s.count > 1 and ("FOR(i, %d) "):format(s.count) or "" end
+local function stage_piece(s, suffix) return s.name .. "_stage" .. suffix .. (s.count > 1 and "[i]" or "") end
+
+-- Addresses of a tile and of its pieces; stop: C text, the end of what is read.
+function M.setup(p, s, stop)
+  local slice = s.load.slice
+  local _, stride = P.row_dim(slice)
+  s.bases = {}
+  p:put("\n// %s: LDS %d .. %d, and %s further on; rows of %d bytes", s.name, s.offset, s.offset + s.size - 1, s.buffers > 1 and "the second buffer " .. p.plan.lds_bytes // 2 or "no second buffer", s.stride)
+  read_bases(p, s)
+  if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
+  local column = s.load.column
+  p:put("// the tile that is fetched next\nconst u16* %s_next = %s%s;", s.name, p:slice_base(slice), column.origin and " + " .. p:column_first(column) or "")
+  p:use "rows_bytes"
+  p:put("// bytes of a whole tile, and of the one that the end cuts\nint %s_bytes = rows_bytes(%d, (int)%s * 2, %s);", s.name, s.load.row.size, stride, p:row_bytes(slice, column))
+  p:put("const int %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * 2, %s);", s.name, stop, s.load.row.size, stride, p:row_bytes(slice, column))
+end
+
+-- ---- global memory -> registers -> LDS
+local function stage_type(s) return s.orientation == "rows" and "u32x4" or "u32x" .. s.width // 2 end
+-- Registers that hold what a thread brings.
+function M.declare(p, s, suffix)
+  p:put("%s %s_stage%s%s%s;", stage_type(s), s.name, suffix, s.count > 1 and "[" .. s.count .. "]" or "", s.orientation == "rows" and "" or "[4]")
+end
+
+-- Loads the tile at <name>_next and moves on.
+function M.fetch(p, s, suffix)
+  local _, stride = P.row_dim(s.load.slice)
+  p:use "rsrc"
+  p:put("const rsrc_t %s_rsrc%s = buffer(%s_next, %s_bytes);", s.name, suffix, s.name, s.name)
+  if s.orientation == "rows" then
+    p:use "buffer_read16"
+    p:put("%s%s = buffer_read16(%s_rsrc%s, %s);", rounds(s), stage_piece(s, suffix), s.name, suffix, from(s, stride))
+  else
+    p:use("buffer_read" .. s.width * 2)
+    p:put("%sFOR(j, 4) %s[j] = buffer_read%d(%s_rsrc%s, %s + j * %d * (int)%s);", rounds(s), stage_piece(s, suffix), s.width * 2, s.name, suffix, from(s, stride), s.row_step * 2, stride)
+  end
+  p:put("%s_next += %s * %d;", s.name, stride, s.load.row.size)
+end
+
+-- shift: bytes from the running LDS address, where a tile goes to another buffer than the next deposit of the loop.
+function M.deposit(p, s, suffix, shift)
+  local at = to(s) .. (shift > 0 and " + " .. shift or "")
+  local guard = s.pieces % p.plan.threads ~= 0 and ("if (thread%s < %d) "):format(s.count > 1 and " + i * " .. p.plan.threads or "", s.pieces) or ""
+  local piece = stage_piece(s, suffix)
+  if s.orientation == "rows" then
+    p:use "lds_write16"
+    return p:put("%s%slds_write16(%s, %s);", rounds(s), guard, at, piece)
+  end
+  p:use "lds_write8"; p:use "low2"; p:use "high2"
+  p:open("%s%sFOR(w, %d) { // turn 4 rows x 2 columns", rounds(s), guard, s.width // 2)
+  p:put("const u32 r0 = %s[0][w], r1 = %s[1][w], r2 = %s[2][w], r3 = %s[3][w];", piece, piece, piece, piece)
+  p:put("lds_write8(%s + 2 * w * %d, (u32x2){low2(r0, r1), low2(r2, r3)});", at, s.stride)
+  p:put("lds_write8(%s + (2 * w + 1) * %d, (u32x2){high2(r0, r1), high2(r2, r3)});", at, s.stride)
+  p:close()
+end
+
+-- Moves the running LDS addresses of reads or deposits to the other buffer: sign is "+=" or "-=".
+function M.turn_reads(p, s, sign) for _, base in ipairs(s.bases) do p:put("%s %s turn;", base, sign) end end
+function M.turn_deposit(p, s, sign)
+  if s.count > 1 and not s.round_rows then p:put("FOR(i, %d) %s_to[i] %s turn;", s.count, s.name, sign)
+  else p:put("%s_to %s turn;", s.name, sign) end
+end
+
+return M
