@@ -33,11 +33,13 @@ static float normal(uint64_t *seed) {
   return (sum - 2.0f) * 1.7320508f;
 }
 
+static int promised(const attention_case *c) { return c->alignment ? c->alignment : 16; }
+
 const char *case_name(const attention_case *c) {
-  static char name[192];
+  static char name[224];
   static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
-  snprintf(name, sizeof name, "%s %s d%d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
-           c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->causal ? " causal" : "", layouts[c->layout], fills[c->fill],
+  snprintf(name, sizeof name, "%s %s d%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
+           promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->causal ? " causal" : "", layouts[c->layout], fills[c->fill],
            (double)c->scale, (unsigned long long)c->seed);
   return name;
 }
@@ -73,14 +75,18 @@ const fa_plan *case_plan(const attention_case *c) {
   problem.dtype_q = problem.dtype_kv = problem.dtype_o = c->dtype;
   problem.head_dim_qk = problem.head_dim_v = c->head_dim;
   problem.mask = c->causal ? FA_MASK_CAUSAL : FA_MASK_NONE;
+  problem.alignment = promised(c);
   problem.block_m = c->block_m;
   problem.block_n = c->block_n;
   problem.waves = c->waves;
+  problem.stages = c->stages;
+  if (c->schedule) snprintf(problem.schedule, sizeof problem.schedule, "%s", c->schedule);
   int i = 0;
   for (; i < MAX_PLANS && plans[i].plan; i++) {
     const fa_problem *p = &plans[i].problem;
-    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask &&
-        p->block_m == problem.block_m && p->block_n == problem.block_n && p->waves == problem.waves)
+    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask && p->alignment == problem.alignment &&
+        p->block_m == problem.block_m && p->block_n == problem.block_n && p->waves == problem.waves && p->stages == problem.stages &&
+        strcmp(p->schedule, problem.schedule) == 0)
       return plans[i].plan;
   }
   if (i == MAX_PLANS) fail_msg("more than %d plans", MAX_PLANS);
@@ -103,23 +109,24 @@ void case_release(void) {
 /* ---- tensors ------------------------------------------------------------------------------------------------------- */
 
 /* `tensor` over new memory with guards; elements: those that its strides span. */
-static void allocate(case_tensors *t, int which, fa_tensor *tensor, size_t elements, size_t width, int fill) {
-  t->bytes[which] = elements * width + 2 * CASE_GUARD;
+static void allocate(case_tensors *t, int which, fa_tensor *tensor, size_t elements, size_t width, int fill, int alignment) {
+  size_t shift = alignment < 16 ? (size_t)alignment : 0; /* aligned so, and not better */
+  t->bytes[which] = shift + elements * width + 2 * CASE_GUARD;
   t->memory[which] = aligned_alloc(64, (t->bytes[which] + 63) / 64 * 64);
   assert_non_null(t->memory[which]);
   memset(t->memory[which], fill, t->bytes[which]);
-  tensor->data = t->memory[which] + CASE_GUARD;
+  tensor->data = t->memory[which] + CASE_GUARD + shift;
 }
 
-static size_t set_strides(fa_tensor *tensor, case_layout layout, int batch, int seqlen, int heads, int dim) {
-  int64_t d = dim, pad = layout == LAYOUT_PADDED ? 8 : 0; /* 8 elements keep the promised 16 bytes */
+static size_t set_strides(fa_tensor *tensor, case_layout layout, int batch, int seqlen, int heads, int dim, int alignment) {
+  int64_t d = dim, pad = layout == LAYOUT_PADDED ? alignment / 2 : 0; /* in elements of two bytes */
   if (layout == LAYOUT_BHSD) {
     tensor->stride_seq = d;
     tensor->stride_head = seqlen * d;
     tensor->stride_batch = heads * tensor->stride_head;
   } else {
     tensor->stride_head = d + pad;
-    tensor->stride_seq = heads * tensor->stride_head + 2 * pad;
+    tensor->stride_seq = heads * tensor->stride_head + 3 * pad;
     tensor->stride_batch = seqlen * tensor->stride_seq + 5 * pad;
   }
   return (size_t)(batch * tensor->stride_batch + pad);
@@ -129,7 +136,7 @@ static void make_packed(case_tensors *t, const attention_case *c, size_t width) 
   fa_reference_inputs *in = &t->inputs;
   int64_t d = c->head_dim, row = (c->heads_q + 2 * c->heads_k) * d + 8;
   fa_tensor tensor = { NULL, c->seqlen_q * row, row, d };
-  allocate(t, 0, &tensor, (size_t)(c->batch * tensor.stride_batch), width, POISON);
+  allocate(t, 0, &tensor, (size_t)(c->batch * tensor.stride_batch), width, POISON, 16);
   in->q = in->k = in->v = tensor;
   in->k.data = (char *)tensor.data + c->heads_q * d * (int64_t)width;
   in->v.data = (char *)tensor.data + (c->heads_q + c->heads_k) * d * (int64_t)width;
@@ -167,13 +174,13 @@ void case_make(case_tensors *t, const attention_case *c) {
     make_packed(t, c, width);
     layout = LAYOUT_BSHD;
   } else {
-    allocate(t, 0, &in->q, set_strides(&in->q, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim), width, POISON);
-    allocate(t, 1, &in->k, set_strides(&in->k, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim), width, POISON);
-    allocate(t, 2, &in->v, set_strides(&in->v, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim), width, POISON);
+    allocate(t, 0, &in->q, set_strides(&in->q, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim, promised(c)), width, POISON, promised(c));
+    allocate(t, 1, &in->k, set_strides(&in->k, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim, promised(c)), width, POISON, promised(c));
+    allocate(t, 2, &in->v, set_strides(&in->v, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim, promised(c)), width, POISON, promised(c));
   }
-  allocate(t, 3, &t->o, set_strides(&t->o, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim), width, CANARY);
+  allocate(t, 3, &t->o, set_strides(&t->o, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim, promised(c)), width, CANARY, promised(c));
   fa_tensor lse;
-  allocate(t, 4, &lse, (size_t)c->batch * (size_t)c->heads_q * (size_t)c->seqlen_q, sizeof(float), CANARY);
+  allocate(t, 4, &lse, (size_t)c->batch * (size_t)c->heads_q * (size_t)c->seqlen_q, sizeof(float), CANARY, 16);
   t->lse = c->no_lse ? NULL : lse.data;
   uint64_t seed = c->seed + 1;
   float factor = c->fill == FILL_LARGE ? 4 : 1;
@@ -227,7 +234,7 @@ void case_check_guards(const case_tensors *t, const attention_case *c) {
   for (int b = 0; b < c->batch; b++)
     for (int s = 0; s < c->seqlen_q; s++)
       for (int h = 0; h < c->heads_q; h++)
-        memset(used + CASE_GUARD + (size_t)(b * t->o.stride_batch + s * t->o.stride_seq + h * t->o.stride_head) * width, 1, (size_t)c->head_dim * width);
+        memset(used + ((unsigned char *)t->o.data - t->memory[3]) + (size_t)(b * t->o.stride_batch + s * t->o.stride_seq + h * t->o.stride_head) * width, 1, (size_t)c->head_dim * width);
   check_bytes(t, c, 3, used);
   memset(used, 0, t->bytes[4]);
   if (!c->no_lse) memset(used + CASE_GUARD, 1, t->bytes[4] - 2 * CASE_GUARD);

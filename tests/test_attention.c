@@ -52,14 +52,20 @@ static void every_variant(void **state) {
 /* Schedules that the caller fixes. */
 static void chosen_tiles(void **state) {
   (void)state;
-  static const struct { const char *target; int block_m, block_n, waves; } tiles[] = {
-    { "gfx942", 32, 32, 1 },  { "gfx942", 64, 64, 2 },  { "gfx942", 64, 32, 1 }, { "gfx942", 128, 32, 4 },
-    { "gfx1100", 16, 16, 1 }, { "gfx1100", 64, 32, 4 }, { "gfx1100", 32, 64, 2 },
+  static const struct { const char *target; int block_m, block_n, waves, stages; const char *schedule; } tiles[] = {
+    { "gfx942", 32, 32, 1, 0, NULL },  { "gfx942", 64, 64, 2, 0, NULL },  { "gfx942", 64, 32, 1, 0, NULL },   { "gfx942", 128, 32, 4, 0, NULL },
+    { "gfx1100", 16, 16, 1, 0, NULL }, { "gfx1100", 64, 32, 4, 0, NULL }, { "gfx1100", 32, 64, 2, 0, NULL },  { "gfx942", 0, 64, 0, 1, NULL },
+    { "gfx1100", 0, 64, 0, 1, NULL },  { "gfx942", 0, 32, 0, 1, "plain" }, { "gfx942", 128, 32, 4, 2, "pingpong" },
   };
   for (size_t i = 0; i < COUNT(tiles); i++)
     for (int causal = 0; causal < 2; causal++) {
       attention_case c = { .target = tiles[i].target, .dtype = dtypes[i % 2], .head_dim = 64, .batch = 1, .seqlen_q = 75, .seqlen_k = 139, .heads_q = 2,
-                           .heads_k = 1, .causal = causal, .block_m = tiles[i].block_m, .block_n = tiles[i].block_n, .waves = tiles[i].waves };
+                           .heads_k = 1, .causal = causal, .block_m = tiles[i].block_m, .block_n = tiles[i].block_n, .waves = tiles[i].waves,
+                           .stages = tiles[i].stages, .schedule = tiles[i].schedule };
+      case_run(&c);
+      c.seqlen_k = 1; /* fewer tiles than a schedule runs ahead */
+      case_run(&c);
+      c.seqlen_k = 0;
       case_run(&c);
     }
 }
@@ -146,6 +152,16 @@ static void hard_softmax(void **state) {
     }
 }
 
+/* Pointers and rows that are aligned as promised and not better. */
+static void alignments(void **state) {
+  (void)state;
+  static const int all[] = { 4, 8 };
+  for (size_t i = 0; i < COUNT(all); i++)
+    for (size_t d = 0; d < COUNT(head_dims); d += 2)
+      on_targets((attention_case){ .dtype = dtypes[(i + d / 2) % 2], .head_dim = head_dims[d], .batch = 2, .seqlen_q = 37, .seqlen_k = 75, .heads_q = 2, .heads_k = 1,
+                                   .causal = d == 2, .layout = LAYOUT_PADDED, .alignment = all[i] });
+}
+
 static void without_lse(void **state) {
   (void)state;
   on_targets((attention_case){ .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 1, .seqlen_q = 33, .seqlen_k = 65, .heads_q = 2, .heads_k = 2, .no_lse = true });
@@ -199,7 +215,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_variant), cmocka_unit_test(tile_edges), cmocka_unit_test(causal_lengths), cmocka_unit_test(empty_lengths),
     cmocka_unit_test(grouped_heads), cmocka_unit_test(layouts),    cmocka_unit_test(scales),         cmocka_unit_test(hard_softmax),
-    cmocka_unit_test(without_lse),   cmocka_unit_test(chosen_tiles),   cmocka_unit_test(sweep),
+    cmocka_unit_test(without_lse),   cmocka_unit_test(chosen_tiles),   cmocka_unit_test(alignments),   cmocka_unit_test(sweep),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }
