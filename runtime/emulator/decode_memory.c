@@ -42,7 +42,7 @@ static const struct {
 } emu_atomics[] = {
     {"cmpswap", ATOMIC_CMPSWAP}, {"cmpstore", ATOMIC_CMPSWAP}, {"cmpst", ATOMIC_CMPSWAP}, {"swap", ATOMIC_SWAP},
     {"wrxchg", ATOMIC_SWAP}, {"storexchg", ATOMIC_SWAP}, {"rsub", ATOMIC_RSUB}, {"csub", ATOMIC_CSUB},
-    {"sub_clamp", ATOMIC_CSUB}, {"pk_add", ATOMIC_PK_ADD_F16}, {"add", ATOMIC_ADD}, {"sub", ATOMIC_SUB},
+    {"sub_clamp", ATOMIC_CSUB}, {"cond_sub", ATOMIC_COND_SUB}, {"pk_add", ATOMIC_PK_ADD_F16}, {"add", ATOMIC_ADD}, {"sub", ATOMIC_SUB},
     {"smin", ATOMIC_SMIN}, {"umin", ATOMIC_UMIN}, {"smax", ATOMIC_SMAX}, {"umax", ATOMIC_UMAX},
     {"min_num", ATOMIC_FMIN}, {"max_num", ATOMIC_FMAX}, {"min", ATOMIC_UMIN}, {"max", ATOMIC_UMAX},
     {"and", ATOMIC_AND}, {"or", ATOMIC_OR}, {"xor", ATOMIC_XOR}, {"inc", ATOMIC_INC}, {"dec", ATOMIC_DEC},
@@ -240,7 +240,8 @@ static bool decode_lds_lane(emu_op *op, emu_text *t, const char *name)
     static const struct {
         const char *name;
         uint8_t args;
-    } lanes[] = {{"bpermute_b32", 3}, {"permute_b32", 3}, {"swizzle_b32", 2}, {"append", 1}, {"consume", 1}};
+    } lanes[] = {{"bpermute_b32", 3}, {"permute_b32", 3}, {"swizzle_b32", 2}, {"append", 1}, {"consume", 1},
+                 {"bpermute_fi_b32", 3}};
     for (uint8_t i = 0; i < sizeof lanes / sizeof lanes[0]; i++) {
         if (strcmp(lanes[i].name, name) != 0)
             continue;

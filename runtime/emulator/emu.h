@@ -23,7 +23,7 @@ enum { EMU_ROW = 64 }; /* lanes of a register row; wave32 uses the first half */
 
 /* ---- targets ---------------------------------------------------------------------------------------------- */
 
-typedef enum emu_family { EMU_CDNA3 = 1, EMU_RDNA3 = 2 } emu_family;
+typedef enum emu_family { EMU_CDNA3 = 1, EMU_RDNA3 = 2, EMU_RDNA2 = 3, EMU_RDNA4 = 4 } emu_family;
 
 typedef struct emu_target {
     const char *name;
@@ -36,6 +36,7 @@ typedef struct emu_target {
     bool agprs;           /* accumulation registers: a part of the vector file, or (gfx908) a file of their own */
     bool fp8_fnuz;        /* fp8 of the FNUZ kind, else OCP */
     bool matrix_flush16;  /* matrix instructions flush f16 and bf16 denormals */
+    bool ttmp_ids;        /* workgroup ids and the wave's number in trap registers, none in SGPRs */
     uint32_t lds_bytes;
 } emu_target;
 
@@ -189,7 +190,8 @@ enum { /* what a memory operation does to a register */
 enum {
     ATOMIC_NONE, ATOMIC_SWAP, ATOMIC_CMPSWAP, ATOMIC_ADD, ATOMIC_SUB, ATOMIC_RSUB, ATOMIC_SMIN, ATOMIC_UMIN,
     ATOMIC_SMAX, ATOMIC_UMAX, ATOMIC_AND, ATOMIC_OR, ATOMIC_XOR, ATOMIC_INC, ATOMIC_DEC, ATOMIC_FADD, ATOMIC_FMIN,
-    ATOMIC_FMAX, ATOMIC_FCMPSWAP, ATOMIC_PK_ADD_F16, ATOMIC_PK_ADD_BF16, ATOMIC_CSUB, ATOMIC_MSKOR, ATOMIC_WRAP
+    ATOMIC_FMAX, ATOMIC_FCMPSWAP, ATOMIC_PK_ADD_F16, ATOMIC_PK_ADD_BF16, ATOMIC_CSUB, ATOMIC_MSKOR, ATOMIC_WRAP,
+    ATOMIC_COND_SUB
 };
 typedef struct emu_mem {
     uint8_t space, form, dwords; /* dwords moved a lane (1 for sub-dword forms) */

@@ -98,7 +98,7 @@ static void append(emu_wave *w, const emu_op *op, bool consume)
         d[l] = w->mask[l] ? old : d[l];
 }
 
-enum { LANE_BPERMUTE, LANE_PERMUTE, LANE_SWIZZLE, LANE_APPEND, LANE_CONSUME };
+enum { LANE_BPERMUTE, LANE_PERMUTE, LANE_SWIZZLE, LANE_APPEND, LANE_CONSUME, LANE_BPERMUTE_FI };
 
 void EMU_SIMD_FN(emu_exec_lds_lane)(emu_wave *w, const emu_op *op)
 {
@@ -114,7 +114,7 @@ void EMU_SIMD_FN(emu_exec_lds_lane)(emu_wave *w, const emu_op *op)
             if (w->mask[l])
                 out[other] = data[l];
         } else {
-            out[l] = data[other] & w->mask[other];
+            out[l] = op->variant == LANE_BPERMUTE_FI ? data[other] : data[other] & w->mask[other];
         }
     }
     EMU_LANES(l, n) d[l] = w->mask[l] ? out[l] : d[l];

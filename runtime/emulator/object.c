@@ -21,6 +21,9 @@ static const emu_target emu_targets[] = {
      .kernarg_preload = true, .agprs = true, .fp8_fnuz = true, .matrix_flush16 = false, .lds_bytes = 65536},
     {.name = "gfx1100", .mach = 0x41, .family = EMU_RDNA3, .wave32 = true, .zero_high16 = false,
      .kernarg_preload = false, .agprs = false, .fp8_fnuz = false, .matrix_flush16 = false, .lds_bytes = 65536},
+    {.name = "gfx1151", .mach = 0x4a, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
+    {.name = "gfx1200", .mach = 0x48, .family = EMU_RDNA4, .wave32 = true, .ttmp_ids = true, .lds_bytes = 65536},
+    {.name = "gfx1201", .mach = 0x4e, .family = EMU_RDNA4, .wave32 = true, .ttmp_ids = true, .lds_bytes = 65536},
 };
 enum { EMU_TARGETS = sizeof emu_targets / sizeof emu_targets[0] };
 enum { EMU_MAX_IMAGE = 1 << 28, EMU_ELFOSABI_HSA = 64, EMU_EM_AMDGPU = 224 };

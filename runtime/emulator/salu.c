@@ -57,6 +57,16 @@ typedef uint64_t bits64;
         __VA_ARGS__;                                                \
         emu_write##D(w, &op->dst, r);                               \
     }
+#define S3(name, D, A, ...)                                         \
+    static void s_##name(emu_wave *w, const emu_op *op)             \
+    {                                                               \
+        bits##A a = emu_read##A(w, &op->src[0]);                    \
+        bits##A b = emu_read##A(w, &op->src[1]);                    \
+        bits##A c = emu_read##A(w, &op->src[2]);                    \
+        bits##D r;                                                  \
+        __VA_ARGS__;                                                \
+        emu_write##D(w, &op->dst, r);                               \
+    }
 #define SC(name, A, ...)                                            \
     static void s_##name(emu_wave *w, const emu_op *op)             \
     {                                                               \
@@ -81,6 +91,7 @@ typedef uint64_t bits64;
 #include "salu.def"
 #undef S1
 #undef S2
+#undef S3
 #undef SC
 #undef SE
 
@@ -92,6 +103,7 @@ static const struct {
 } emu_scalar[] = {
 #define S1(name, D, A, ...) {#name, s_##name, D / 32, A / 32, 1},
 #define S2(name, D, A, ...) {#name, s_##name, D / 32, A / 32, 2},
+#define S3(name, D, A, ...) {#name, s_##name, D / 32, A / 32, 3},
 #define SC(name, A, ...) {#name, s_##name, 0, A / 32, 2},
 #define SE(name, ...) {#name "_b32", s_##name, 1, 1, 1}, {#name "_b64", s_##name, 2, 2, 1},
 #include "salu.def"
@@ -109,7 +121,8 @@ static const char *const emu_scalar_aliases[][2] = {
     {"or_not0_saveexec_b64", "orn1_saveexec_b64"}, {"or_not1_saveexec_b32", "orn2_saveexec_b32"},
     {"or_not1_saveexec_b64", "orn2_saveexec_b64"}, {"and_not0_wrexec_b32", "andn1_wrexec_b32"},
     {"and_not0_wrexec_b64", "andn1_wrexec_b64"}, {"and_not1_wrexec_b32", "andn2_wrexec_b32"},
-    {"and_not1_wrexec_b64", "andn2_wrexec_b64"}, {"addk_co_i32", "addk_i32"},
+    {"and_not1_wrexec_b64", "andn2_wrexec_b64"}, {"addk_co_i32", "addk_i32"}, {"min_num_f32", "min_f32"}, {"max_num_f32", "max_f32"},
+    {"min_num_f16", "min_f16"}, {"max_num_f16", "max_f16"},
 };
 
 static bool scalar_source(const emu_operand *a)
@@ -131,6 +144,8 @@ static bool decode_table(fa_emu_object *o, emu_op *op, emu_text *t, const char *
             op->dst = t->args[at++];
         if (op->dst.kind != K_SGPR && op->dst.kind != K_NULL && emu_scalar[i].dst)
             return false;
+        const char *type = strstr(name, "_f16"); /* of the sources: the last in the name */
+        bool half = type && !type[4];
         op->nsrc = (uint8_t)sources;
         for (unsigned k = 0; k < sources; k++) {
             op->src[k] = in_place && k == 0 ? op->dst : t->args[at++];
@@ -140,7 +155,7 @@ static bool decode_table(fa_emu_object *o, emu_op *op, emu_text *t, const char *
                                                  strncmp(name, "cmovk", 5) == 0);
             if (sixteen && op->src[k].kind == K_CONST)
                 op->src[k].value = (uint64_t)(int64_t)(int16_t)op->src[k].value;
-            emu_resolve_constant(o, &op->src[k], !op->wide ? T_B32 : strstr(name, "_i64") ? T_I64 : T_B64);
+            emu_resolve_constant(o, &op->src[k], half ? T_F16 : !op->wide ? T_B32 : strstr(name, "_i64") ? T_I64 : T_B64);
         }
         op->exec = emu_scalar[i].fn;
         op->klass = FA_EMU_CLASS_SALU;

@@ -59,7 +59,14 @@ static const char *const emu_aliases[][2] = {
     {"dot2acc_f32_bf16", "dot2c_f32_bf16"}, {"lshlrev_b32", "lshlrev_b32"}, {"mac_f32", "fmac_f32"},
     {"madak_f32", "fmaak_f32"}, {"madmk_f32", "fmamk_f32"}, {"lshl_b32", "lshlrev_b32"},
     {"cmp_tru_f16", "cmp_t_f16"}, {"cmp_tru_f32", "cmp_t_f32"}, {"cmp_tru_f64", "cmp_t_f64"},
-    {"max_num_f32", "max_f32"}, {"min_num_f32", "min_f32"}, {"ashrrev_b32", "ashrrev_i32"},
+    {"max_num_f32", "max_f32"}, {"min_num_f32", "min_f32"},
+    {"max_num_f16", "max_f16"}, {"min_num_f16", "min_f16"}, {"max_num_f64", "max_f64"}, {"min_num_f64", "min_f64"},
+    {"max3_num_f32", "max3_f32"}, {"min3_num_f32", "min3_f32"}, {"med3_num_f32", "med3_f32"},
+    {"maxmin_num_f32", "maxmin_f32"}, {"minmax_num_f32", "minmax_f32"}, {"max3_num_f16", "max3_f16"},
+    {"min3_num_f16", "min3_f16"}, {"med3_num_f16", "med3_f16"}, {"maxmin_num_f16", "maxmin_f16"},
+    {"minmax_num_f16", "minmax_f16"}, {"pk_max_num_f16", "pk_max_f16"}, {"pk_min_num_f16", "pk_min_f16"},
+    {"mad_co_u64_u32", "mad_u64_u32"}, {"mad_co_i64_i32", "mad_i64_i32"},
+    {"ashrrev_b32", "ashrrev_i32"},
 };
 
 static int by_name(const void *a, const void *b)

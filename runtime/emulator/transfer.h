@@ -124,6 +124,7 @@ static inline uint64_t atomic_result(unsigned kind, unsigned bytes, uint64_t old
     case ATOMIC_INC: return old >= v ? 0 : old + 1;
     case ATOMIC_DEC: return old == 0 || old > v ? v : old - 1;
     case ATOMIC_CSUB: return old < v ? 0 : old - v;
+    case ATOMIC_COND_SUB: return old >= v ? old - v : old;
     case ATOMIC_MSKOR: return (old & ~v) | second;
     case ATOMIC_WRAP: return old >= v ? old - v : old + second;
     default:
