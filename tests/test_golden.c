@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Emitted sources are what they were: a few kernels, byte for byte.  A change of the templates that is meant is taken over by
+ * Emitted sources are what they were: a few kernels, byte for byte but for the templates' digest, which every edit of any template
+ * changes.  A change that is meant is taken over by
  *
  *     build/bin/tests/test_golden --update
  */
@@ -23,11 +24,19 @@ static const struct { const char *file, *problem; } goldens[] = {
 
 static void golden_path(char *path, size_t capacity, size_t index) { snprintf(path, capacity, "%s/tests/golden/%s", FA_SOURCE_DIR, goldens[index].file); }
 
+/* The digest in the header becomes dashes. */
+static void hide_digest(char *source) {
+  char *at = strstr(source, "; templates ");
+  if (!at || at - source > 1024) fail_msg("the source does not open with its templates' digest");
+  for (at += strlen("; templates "); *at && *at != '\n'; at++) *at = '-';
+}
+
 static cli_result emit(size_t index) {
   char command[256];
   snprintf(command, sizeof command, "\"$FA_GEN\" emit %s", goldens[index].problem);
   cli_result result = cli_shell("/", command);
   cli_expect(&result, command, 0);
+  hide_digest(result.out);
   return result;
 }
 
@@ -81,6 +90,7 @@ static void header_reproduces(void **state) {
     snprintf(command, sizeof command, "\"$FA_GEN\" %s", arguments);
     cli_result second = cli_shell("/", command);
     cli_expect(&second, command, 0);
+    hide_digest(second.out);
     compare(goldens[i].file, second.out, first.out);
     cli_free(&first);
     cli_free(&second);

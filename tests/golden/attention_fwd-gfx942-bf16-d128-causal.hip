@@ -2,7 +2,7 @@
 // fa-gen emit kernel=attention_fwd target=gfx942 dtype_q=bf16 dtype_kv=bf16 dtype_o=bf16 alignment=16 head_dim_qk=128 head_dim_v=128
 //   mask=causal gqa_pack=0 features=none rounding=nearest_even
 //   block_m=256 block_n=32 waves=8 stages=2 schedule=plain
-// schedule < * > |; compile with -O3 -fno-slp-vectorize; templates dd19eff3d953c64e
+// schedule < * > |; compile with -O3 -fno-slp-vectorize; templates ----------------
 
 typedef unsigned u32;
 typedef unsigned short u16;

@@ -2,7 +2,7 @@
 // fa-gen emit kernel=gemm target=gfx1100 dtype_q=bf16 dtype_kv=bf16 dtype_o=bf16 alignment=16 head_dim_qk=64 head_dim_v=64
 //   mask=none gqa_pack=0 features=none rounding=nearest_even
 //   block_m=64 block_n=32 waves=4 stages=2 schedule=plain
-// schedule < * > |; compile with -O3; templates dd19eff3d953c64e
+// schedule < * > |; compile with -O3; templates ----------------
 
 typedef unsigned u32;
 typedef unsigned short u16;
