@@ -193,9 +193,9 @@ static void test_reports(void **state)
     t = open_memory(G9, "buffer_load_dword v8, v2, s[4:7], 0 offen");
     emu_test_wave(t)->s[6] = 1 << 30;
     emu_test_vgpr(t, 2)[17] = 5000;
-    EXPECT(t, "lane 17", "904 bytes past the end of \"memory\"");
+    EXPECT(t, "lane 17", "908 bytes past the end of \"memory\"");
     t = open_memory(G9, "ds_write_b32 v3, v4 offset:65532");
-    EXPECT(t, "lane 1,", "outside the workgroup's LDS");
+    EXPECT(t, "lane 1;", "outside the workgroup's LDS");
     t = open_memory(G9, "scratch_load_dword v8, v2, off");
     EXPECT(t, "lane 16", "outside the lane's scratch");
     static uint32_t constants[64];

@@ -103,7 +103,7 @@ void emu_fault_address(emu_wave *w, const emu_op *op, int lane, uint64_t address
     for (size_t i = 0; i < l->region_count; i++) {
         const emu_region *g = &l->regions[i];
         bool before = address < g->base, within = !before && address < g->end && g->end - address >= bytes;
-        uint64_t past = address >= g->end ? address - g->end + 1 : bytes - (g->end - address);
+        uint64_t past = address + bytes - g->end; /* how far the access reaches */
         uint64_t far = within ? 0 : before ? g->base - address : past;
         if (far >= best || !g->name)
             continue;

@@ -162,7 +162,7 @@ typedef struct fa_emu_report {
     uint32_t bytes;    /* width of the access */
     bool write;
     char region[64];   /* the nearest region's name, if any */
-    int64_t distance;  /* bytes past its end (> 0) or before its start (< 0); 0: inside, but forbidden */
+    int64_t distance;  /* how far the access reaches past its end (> 0) or starts before it (< 0); 0: inside, but forbidden */
     char text[768];    /* all of it as one sentence */
 } fa_emu_report;
 
