@@ -36,6 +36,10 @@ struct fa_comgr {
   int (*create_disassembly_info)(const char *, read_function, void (*)(const char *, void *), void (*)(uint64_t, void *), comgr_handle *);
   int (*destroy_disassembly_info)(comgr_handle);
   int (*disassemble_instruction)(comgr_handle, uint64_t, void *, uint64_t *);
+  /* since comgr 2.4; NULL in older ones */
+  int (*create_symbolizer_info)(comgr_handle, void (*)(const char *, void *), comgr_handle *);
+  int (*destroy_symbolizer_info)(comgr_handle);
+  int (*symbolize)(comgr_handle, uint64_t, bool, void *);
 };
 
 fa_status fa_comgr_open(fa_comgr **comgr, const char *path, fa_error *error) {
@@ -67,10 +71,14 @@ fa_status fa_comgr_open(fa_comgr **comgr, const char *path, fa_error *error) {
     {"amd_comgr_create_disassembly_info", &c->create_disassembly_info},
     {"amd_comgr_destroy_disassembly_info", &c->destroy_disassembly_info},
     {"amd_comgr_disassemble_instruction", &c->disassemble_instruction},
+    {"amd_comgr_create_symbolizer_info", &c->create_symbolizer_info},
+    {"amd_comgr_destroy_symbolizer_info", &c->destroy_symbolizer_info},
+    {"amd_comgr_symbolize", &c->symbolize},
   };
+  const size_t needed = sizeof functions / sizeof *functions - 3; /* the last ones are optional */
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     void *address = dlsym(c->library, functions[i].name);
-    if (!address) {
+    if (!address && i < needed) {
       fa_fail(error, FA_ERR_TOOLCHAIN, "comgr %s has no function %s; ROCm 6 or 7 is needed", path, functions[i].name);
       goto failed;
     }
@@ -347,6 +355,75 @@ fa_status fa_comgr_metadata(char **json, fa_comgr *comgr, const void *object, si
     if (!*json) status = fa_fail(error, FA_ERR_VALIDATION, "code object: its metadata is not a tree of text, %d levels deep at most", MAX_DEPTH);
     json_decref(tree);
   }
+  comgr->release_data(data);
+  return status;
+}
+
+/* ---- lines ---- */
+
+/* One answer of LLVM's symbolizer: a frame a line, "FUNCTION at DIR/FILE:LINE:COLUMN", the innermost inlined one first. */
+static void keep_answer(const char *text, void *user) { fa_text_add(user, text, strlen(text)); }
+
+/* Cuts a frame to its file and line; false when the line is unknown. */
+static bool read_frame(char *frame, const char **file, unsigned long *line) {
+  char *column = strrchr(frame, ':'), *number, *end;
+  if (!column) return false;
+  *column = 0;
+  number = strrchr(frame, ':');
+  if (!number) return false;
+  *number++ = 0;
+  *line = strtoul(number, &end, 10);
+  const char *name = strrchr(frame, '/'), *at = strstr(frame, " at ");
+  *file = name ? name + 1 : at ? at + 4 : frame;
+  return end != number && *line != 0 && **file && **file != '?';
+}
+
+static void add_line(fa_text *out, char *answer, uint64_t address) {
+  bool any = false;
+  for (char *save = NULL, *frame = strtok_r(answer, "\r\n", &save); frame; frame = strtok_r(NULL, "\r\n", &save)) {
+    const char *file;
+    unsigned long line;
+    if (!read_frame(frame, &file, &line)) continue;
+    if (!any) fa_text_print(out, "%" PRIx64, address);
+    fa_text_print(out, "%c%lu\t%s", any ? '\t' : ' ', line, file);
+    any = true;
+  }
+  if (any) fa_text_add(out, "\n", 1);
+}
+
+static bool has_line_table(const void *object, size_t size) {
+  fa_elf_view elf;
+  if (fa_elf_open(&elf, object, size, NULL) || elf.header.e_shstrndx >= elf.header.e_shnum) return false;
+  Elf64_Shdr names = fa_elf_section(&elf, elf.header.e_shstrndx);
+  if (names.sh_type != SHT_STRTAB) return false;
+  for (size_t i = 0; i < elf.header.e_shnum; i++)
+    if (fa_elf_name_is(&elf, &names, fa_elf_section(&elf, i).sh_name, ".debug_line")) return true;
+  return false;
+}
+
+fa_status fa_comgr_lines(char **lines, fa_comgr *comgr, const char *listing, const void *object, size_t size, fa_error *error) {
+  comgr_handle data, info;
+  fa_text out = {0}, answer = {0};
+  *lines = NULL;
+  if (!comgr->create_symbolizer_info || !comgr->destroy_symbolizer_info || !comgr->symbolize || !has_line_table(object, size)) return FA_OK;
+  fa_status status = make_data(&data, comgr, object, size, error);
+  if (status) return status;
+  if (comgr->create_symbolizer_info(data, keep_answer, &info)) {
+    status = fa_fail(error, FA_ERR_VALIDATION, "code object: comgr does not read its line table");
+    goto cleanup;
+  }
+  for (const char *at = listing; *at;) {
+    uint64_t address = strtoull(at, NULL, 16);
+    answer.size = 0;
+    if (!comgr->symbolize(info, address, true, &answer) && answer.size) add_line(&out, answer.data, address);
+    at += strcspn(at, "\n");
+    at += *at == '\n';
+  }
+  comgr->destroy_symbolizer_info(info);
+  free(fa_text_take(&answer, NULL));
+  *lines = fa_text_take(&out, NULL);
+  if (!*lines) status = fa_fail(error, FA_ERR_NOMEM, "lines: out of memory");
+cleanup:
   comgr->release_data(data);
   return status;
 }

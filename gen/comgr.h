@@ -21,5 +21,8 @@ fa_status fa_comgr_isa(char **isa, fa_comgr *comgr, const void *object, size_t s
 fa_status fa_comgr_listing(char **listing, size_t *length, fa_comgr *comgr, const char *isa, const void *object, size_t size, fa_error *error);
 /* The object's metadata note as JSON; every scalar is a string, as comgr gives it.  The caller frees. */
 fa_status fa_comgr_metadata(char **json, fa_comgr *comgr, const void *object, size_t size, fa_error *error);
+/* The source line of each instruction of the listing that has one, "<hex address> <line>\t<file name>", the innermost inlined frame's, with
+ * "\t<line>\t<file name>" for each frame around it.  NULL when the object has no line table, or comgr is too old to read it.  The caller frees. */
+fa_status fa_comgr_lines(char **lines, fa_comgr *comgr, const char *listing, const void *object, size_t size, fa_error *error);
 
 #endif

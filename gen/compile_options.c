@@ -32,6 +32,7 @@ static const allowed_option plain_options[] = {
   {"-mwavefrontsize64", EXACT, "RDNA: waves of 64"},
   {"-mno-wavefrontsize64", EXACT, "RDNA: waves of 32"},
   {"-munsafe-fp-atomics", EXACT, "hardware floating point atomics"},
+  {"-gline-tables-only", EXACT, "a line table beside the code, which stays the same"},
   {"-std=c++17", EXACT, "language level"},
   {"-std=c++20", EXACT, "language level"},
 };

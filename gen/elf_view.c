@@ -33,7 +33,7 @@ Elf64_Shdr fa_elf_section(const fa_elf_view *elf, size_t index) {
   return section;
 }
 
-static bool name_is(const fa_elf_view *elf, const Elf64_Shdr *strings, uint64_t offset, const char *name) {
+bool fa_elf_name_is(const fa_elf_view *elf, const Elf64_Shdr *strings, uint64_t offset, const char *name) {
   size_t length = strlen(name) + 1;
   return offset <= strings->sh_size && length <= strings->sh_size - offset && memcmp(elf->data + strings->sh_offset + offset, name, length) == 0;
 }
@@ -46,7 +46,7 @@ bool fa_elf_symbol(const fa_elf_view *elf, const char *name, Elf64_Sym *symbol) 
     if (strings.sh_type != SHT_STRTAB) continue;
     for (uint64_t s = 0; s < table.sh_size / sizeof *symbol; s++) {
       memcpy(symbol, elf->data + table.sh_offset + s * sizeof *symbol, sizeof *symbol);
-      if (name_is(elf, &strings, symbol->st_name, name)) return true;
+      if (fa_elf_name_is(elf, &strings, symbol->st_name, name)) return true;
     }
   }
   return false;

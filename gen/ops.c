@@ -90,10 +90,18 @@ static fa_status op_compile(job *j) {
 }
 
 static fa_status add_listing(job *j, const char *isa, const void *object, size_t size) {
-  char *listing;
+  char *listing, *lines = NULL;
   size_t length;
   fa_status status = fa_comgr_listing(&listing, &length, j->comgr, isa, object, size, j->error);
-  return status ? status : fa_reply_add(j->reply, "listing", listing, length, j->error);
+  if (status) return status;
+  status = fa_comgr_lines(&lines, j->comgr, listing, object, size, j->error);
+  fa_status added = fa_reply_add(j->reply, "listing", listing, length, status ? NULL : j->error);
+  if (!status) status = added;
+  if (lines) {
+    added = fa_reply_add_text(j->reply, "lines", lines, status ? NULL : j->error);
+    if (!status) status = added;
+  }
+  return status;
 }
 
 static fa_status op_inspect(job *j) {
@@ -151,7 +159,8 @@ static fa_status op_emit(job *j) {
   fa_generated generated;
   fa_status status = generate(&generated, j);
   if (status) return status;
-  if (!(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)))
+  if (!(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)) &&
+      !(status = add_generated(j, "options", &generated.options)))
     status = add_generated(j, "source", &generated.source);
   fa_generated_free(&generated);
   return status;
