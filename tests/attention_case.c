@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-enum { MAX_PLANS = 256, MAX_CONTEXTS = 4, CANARY = 0xa5, POISON = 0xff }; /* 0xffff and 0xffffffff are NaN in every format */
+enum { MAX_PLANS = 1024, MAX_CONTEXTS = 16, CANARY = 0xa5, POISON = 0xff }; /* 0xffff and 0xffffffff are NaN in every format */
 
 int case_count;
 

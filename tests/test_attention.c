@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-static const char *const targets[] = { "gfx942", "gfx1100" };
+static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950" };
 static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
 static const int head_dims[] = { 32, 64, 80, 96, 128 };
 
@@ -29,7 +29,7 @@ static bool full(void) {
   return text && strcmp(text, "0") != 0;
 }
 
-/* Runs the case on both targets. */
+/* Runs the case on every target. */
 static void on_targets(attention_case c) {
   for (size_t i = 0; i < COUNT(targets); i++) {
     c.target = targets[i];

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const char *const targets[] = { "gfx942", "gfx1100" };
+static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950" };
 static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
 
 static int64_t at(const fa_tensor *tensor, int batch, int seq, int head) {

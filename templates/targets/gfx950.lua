@@ -1,0 +1,24 @@
+-- SPDX-License-Identifier: MIT
+-- MI350 (CDNA4): twice the k an instruction, an instruction that packs two bf16, 160 KiB of LDS.
+local cdna = require "targets.cdna"
+local target = {}
+for key, value in pairs(cdna.common) do target[key] = value end
+target.name, target.lds_bytes = "gfx950", 163840
+local function wide(size, k, tail)
+  local name = ("%dx%dx%d_"):format(size, size, k)
+  local inst = cdna.inst(size, k, size, { bf16 = cdna.mfma(name .. "bf16"), fp16 = cdna.mfma(name .. "f16") })
+  inst.tail = tail
+  return inst
+end
+local short32, short16 = table.unpack(cdna.common.matrix)
+target.matrix = { wide(32, 16, short32), wide(16, 32, short16) }
+target.device = {
+  lane_xor = cdna.common.device.lane_xor,
+  pack2_bf16_nearest_even = [[
+DEVICE u32 pack2(float a, float b) { // two values to bf16, nearest even: one instruction
+  const bfloat2 x = {(__bf16)a, (__bf16)b};
+  return __builtin_bit_cast(u32, x);
+}
+]],
+}
+return target
