@@ -310,7 +310,11 @@ static inline double frexp_mant(double x)
 }
 static inline int32_t clamp_exponent(int32_t e) { return e > 5000 ? 5000 : e < -5000 ? -5000 : e; }
 
-/* ---- division steps (ISA documents, V_DIV_SCALE, V_DIV_FMAS, V_DIV_FIXUP) ----------------------------------- */
+/* ---- division steps (ISA documents, V_DIV_SCALE, V_DIV_FMAS, V_DIV_FIXUP) -----------------------------------
+ * The documents' pseudocode of the scaling cannot be taken literally: it tests 1/den for a denormal of f64, which no
+ * f32 gives, would overflow the largest denominators, and undoes 2^64 by 2^32. What stands here follows what the
+ * steps are for: v_div_fixup of the compilers' sequence is the correctly rounded quotient. Which way v_div_fmas
+ * scales follows from its addend, the quotient's estimate, as measured on RDNA3 by others (tinygrad). */
 
 static inline int exponent_f32(float f) { return (int)(as_u32(f) >> 23 & 255); }
 static inline int exponent_f64(double f) { return (int)(as_u64(f) >> 52 & 2047); }
@@ -330,10 +334,10 @@ static inline float div_scale_f32(float s0, float s1, float s2, uint32_t *vcc)
     }
     if (denormal_f32(s1))
         return ldexpf(s0, 64);
-    int tiny_inverse = denormal_f64(1.0 / (double)s1), tiny_quotient = denormal_f32(s2 / s1);
+    int tiny_inverse = !exponent_f32(1.0f / s1), tiny_quotient = !exponent_f32(s2 / s1);
     if (tiny_inverse && tiny_quotient) {
         *vcc = 1;
-        return den ? ldexpf(s0, 64) : s0;
+        return den ? ldexpf(s0, -64) : s0;
     }
     if (tiny_inverse)
         return ldexpf(s0, -64);
@@ -355,10 +359,10 @@ static inline double div_scale_f64(double s0, double s1, double s2, uint32_t *vc
     }
     if (denormal_f64(s1))
         return ldexp(s0, 128);
-    int tiny_inverse = denormal_f64(1.0 / s1), tiny_quotient = denormal_f64(s2 / s1);
+    int tiny_inverse = !exponent_f64(1.0 / s1), tiny_quotient = !exponent_f64(s2 / s1);
     if (tiny_inverse && tiny_quotient) {
         *vcc = 1;
-        return den ? ldexp(s0, 128) : s0;
+        return den ? ldexp(s0, -128) : s0;
     }
     if (tiny_inverse)
         return ldexp(s0, -128);
@@ -367,6 +371,22 @@ static inline double div_scale_f64(double s0, double s1, double s2, uint32_t *vc
         return as_u64(s0) == as_u64(s2) ? ldexp(s0, 128) : s0;
     }
     return exponent_f64(s2) <= 53 ? ldexp(s0, 128) : s0;
+}
+/* The scaled sum is rounded once: to odd in double, then to single. */
+static inline float div_fmas_f32(float a, float b, float c, uint32_t vcc)
+{
+    if (!vcc)
+        return fmaf(a, b, c);
+    double p = (double)a * (double)b, s = p + (double)c;
+    double back = s - p, lost = (p - (s - back)) + ((double)c - back);
+    uint64_t u = as_u64(s);
+    if (lost == lost && lost != 0 && !(u & 1))
+        u += (lost > 0) == (u >> 63 == 0) ? UINT64_C(1) : UINT64_MAX;
+    return (float)ldexp(as_f64(u), exponent_f32(c) > 127 ? 64 : -64);
+}
+static inline double div_fmas_f64(double a, double b, double c, uint32_t vcc)
+{
+    return vcc ? ldexp(fma(a, b, c), exponent_f64(c) > 1023 ? 128 : -128) : fma(a, b, c);
 }
 static inline float div_fixup_f32(float q, float den, float num)
 {
@@ -386,7 +406,7 @@ static inline float div_fixup_f32(float q, float den, float num)
         return s * 0.0f; /* underflow */
     if (exponent_f32(den) == 255)
         return s * INFINITY; /* overflow */
-    return s * fabsf(q);
+    return q != q ? s * INFINITY : s * fabsf(q); /* an estimate beyond all numbers */
 }
 static inline double div_fixup_f64(double q, double den, double num)
 {
@@ -402,7 +422,7 @@ static inline double div_fixup_f64(double q, double den, double num)
         return s * INFINITY;
     if (fabs(den) == INFINITY || num == 0 || exponent_f64(num) - exponent_f64(den) < -1075)
         return s * 0.0;
-    return s * fabs(q);
+    return q != q ? s * INFINITY : s * fabs(q);
 }
 
 double emu_trig_preop(double x, uint32_t segment);
