@@ -4,22 +4,22 @@
 
 #include <string.h>
 
-/* RDNA: a workgroup may use the four SIMDs of a pair of compute units (the default), and the register file holds 1536 registers on the large
+/* gfx908 has a second file of the same size for accumulation registers; later CDNA has one file for both.  RDNA: a workgroup may use the four SIMDs of a pair of compute units (the default), and the register file holds 1536 registers on the large
  * dies of RDNA3 and on RDNA4, 1024 elsewhere; granules are those of waves of 32. */
 static const fa_gfx table[] = {
-  {"gfx908", 0x30, 65536, 512, 512, 8, 4},
-  {"gfx90a", 0x3f, 65536, 512, 512, 8, 4},
-  {"gfx942", 0x4c, 65536, 512, 512, 8, 4},
-  {"gfx950", 0x4f, 163840, 512, 512, 8, 4},
-  {"gfx1030", 0x36, 65536, 256, 1024, 16, 4},
-  {"gfx1100", 0x41, 65536, 256, 1536, 24, 4},
-  {"gfx1101", 0x46, 65536, 256, 1536, 24, 4},
-  {"gfx1102", 0x47, 65536, 256, 1024, 16, 4},
-  {"gfx1103", 0x44, 65536, 256, 1024, 16, 4},
-  {"gfx1150", 0x43, 65536, 256, 1024, 16, 4},
-  {"gfx1151", 0x4a, 65536, 256, 1536, 24, 4},
-  {"gfx1200", 0x48, 65536, 256, 1536, 24, 4},
-  {"gfx1201", 0x4e, 65536, 256, 1536, 24, 4},
+  {"gfx908", 0x30, 65536, 256, 256, 64, 4, 4},
+  {"gfx90a", 0x3f, 65536, 512, 512, 64, 8, 4},
+  {"gfx942", 0x4c, 65536, 512, 512, 64, 8, 4},
+  {"gfx950", 0x4f, 163840, 512, 512, 64, 8, 4},
+  {"gfx1030", 0x36, 65536, 256, 1024, 32, 16, 4},
+  {"gfx1100", 0x41, 65536, 256, 1536, 32, 24, 4},
+  {"gfx1101", 0x46, 65536, 256, 1536, 32, 24, 4},
+  {"gfx1102", 0x47, 65536, 256, 1024, 32, 16, 4},
+  {"gfx1103", 0x44, 65536, 256, 1024, 32, 16, 4},
+  {"gfx1150", 0x43, 65536, 256, 1024, 32, 16, 4},
+  {"gfx1151", 0x4a, 65536, 256, 1536, 32, 24, 4},
+  {"gfx1200", 0x48, 65536, 256, 1536, 32, 24, 4},
+  {"gfx1201", 0x4e, 65536, 256, 1536, 32, 24, 4},
 };
 
 const fa_gfx *fa_gfx_find(const char *name) {

@@ -10,8 +10,9 @@ typedef struct fa_gfx {
   const char *name;
   unsigned machine;         /* EF_AMDGPU_MACH, the low byte of e_flags */
   unsigned lds_bytes;       /* a workgroup's limit */
-  unsigned wave_vgprs;      /* vector registers that one lane of a wave may have, accumulation registers included */
-  unsigned simd_vgprs;      /* of a SIMD, per lane of a wave of 32 (RDNA) or 64 (CDNA): shared by the waves on it */
+  unsigned wave_vgprs;      /* vector registers that one lane of a wave may have, accumulation registers included where they share a file */
+  unsigned simd_vgprs;      /* of a SIMD: shared by the waves on it */
+  unsigned vgpr_lanes;      /* of such a register: a wave of 64 takes two registers of 32 lanes for each of its own */
   unsigned vgpr_granule;    /* allocated in such steps */
   unsigned workgroup_simds; /* SIMDs that the waves of a workgroup are spread over */
 } fa_gfx;

@@ -102,10 +102,10 @@ static fa_status check_registers(const usage *u, const plan *p, const fa_gfx *gf
   long long waves = (p->block + p->wave_size - 1) / p->wave_size;
   long long waves_a_simd = (waves + gfx->workgroup_simds - 1) / gfx->workgroup_simds;
   long long allocated = (u->vgprs + gfx->vgpr_granule - 1) / gfx->vgpr_granule * gfx->vgpr_granule;
-  long long lanes = p->wave_size == 64 && gfx->wave_vgprs == 256 ? 2 : 1; /* RDNA: a wave of 64 takes two of each */
+  long long width = (p->wave_size + gfx->vgpr_lanes - 1) / gfx->vgpr_lanes;
   if (u->vgprs < 0 || u->vgprs > gfx->wave_vgprs) return bad(error, "VGPRs of a lane", u->vgprs, "between 0 and", gfx->wave_vgprs, "smaller tiles need fewer");
-  if (allocated * waves_a_simd * lanes > gfx->simd_vgprs)
-    return bad(error, "VGPRs of a workgroup on one SIMD", allocated * waves_a_simd * lanes, "at most", gfx->simd_vgprs, "use fewer waves or smaller tiles");
+  if (allocated * waves_a_simd * width > gfx->simd_vgprs)
+    return bad(error, "VGPRs of a workgroup on one SIMD", allocated * waves_a_simd * width, "at most", gfx->simd_vgprs, "use fewer waves or smaller tiles");
   return FA_OK;
 }
 
