@@ -129,6 +129,8 @@ static fa_status emulator_load(fa_module **module, fa_device *device, const fa_m
   source.object = object, source.object_size = bytes;
   source.listing = listing->data, source.listing_size = listing->size;
   source.metadata = metadata->data, source.metadata_size = metadata->size;
+  const fa_section *lines = fa_bundle_find(reply, "lines");
+  if (lines) source.lines = lines->data, source.lines_size = lines->size;
   if (d->emulator.fa_emu_object_load(&made->object, &source, &why)) status = emulator_fail(&why, "loading the object", error);
   else if (strcmp(target = d->emulator.fa_emu_object_target(made->object), device->target) != 0) {
     status = fa_fail(error, FA_ERR_VALIDATION, "the object of %s is for %s, the device is emulator:%s", manifest->symbol, target, device->target);

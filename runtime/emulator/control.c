@@ -3,6 +3,7 @@
  * Scalar instructions that are not arithmetic: branches and calls, waits, barriers, mode and hardware registers,
  * register indexing, scalar memory.
  */
+#include "count.h"
 #include "scalar.h"
 
 #include <stdlib.h>
@@ -224,8 +225,12 @@ static void exec_load(emu_wave *w, const emu_op *op)
         emu_fault_address(w, op, -1, address, n, false);
         return;
     }
+    if (w->worker->counts)
+        emu_count_scalar(w, address, n);
     uint32_t data[16] = {0};
     memcpy(data, (const void *)(uintptr_t)address, n);
+    if (w->worker->check)
+        emu_note_place(w, (uint8_t *)(uintptr_t)address, 0, n, false);
     if (op->mem.form == MEM_I8)
         data[0] = (uint32_t)(int8_t)data[0];
     if (op->mem.form == MEM_I16)
@@ -252,7 +257,11 @@ static void exec_buffer_load(emu_wave *w, const emu_op *op)
             emu_fault_address(w, op, -1, base + at, 4, false);
             return;
         }
+        if (w->worker->counts)
+            emu_count_scalar(w, base + at, 4);
         memcpy(&data[i], (const void *)(uintptr_t)(base + at), 4);
+        if (w->worker->check)
+            emu_note_place(w, (uint8_t *)(uintptr_t)(base + at), i, 4, false);
     }
     for (unsigned i = 0; i < count && op->dst.kind == K_SGPR; i++)
         w->s[op->dst.index + i] = data[i];
@@ -324,6 +333,7 @@ static const struct {
     {"endpgm_saved", FA_EMU_CLASS_OTHER, exec_end, 0, 0},
     {"barrier", FA_EMU_CLASS_BARRIER, exec_barrier, 0, 0},
     {"trap", FA_EMU_CLASS_OTHER, exec_trap, 0, 0},
+    {"code_end", FA_EMU_CLASS_OTHER, exec_trap, 0, 0},
     {"sleep", FA_EMU_CLASS_WAIT, exec_sleep, 0, 0},
     {"memtime", FA_EMU_CLASS_SMEM, exec_time, 0, 'd'},
     {"memrealtime", FA_EMU_CLASS_SMEM, exec_time, 0, 'd'},

@@ -211,6 +211,7 @@ typedef struct emu_matrix {
     uint8_t result;         /* MT_F32, MT_F64, MT_I8 (i32), MT_F16, MT_BF16 */
     uint8_t per_lane;       /* elements of B (and of A, unless it is sparse) that a lane holds */
     bool wmma, sparse;
+    uint8_t split; /* RDNA4's WMMA: lane groups that share k and the rows, 2 or 4; 16-bit results are packed */
 } emu_matrix;
 
 struct emu_op {
@@ -239,6 +240,7 @@ struct emu_op {
 
 /* One line of the listing. */
 typedef struct emu_line {
+    const char *frames; /* source lines, or NULL */
     uint64_t address;
     uint32_t size;
     uint32_t op;       /* first operation */
@@ -283,6 +285,7 @@ typedef struct emu_reloc {
 struct fa_emu_object {
     const emu_target *target;
     char *listing; /* owns the lines' text */
+    char *frames;  /* owns the lines' frames */
     emu_line *lines;
     size_t line_count;
     emu_op *ops;
@@ -339,6 +342,9 @@ typedef struct emu_group {
     uint8_t *lds;
 } emu_group;
 
+typedef struct emu_counts emu_counts; /* count.h */
+void emu_counters_release(fa_emu_counters *c);
+
 /* What one worker thread owns. */
 typedef struct emu_worker {
     emu_launch *launch;
@@ -350,6 +356,8 @@ typedef struct emu_worker {
     uint64_t clamped, groups_run, waves_run, instructions;
     uint64_t random;
     const emu_region *hint; /* the region of the last access */
+    struct emu_check *check; /* NULL: memory checks only */
+    emu_counts *counts; /* NULL: not asked for */
     fa_emu_report report; /* first fault of this worker */
     uint64_t report_group;
     bool has_report;
@@ -423,6 +431,8 @@ fa_emu_status emu_object_read_descriptor(emu_kernel *k, const fa_emu_object *o, 
 fa_emu_status emu_object_read_metadata(fa_emu_object *o, const char *json, size_t size, fa_emu_error *e);
 /* listing.c */
 fa_emu_status emu_object_read_listing(fa_emu_object *o, const char *text, size_t size, fa_emu_error *e);
+/* Gives the lines their frames. */
+fa_emu_status emu_object_read_frames(fa_emu_object *o, const char *text, size_t size, fa_emu_error *e);
 /* Adds the operations of one instruction text to the object; UINT32_MAX as target address: none known. */
 fa_emu_status emu_decode_line(fa_emu_object *o, emu_line *line, fa_emu_error *e);
 fa_emu_status emu_object_link(fa_emu_object *o, fa_emu_error *e);
@@ -448,6 +458,10 @@ bool emu_parse_text(emu_text *out, char *copy, const char *text);
 void emu_fault(emu_wave *w, const emu_op *op, fa_emu_report_kind kind, int lane, uint64_t address, uint32_t bytes,
                bool write, const char *what);
 void emu_fault_address(emu_wave *w, const emu_op *op, int lane, uint64_t address, uint32_t bytes, bool write);
+
+/* check.c: where the lanes' data lie, for the checks that look further; row: of the data, from the operand's first */
+void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part, unsigned row);
+void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, bool write);
 
 /* memory checks: the region that holds [address, address + bytes) with this access, or NULL */
 const emu_region *emu_find_region(const emu_launch *l, uint64_t address, uint64_t bytes, unsigned access);

@@ -3,6 +3,7 @@
  * LDS instructions: loads and stores of one or two places, atomics, and the exchanges between lanes that use the
  * LDS hardware without memory.
  */
+#include "count.h"
 #include "transfer.h"
 
 static uint32_t *row(emu_wave *w, const emu_operand *a) { return w->v + (size_t)a->index * EMU_ROW; }
@@ -53,6 +54,10 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
         for (unsigned i = 0; i < 2; i++) {
             if (!lds_places(w, op, address, unit * (i ? op->mods.offset1 : op->mods.offset0), &p))
                 return;
+            if (w->worker->counts)
+                emu_count_lds(w, op, p.at, m->bytes, m->store);
+            if (w->worker->check)
+                emu_note_places(w, op, p.at, NULL, i * m->dwords);
             if (m->store)
                 store_rows(w, row(w, &op->src[1 + i]), &p, m);
             else
@@ -62,6 +67,10 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
     }
     if (!lds_places(w, op, address, (uint32_t)op->mods.offset, &p))
         return;
+    if (w->worker->check)
+        emu_note_places(w, op, p.at, NULL, 0);
+    if (w->worker->counts)
+        emu_count_lds(w, op, p.at, m->bytes, m->store);
     if (m->atomic) {
         bool two = op->nsrc > 2, swapped = op->variant;
         const uint32_t *a = row(w, &op->src[1]), *b = two ? row(w, &op->src[2]) : NULL;

@@ -2,6 +2,7 @@
  *
  * Global, flat, scratch and buffer instructions: addresses, checks against the launch's regions, data.
  */
+#include "count.h"
 #include "transfer.h"
 
 static bool scratch_place(emu_wave *w, const emu_op *op, uint32_t lane, uint64_t offset, uint8_t **out)
@@ -295,6 +296,7 @@ static void move_parts(emu_wave *w, const emu_op *op, uint32_t *rows, const emu_
 static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part)
 {
     uint32_t base = (w->s[S_M0] & 0xffff) + (uint32_t)op->mods.offset, width = op->mem.bytes < 4 ? 4 : op->mem.bytes;
+    uint8_t *places[EMU_ROW] = {NULL};
     for (uint32_t l = 0; l < w->lanes; l++) {
         uint32_t data[4] = {0};
         uint8_t *to;
@@ -307,7 +309,12 @@ static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, cons
         if (!lds_place(w, op, l, base + l * width, width, &to))
             return;
         memcpy(to, data, width);
+        if (w->worker->check)
+            emu_note_place(w, to, l, width, true);
+        places[l] = to;
     }
+    if (w->worker->counts)
+        emu_count_lds(w, op, places, width, true);
 }
 
 /* ---- the instruction -------------------------------------------------------------------------------------- */
@@ -323,6 +330,10 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
     if (buffer ? !buffer_places(w, op, &p, part)
                : m->space == SPACE_SCRATCH ? !scratch_places(w, op, &p) : !global_places(w, op, &p))
         return;
+    if (w->worker->counts)
+        emu_count_memory(w, op, p.at, buffer ? part : NULL);
+    if (w->worker->check)
+        emu_note_places(w, op, p.at, buffer ? part : NULL, 0);
     uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
     if (m->atomic) {
         const uint32_t *data = w->v + (size_t)op->src[3].index * EMU_ROW;

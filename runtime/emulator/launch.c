@@ -3,6 +3,7 @@
  * A launch: checks of the parameters, kernel arguments and hidden ones, the regions, threads, and the result.
  */
 #include "launch.h"
+#include "count.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,13 +44,12 @@ static fa_emu_status check_params(emu_launch *l, fa_emu_result *res)
     static const struct {
         unsigned bit;
         const char *name;
-    } reserved[] = {{FA_EMU_CHECK_INIT, "init"}, {FA_EMU_CHECK_RACE, "race"}, {FA_EMU_CHECK_SYNC, "sync"},
-                    {FA_EMU_CHECK_HAZARD, "hazard"}};
+    } reserved[] = {{FA_EMU_CHECK_INIT, "init"}, {FA_EMU_CHECK_HAZARD, "hazard"}};
     const fa_emu_launch_params *p = l->params;
     const emu_kernel *k = l->kernel;
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (p->check & reserved[i].bit)
-            return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check \"%s\" does not exist yet; known: memory", reserved[i].name);
+            return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check \"%s\" does not exist yet; known: memory, race, sync", reserved[i].name);
     if (p->check & ~31u)
         return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check flags 0x%x: unknown bits", p->check);
     if ((unsigned)p->order > FA_EMU_ORDER_RANDOM)
@@ -199,7 +199,9 @@ static unsigned thread_count(const emu_launch *l)
     n = n > l->groups ? l->groups : n;
     n = n > MAX_THREADS ? MAX_THREADS : n;
     /* atomics on shared memory make the order of workgroups visible: one fixed order, one thread */
-    return l->object->has_atomics || !n ? 1 : (unsigned)n;
+    /* workgroups are compared with one another: their shadow memory is one thread's */
+    bool shared = l->params->check & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_INIT);
+    return l->object->has_atomics || shared || !n ? 1 : (unsigned)n;
 }
 
 static fa_emu_status run_workers(emu_launch *l, emu_worker *workers, unsigned n, fa_emu_result *res)
@@ -277,6 +279,8 @@ static fa_emu_status collect(const emu_launch *l, emu_worker *workers, unsigned 
         for (size_t i = 0; i < o->line_count; i++)
             res->executed[i] = sum[o->lines[i].op];
     }
+    if (l->params->count_accesses && !emu_counts_collect(res, l, workers, n))
+        return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for counters");
     if (l->params->count_mnemonics && !count_mnemonics(res, o, sum))
         return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for counters");
     if (first) {
@@ -299,6 +303,7 @@ void fa_emu_result_release(fa_emu_result *result)
         return;
     free(result->executed);
     free(result->mnemonics);
+    emu_counters_release(result->counters);
     memset(result, 0, sizeof *result);
     result->size = sizeof *result;
 }

@@ -281,6 +281,7 @@ void fa_emu_object_free(fa_emu_object *o)
     free(o->blocks);
     free(o->kernels);
     free(o->listing);
+    free(o->frames);
     free(o->lines);
     free(o->ops);
     free(o->names);
@@ -317,6 +318,8 @@ fa_emu_status fa_emu_object_load(fa_emu_object **out, const fa_emu_object_source
             s = emu_fail(error, FA_EMU_ERR_OBJECT, "kernel %s: the listing has no instruction at its entry 0x%llx",
                          k->name, (unsigned long long)k->entry_address);
     }
+    if (s == FA_EMU_OK && source->lines)
+        s = emu_object_read_frames(o, source->lines, source->lines_size, error);
     if (s == FA_EMU_OK)
         *out = o;
     else
@@ -350,7 +353,8 @@ fa_emu_status fa_emu_object_instruction(fa_emu_instruction *out, const fa_emu_ob
     const emu_op *op = &object->ops[l->op];
     bool known = op->known && (op->pair != 1 || op[1].known);
     *out = (fa_emu_instruction){.address = l->address, .size = l->size, .known = known, .text = l->text,
-                                .mnemonic = l->mnemonic, .klass = fa_emu_class_name(op->klass)};
+                                .mnemonic = l->mnemonic, .klass = fa_emu_class_name(op->klass),
+                                .frames = l->frames};
     return FA_EMU_OK;
 }
 

@@ -2,7 +2,7 @@
  *
  * What a kernel did wrong, in structs and in words; and the regions that a launch may touch.
  */
-#include "emu.h"
+#include "check.h"
 
 #include <stdio.h>
 
@@ -39,8 +39,8 @@ static void describe(fa_emu_report *r)
     memcpy(what, r->text, sizeof what - 1);
     what[sizeof what - 1] = 0;
     int n = snprintf(r->text, sizeof r->text,
-                     "%s: kernel %.60s, instruction at 0x%llx \"%.150s\", workgroup (%u, %u, %u), wave %u", what,
-                     r->kernel, (unsigned long long)r->instruction_address, r->instruction, r->workgroup[0],
+                     "%s: kernel %.60s, %s%sinstruction at 0x%llx \"%.150s\", workgroup (%u, %u, %u), wave %u", what,
+                     r->kernel, r->source, r->source[0] ? ", " : "", (unsigned long long)r->instruction_address, r->instruction, r->workgroup[0],
                      r->workgroup[1], r->workgroup[2], r->wave);
     if (n > 0 && (size_t)n < sizeof r->text)
         snprintf(r->text + n, sizeof r->text - (size_t)n, "%s%s%s", lane, access, where);
@@ -56,6 +56,11 @@ static void begin(emu_wave *w, const emu_op *op, fa_emu_report *r, fa_emu_report
     snprintf(r->instruction, sizeof r->instruction, "%s", l->text);
     r->instruction_address = l->address;
     r->instruction_index = op->entry;
+    if (l->frames) { /* "<line>\t<file>" */
+        int digits = (int)strcspn(l->frames, "\t");
+        const char *file = l->frames + digits + (l->frames[digits] == '\t');
+        snprintf(r->source, sizeof r->source, "%.*s:%.*s", (int)strcspn(file, "\t"), file, digits, l->frames);
+    }
     memcpy(r->workgroup, w->group->id, sizeof r->workgroup);
     r->wave = w->id;
     r->lane = -1;
@@ -112,5 +117,35 @@ void emu_fault_address(emu_wave *w, const emu_op *op, int lane, uint64_t address
         r.distance = before ? -(int64_t)far : (int64_t)far;
     }
     describe(&r);
+    keep(w, &r);
+}
+
+void emu_fault_pair(emu_wave *w, const emu_op *op, fa_emu_report_kind kind, int lane, uint64_t address, uint32_t bytes,
+                    bool write, const char *what, const emu_other *other)
+{
+    fa_emu_report r;
+    const emu_line *l = &w->launch->object->lines[other->op->entry];
+    char text[32] = "";
+    begin(w, op, &r, kind, what);
+    r.lane = lane;
+    r.address = address;
+    r.bytes = bytes;
+    r.write = write;
+    describe(&r);
+    r.has_other = true;
+    snprintf(r.other_instruction, sizeof r.other_instruction, "%s", l->text);
+    r.other_instruction_address = l->address;
+    r.other_instruction_index = other->op->entry;
+    memcpy(r.other_workgroup, other->group, sizeof r.other_workgroup);
+    r.other_wave = other->wave;
+    r.other_lane = other->lane;
+    if (l->frames)
+        snprintf(r.other_source, sizeof r.other_source, "%.*s", (int)strcspn(l->frames, "\t"), l->frames);
+    r.other_write = other->write;
+    size_t n = strlen(r.text);
+    if (other->lane >= 0)
+        snprintf(text, sizeof text, ", lane %d, %s", (int)other->lane, other->write ? "write" : "read");
+    snprintf(r.text + n, sizeof r.text - n, "; the other: instruction at 0x%llx \"%.120s\", workgroup (%u, %u, %u), wave %u%s",
+             (unsigned long long)l->address, l->text, other->group[0], other->group[1], other->group[2], other->wave, text);
     keep(w, &r);
 }

@@ -2,7 +2,9 @@
  *
  * Running workgroups: the state a wave starts with, and the order in which the waves of a workgroup take turns.
  */
+#include "check.h"
 #include "launch.h"
+#include "count.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -34,16 +36,21 @@ bool emu_worker_init(emu_worker *k, emu_launch *l, uint64_t seed)
     k->scratch = malloc(scratch + 4);
     k->group.lds = aligned_alloc(64, (l->lds_bytes + 127u) & ~(size_t)63);
     k->executed = calloc(l->object->op_count, sizeof *k->executed);
-    return k->waves && k->registers && k->scratch && k->group.lds && k->executed;
+    if (l->params->check & ~(unsigned)FA_EMU_CHECK_MEMORY && !emu_check_open(k, l->params->check))
+        return false;
+    return k->waves && k->registers && k->scratch && k->group.lds && k->executed &&
+           (!l->params->count_accesses || emu_counts_open(k));
 }
 
 void emu_worker_free(emu_worker *k)
 {
+    emu_check_close(k);
     free(k->waves);
     free(k->registers);
     free(k->scratch);
     free(k->group.lds);
     free(k->executed);
+    emu_counts_close(k);
 }
 
 /* ---- the state of a wave ---------------------------------------------------------------------------------- */
@@ -160,7 +167,12 @@ static void run_wave(emu_wave *w, uint64_t quantum)
 {
     const emu_op *ops = w->ops;
     uint64_t *executed = w->worker->executed, left = quantum;
+    uint64_t *active = w->worker->counts ? w->worker->counts->active : NULL;
     w->stop = STOP_NONE;
+    if (w->worker->check) {
+        w->worker->instructions += emu_check_run(w, quantum);
+        return;
+    }
     while (left--) {
         if (w->pc >= w->limit) {
             emu_fault(w, &ops[w->limit - 1], FA_EMU_REPORT_BAD_JUMP, -1, 0, 0, false, "execution ran past the code");
@@ -168,6 +180,8 @@ static void run_wave(emu_wave *w, uint64_t quantum)
         }
         const emu_op *op = &ops[w->pc];
         executed[w->pc]++;
+        if (active && op->klass <= FA_EMU_CLASS_TRANS)
+            active[w->pc] += (uint64_t)__builtin_popcountll(w->exec);
         w->pc++;
         op->exec(w, op);
         if (w->stop)
@@ -223,6 +237,8 @@ static bool run_group(emu_worker *k)
     poison((uint32_t *)k->group.lds, (l->lds_bytes + 3) / 4);
     for (uint32_t i = 0; i < count; i++)
         emu_wave_start(&k->waves[i], k, i);
+    if (k->check)
+        emu_check_begin_group(k);
     /* the seed of a workgroup's order does not depend on which thread runs it */
     k->random = l->params->seed * UINT64_C(0xd1342543de82ef95) + k->group.linear;
     uint64_t checked = before;

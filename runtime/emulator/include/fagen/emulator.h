@@ -63,6 +63,9 @@ typedef struct fa_emu_object_source {
     size_t listing_size;
     const char *metadata;
     size_t metadata_size;
+    const char *lines; /* source lines, where the object has a line table: "<hex address> <line>\t<file>" with
+                        * "\t<line>\t<file>" for each frame that it was inlined into; may be NULL */
+    size_t lines_size;
 } fa_emu_object_source;
 #define FA_EMU_OBJECT_SOURCE_INIT {.size = sizeof(fa_emu_object_source)}
 
@@ -99,6 +102,7 @@ typedef struct fa_emu_instruction {
     const char *text;     /* the listing's text */
     const char *mnemonic; /* without encoding suffixes */
     const char *klass;    /* the name of its class: "valu", "vmem_load" ... */
+    const char *frames;   /* "<line>\t<file>", then the frames it was inlined into; NULL: not known */
 } fa_emu_instruction;
 
 /* The instructions in the listing's order: the index is the one of fa_emu_result.executed. */
@@ -107,6 +111,21 @@ FA_EMU_API fa_emu_status fa_emu_object_instruction(fa_emu_instruction *out, cons
                                                    size_t index);
 /* Writes the indices of at most `capacity` unknown instructions and returns how many there are. */
 FA_EMU_API size_t fa_emu_object_unknown(const fa_emu_object *object, size_t *indices, size_t capacity);
+
+/* How many workgroups of a kernel can be on a compute unit at once (on a pair of them, where RDNA kernels ask for that),
+ * by what limits them. A calculation from published sizes; nothing is executed. */
+typedef struct fa_emu_occupancy {
+    uint32_t waves_per_group;
+    uint32_t simds;                /* of the compute unit, or pair */
+    uint32_t waves_per_simd_limit; /* of the hardware */
+    uint32_t waves_by_registers;   /* a SIMD */
+    uint32_t groups_by_registers, groups_by_waves, groups_by_lds; /* UINT32_MAX: no LDS used */
+    uint32_t groups;               /* the smallest */
+    double waves_per_simd;
+    const char *limited_by; /* "registers", "waves" or "lds" */
+} fa_emu_occupancy;
+FA_EMU_API fa_emu_status fa_emu_object_occupancy(fa_emu_occupancy *out, const fa_emu_object *object,
+                                                 const char *kernel, uint32_t work_items, uint32_t dynamic_lds);
 
 /* ---- launching -------------------------------------------------------------------------------------------- */
 
@@ -126,7 +145,7 @@ typedef enum fa_emu_order {
     FA_EMU_ORDER_RANDOM   /* random wave, random quantum, from `seed` */
 } fa_emu_order;
 
-/* Checks. Memory is always possible; the others are refused by name until they exist. */
+/* Checks. Memory is always possible, others cost time; what does not exist yet is refused by name. */
 enum {
     FA_EMU_CHECK_MEMORY = 1,
     FA_EMU_CHECK_INIT = 2,
@@ -146,7 +165,10 @@ typedef enum fa_emu_report_kind {
     FA_EMU_REPORT_BARRIER,       /* waves that ended while others wait: a barrier not all waves reach */
     FA_EMU_REPORT_TRAP,          /* s_trap */
     FA_EMU_REPORT_REGISTER,      /* an index outside the register file */
-    FA_EMU_REPORT_LIMIT
+    FA_EMU_REPORT_LIMIT,
+    FA_EMU_REPORT_RACE,          /* two accesses, one a write, that nothing orders */
+    FA_EMU_REPORT_SYNC,          /* a result used before the wait for it */
+    FA_EMU_REPORT_INIT           /* what was never written reaches an address, a branch, EXEC or device memory */
 } fa_emu_report_kind;
 
 typedef struct fa_emu_report {
@@ -164,6 +186,16 @@ typedef struct fa_emu_report {
     char region[64];   /* the nearest region's name, if any */
     int64_t distance;  /* how far the access reaches past its end (> 0) or starts before it (< 0); 0: inside, but forbidden */
     char text[768];    /* all of it as one sentence */
+    /* the other side of a race, the load that a wait is missing for, the wave that another waits for */
+    bool has_other;
+    char other_instruction[192];
+    uint64_t other_instruction_address;
+    size_t other_instruction_index;
+    uint32_t other_workgroup[3];
+    uint32_t other_wave;
+    int32_t other_lane;
+    bool other_write;
+    char source[96];   /* "FILE:LINE" where the object has a line table, else empty */
 } fa_emu_report;
 
 /* Called for each report, from the thread that launched, after the kernel stopped. */
@@ -189,6 +221,7 @@ typedef struct fa_emu_launch_params {
     bool count_mnemonics;      /* fill fa_emu_result.mnemonics */
     fa_emu_report_fn report;
     void *report_user;
+    bool count_accesses;       /* fill fa_emu_result.counters; slower */
 } fa_emu_launch_params;
 #define FA_EMU_LAUNCH_PARAMS_INIT \
     {.size = sizeof(fa_emu_launch_params), .grid = {1, 1, 1}, .block = {1, 1, 1}, .check = FA_EMU_CHECK_MEMORY}
@@ -219,9 +252,30 @@ typedef struct fa_emu_mnemonic_count {
     uint64_t count;
 } fa_emu_mnemonic_count;
 
+/* What the vector instructions asked of a region. */
+typedef struct fa_emu_buffer_count {
+    const char *name; /* the region's */
+    uint64_t read_bytes, write_bytes;   /* by lanes; an atomic operation counts in both */
+    uint64_t requests64, requests128;   /* lines of that size that each instruction touches, added up */
+    uint64_t lines64, lines128;         /* lines that the whole launch touches, each once */
+} fa_emu_buffer_count;
+
+/* Counters of accesses: the same with any number of threads. LDS cycles are a model: accesses are served in phases of
+ * consecutive lanes that fill the 128 bytes of 32 banks (gfx950: the published phases of its wide reads), each phase
+ * takes as many cycles as its busiest bank has words to deliver, and what is more than one is a conflict. */
+typedef struct fa_emu_counters {
+    size_t size;
+    uint64_t lds_accesses, lds_bytes, lds_cycles, lds_conflicts;
+    uint64_t vector_lanes, vector_active; /* VALU and transcendental instructions: lanes of the waves, lanes in EXEC */
+    fa_emu_buffer_count *buffers; /* named regions, by address */
+    size_t buffer_count;
+    uint64_t *active_lanes, *lds_cycles_each, *lds_conflicts_each; /* by instruction index */
+    size_t instruction_count;
+} fa_emu_counters;
+
 enum { FA_EMU_MAX_REPORTS = 4 };
 
-/* What a launch did. Plain data except the two arrays, which fa_emu_result_release frees. */
+/* What a launch did. Plain data except what pointers name, which fa_emu_result_release frees. */
 typedef struct fa_emu_result {
     size_t size; /* sizeof(fa_emu_result) */
     fa_emu_status status;
@@ -239,6 +293,7 @@ typedef struct fa_emu_result {
     size_t executed_count;
     fa_emu_mnemonic_count *mnemonics; /* largest count first; NULL unless asked for */
     size_t mnemonic_count;
+    fa_emu_counters *counters; /* NULL unless asked for */
 } fa_emu_result;
 #define FA_EMU_RESULT_INIT {.size = sizeof(fa_emu_result)}
 
