@@ -285,6 +285,7 @@ void fa_reference_compare(fa_verdict *verdict, const fa_reference *r, const fa_t
     for (int head = 0; head < in->heads_q; head++)
       for (int query = 0; query < in->seqlen_q; query++) compare_row(verdict, r, o, lse, batch, head, query, &worst);
   char text[sizeof verdict->reason];
+  verdict->rows_ok = verdict->ok && worst <= 1; /* so far only LSE was looked at */
   if (verdict->error > verdict->bound) {
     snprintf(text, sizeof text, "largest error %.3g is above %.3g, twice that of the plain computation (worst row: batch %d head %d query %d)",
              verdict->error, verdict->bound, verdict->batch, verdict->head, verdict->query);

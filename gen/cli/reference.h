@@ -29,6 +29,7 @@ double fa_reference_lse(const fa_reference *reference, int batch, int head, int 
 /* What the comparison found.  ok: all three hold and infinities and NaN stand exactly where the reference has them. */
 typedef struct fa_verdict {
   bool ok;
+  bool rows_ok;                /* the rules of rows and LSE hold, whatever the tensor's */
   double error, bound;         /* max |O - ref| over the tensor; 2 plain_error */
   double plain_error;          /* max |plain - ref| */
   double row_error, row_bound; /* of the row with the largest error / bound */
