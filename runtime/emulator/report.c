@@ -123,29 +123,29 @@ void emu_fault_address(emu_wave *w, const emu_op *op, int lane, uint64_t address
 void emu_fault_pair(emu_wave *w, const emu_op *op, fa_emu_report_kind kind, int lane, uint64_t address, uint32_t bytes,
                     bool write, const char *what, const emu_other *other)
 {
-    fa_emu_report r;
-    const emu_line *l = &w->launch->object->lines[other->op->entry];
+    fa_emu_report r, o;
     char text[32] = "";
     begin(w, op, &r, kind, what);
+    begin(w, other->op, &o, kind, "");
     r.lane = lane;
     r.address = address;
     r.bytes = bytes;
     r.write = write;
     describe(&r);
     r.has_other = true;
-    snprintf(r.other_instruction, sizeof r.other_instruction, "%s", l->text);
-    r.other_instruction_address = l->address;
-    r.other_instruction_index = other->op->entry;
+    memcpy(r.other_instruction, o.instruction, sizeof r.other_instruction);
+    memcpy(r.other_source, o.source, sizeof r.other_source);
+    r.other_instruction_address = o.instruction_address;
+    r.other_instruction_index = o.instruction_index;
     memcpy(r.other_workgroup, other->group, sizeof r.other_workgroup);
     r.other_wave = other->wave;
     r.other_lane = other->lane;
-    if (l->frames)
-        snprintf(r.other_source, sizeof r.other_source, "%.*s", (int)strcspn(l->frames, "\t"), l->frames);
     r.other_write = other->write;
     size_t n = strlen(r.text);
     if (other->lane >= 0)
         snprintf(text, sizeof text, ", lane %d, %s", (int)other->lane, other->write ? "write" : "read");
-    snprintf(r.text + n, sizeof r.text - n, "; the other: instruction at 0x%llx \"%.120s\", workgroup (%u, %u, %u), wave %u%s",
-             (unsigned long long)l->address, l->text, other->group[0], other->group[1], other->group[2], other->wave, text);
+    snprintf(r.text + n, sizeof r.text - n, "; the other: %s%sinstruction at 0x%llx \"%.120s\", workgroup (%u, %u, %u), wave %u%s",
+             o.source, o.source[0] ? ", " : "", (unsigned long long)o.instruction_address, o.instruction, other->group[0],
+             other->group[1], other->group[2], other->wave, text);
     keep(w, &r);
 }

@@ -177,11 +177,16 @@ static bool decode_compare_k(fa_emu_object *o, emu_op *op, emu_text *t, const ch
     return decode_table(o, op, t, plain);
 }
 
-bool emu_decode_scalar(fa_emu_object *o, emu_op *op, emu_text *t)
+const char *emu_scalar_name(const char *name)
 {
-    const char *name = t->name + 2;
     for (size_t i = 0; i < sizeof emu_scalar_aliases / sizeof emu_scalar_aliases[0]; i++)
         if (strcmp(emu_scalar_aliases[i][0], name) == 0)
-            name = emu_scalar_aliases[i][1];
+            return emu_scalar_aliases[i][1];
+    return name;
+}
+
+bool emu_decode_scalar(fa_emu_object *o, emu_op *op, emu_text *t)
+{
+    const char *name = emu_scalar_name(t->name + 2);
     return decode_table(o, op, t, name) || decode_compare_k(o, op, t, name);
 }

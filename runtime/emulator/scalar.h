@@ -51,6 +51,8 @@ static inline void emu_write64(emu_wave *w, const emu_operand *a, uint64_t v)
         emu_set_exec(w, v);
 }
 
+/* The table's name of a scalar operation, without "s_". */
+const char *emu_scalar_name(const char *name);
 bool emu_decode_scalar(fa_emu_object *o, emu_op *op, emu_text *t);
 
 #endif

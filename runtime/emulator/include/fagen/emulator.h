@@ -189,6 +189,7 @@ typedef struct fa_emu_report {
     /* the other side of a race, the load that a wait is missing for, the wave that another waits for */
     bool has_other;
     char other_instruction[192];
+    char other_source[96];
     uint64_t other_instruction_address;
     size_t other_instruction_index;
     uint32_t other_workgroup[3];

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Checked runs: one operation after another, with the shadow state kept beside it.
+ */
+#include "check.h"
+#include "count.h"
+
+#include <stdlib.h>
+
+bool emu_check_open(emu_worker *k, unsigned want)
+{
+    const emu_launch *l = k->launch;
+    emu_check *c = calloc(1, sizeof *c);
+    k->check = c;
+    if (!c)
+        return false;
+    c->want = want;
+    c->effects = emu_effects_make(l->object);
+    c->waves = calloc(l->waves_per_group, sizeof *c->waves);
+    c->race = want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) ? emu_race_open(l) : NULL;
+    return c->effects && c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC)));
+}
+
+void emu_check_close(emu_worker *k)
+{
+    emu_check *c = k->check;
+    if (!c)
+        return;
+    free(c->effects);
+    free(c->waves);
+    emu_race_close(c->race);
+    free(c);
+    k->check = NULL;
+}
+
+void emu_check_begin_group(emu_worker *k)
+{
+    emu_check *c = k->check;
+    for (uint32_t i = 0; i < k->launch->waves_per_group; i++)
+        emu_wait_begin(&c->waves[i]);
+    if (c->race)
+        emu_race_begin_group(k);
+}
+
+/* ---- touches ---------------------------------------------------------------------------------------------- */
+
+static void touch(emu_check *c, uint8_t *at, uint32_t lane, uint32_t bytes, unsigned kind, unsigned row)
+{
+    if (at && bytes && c->touch_count < CHECK_TOUCHES)
+        c->touches[c->touch_count++] = (emu_touch){at, (uint8_t)lane, (uint8_t)bytes, (uint8_t)kind, (uint8_t)row};
+}
+
+void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part, unsigned row)
+{
+    const emu_mem *m = &op->mem;
+    unsigned kind = m->atomic ? TOUCH_READ | TOUCH_WRITE | TOUCH_ATOMIC : m->store ? TOUCH_WRITE : TOUCH_READ;
+    if (m->space != SPACE_LDS && m->space != SPACE_SCRATCH && (op->mods.sc0 || op->mods.sc1 || op->mods.glc))
+        kind |= TOUCH_ATOMIC; /* how compilers write atomic loads and stores */
+    for (uint32_t l = 0; l < w->lanes; l++)
+        if (w->exec >> l & 1)
+            touch(w->worker->check, at[l], l, part ? part[l] : m->bytes, kind, row);
+}
+
+void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, bool write)
+{
+    touch(w->worker->check, at, lane, bytes, write ? TOUCH_WRITE : TOUCH_READ, 0);
+}
+
+/* ---- barriers --------------------------------------------------------------------------------------------- */
+
+static bool report_barrier(emu_wave *w, const emu_op *op, uint32_t other, const char *what)
+{
+    const emu_wave_check *c = &w->worker->check->waves[other];
+    emu_other o = {.op = &w->ops[c->last_op], .wave = other, .lane = -1};
+    memcpy(o.group, w->group->id, sizeof o.group);
+    emu_fault_pair(w, op, FA_EMU_REPORT_BARRIER, -1, 0, 0, false, what, &o);
+    return false;
+}
+
+/* Every wave of a workgroup has to reach each barrier. */
+static bool check_barrier(emu_wave *w, const emu_op *op, unsigned barrier)
+{
+    emu_check *c = w->worker->check;
+    emu_wave_check *me = &c->waves[w->id];
+    bool end = w->stop == STOP_DONE;
+    if (barrier == BARRIER_BOTH || barrier == BARRIER_SIGNAL)
+        me->barriers++;
+    if (barrier == BARRIER_BOTH || (barrier == BARRIER_WAIT && w->stop == STOP_NONE))
+        me->waits = me->barriers;
+    me->ended = end;
+    if (!(c->want & FA_EMU_CHECK_SYNC) || !(end || barrier))
+        return true;
+    for (uint32_t i = 0; i < w->launch->waves_per_group; i++) {
+        const emu_wave_check *it = &c->waves[i];
+        if (end && it->barriers > me->barriers)
+            return report_barrier(w, op, i, "this wave ends before a barrier that another wave waits at");
+        if (!end && it->ended && it->barriers < me->barriers)
+            return report_barrier(w, op, i, "a barrier that not every wave reaches: another wave has ended");
+    }
+    if (end && me->waits != me->barriers) {
+        emu_fault(w, op, FA_EMU_REPORT_BARRIER, -1, 0, 0, false, "the wave ends between a barrier's signal and its wait");
+        return false;
+    }
+    return true;
+}
+
+/* ---- the loop --------------------------------------------------------------------------------------------- */
+
+static void step(emu_wave *w, const emu_op *op)
+{
+    emu_check *c = w->worker->check;
+    uint32_t index = (uint32_t)(op - w->ops);
+    const emu_effects *e = &c->effects[index];
+    emu_wave_check *me = &c->waves[w->id];
+    me->last_op = index;
+    c->touch_count = 0;
+    if (c->race) {
+        emu_wait_done(w, op);
+        if (c->want & FA_EMU_CHECK_SYNC &&
+            (!emu_wait_check(w, op) || (op->pair == 1 && !emu_wait_check(w, op + 1))))
+            return;
+        if (e->barrier == BARRIER_BOTH || e->barrier == BARRIER_SIGNAL)
+            emu_race_arrive(w);
+    }
+    op->exec(w, op);
+    if (w->stop == STOP_FAULT)
+        return;
+    if (c->race && w->stop != STOP_FAULT) {
+        emu_event *event = e->counts ? emu_wait_issue(w, op) : NULL;
+        if (c->touch_count)
+            emu_race_touch(w, op, event);
+    }
+    if (w->stop != STOP_FAULT && (e->barrier || w->stop == STOP_DONE) && c->race) {
+        if (w->stop == STOP_DONE)
+            emu_wait_drain(w);
+        if (check_barrier(w, op, e->barrier) && e->barrier == BARRIER_WAIT && w->stop == STOP_NONE)
+            emu_race_leave(w);
+    }
+}
+
+uint64_t emu_check_run(emu_wave *w, uint64_t quantum)
+{
+    const emu_op *ops = w->ops;
+    uint64_t left = quantum, *active = w->worker->counts ? w->worker->counts->active : NULL;
+    w->stop = STOP_NONE;
+    if (w->worker->check->race && w->worker->check->waves[w->id].barriers == w->worker->check->waves[w->id].waits)
+        emu_race_leave(w); /* a barrier that it stood at has opened */
+    while (left) {
+        left--;
+        if (w->pc >= w->limit) {
+            emu_fault(w, &ops[w->limit - 1], FA_EMU_REPORT_BAD_JUMP, -1, 0, 0, false, "execution ran past the code");
+            break;
+        }
+        const emu_op *op = &ops[w->pc];
+        w->worker->executed[w->pc]++;
+        if (active && op->klass <= FA_EMU_CLASS_TRANS)
+            active[w->pc] += (uint64_t)__builtin_popcountll(w->exec);
+        w->pc++;
+        step(w, op);
+        if (w->stop)
+            break;
+    }
+    return quantum - left;
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The checks race and sync: shadow state beside the registers and memory of a launch. A checked launch runs
+ * operation by operation through emu_check_run; without these checks nothing here is called.
+ */
+#ifndef FAGEN_EMU_CHECK_H
+#define FAGEN_EMU_CHECK_H
+
+#include "emu.h"
+
+enum { CHECK_MAX_WAVES = 32, CHECK_TOUCHES = 4 * EMU_ROW, CHECK_ROWS = 544 };
+
+/* ---- what an operation does, apart from memory: made once an object (effects.c) --------------------------- */
+
+/* Counters of memory operations under way. One a family may be named differently: loadcnt is vmcnt. */
+enum { COUNT_LOAD, COUNT_STORE, COUNT_LDS, COUNT_SCALAR, COUNT_KINDS };
+enum { BARRIER_NONE, BARRIER_BOTH, BARRIER_SIGNAL, BARRIER_WAIT };
+
+typedef struct emu_span { /* registers, one after another */
+    uint16_t first;
+    uint8_t count;
+} emu_span;
+
+typedef struct emu_effects {
+    emu_span reads[6], scalar_reads[6], writes[2], scalar_writes[3];
+    uint8_t read_count, scalar_read_count, write_count, scalar_write_count;
+    int16_t wait[COUNT_KINDS];  /* at most so many under way behind it; -1: does not wait */
+    uint8_t counts;             /* bit: adds to that counter */
+    uint8_t barrier;
+    bool reads_scc, writes_scc;
+} emu_effects;
+
+/* NULL: no memory. One for each operation of the object; the caller frees it. */
+emu_effects *emu_effects_make(const fa_emu_object *o);
+
+/* ---- shadow state ----------------------------------------------------------------------------------------- */
+
+enum { TOUCH_READ = 1, TOUCH_WRITE = 2, TOUCH_ATOMIC = 4 };
+
+typedef struct emu_touch {
+    uint8_t *at;
+    uint8_t lane, bytes, kind;
+    uint8_t row; /* data register, counted from the operation's first */
+} emu_touch;
+
+#define CLOCK_PENDING UINT32_MAX
+
+/* Who touched a byte: one tag a memory operation of a wave. */
+typedef struct emu_tag {
+    uint32_t op, clock, group_clock;
+    uint64_t group;
+    uint8_t wave;
+    bool atomic, write;
+} emu_tag;
+
+typedef struct emu_tags {
+    emu_tag *list; /* [0] is nobody */
+    uint32_t count, capacity;
+} emu_tags;
+
+typedef struct emu_cell {
+    uint32_t writer, reader[2];
+    uint8_t writer_lane, reader_lane[2];
+} emu_cell;
+
+/* Cells of a piece of memory: one a dword, or four once somebody touches a part of it. */
+typedef struct emu_cells {
+    emu_cell *wide, *narrow;
+    uint8_t *split;
+} emu_cells;
+
+typedef struct emu_event { /* a memory operation under way */
+    uint32_t id, op, lds_tag, device_tag;
+    uint8_t left; /* counters that still hold it */
+    bool scalar;
+} emu_event;
+
+enum { EVENT_SLOTS = 1024, QUEUE = 256 };
+typedef struct emu_queue {
+    uint32_t id[QUEUE]; /* oldest first */
+    uint16_t count;
+} emu_queue;
+
+typedef struct emu_wave_check {
+    uint32_t clock[CHECK_MAX_WAVES]; /* what of each wave has happened before */
+    uint32_t barriers, waits; /* barriers signalled, waited for */
+    uint32_t last_op, last_id;
+    bool ended;
+    emu_event events[EVENT_SLOTS];
+    emu_queue queues[COUNT_KINDS];
+    uint32_t pending_v[CHECK_ROWS], pending_s[S_COUNT]; /* event that will write the register, or 0 */
+} emu_wave_check;
+
+typedef struct emu_race_check emu_race_check; /* check_race.c */
+
+typedef struct emu_check {
+    unsigned want; /* FA_EMU_CHECK_... */
+    emu_effects *effects;
+    emu_wave_check *waves;
+    emu_race_check *race;
+    /* the operation that runs */
+    emu_touch touches[CHECK_TOUCHES];
+    uint32_t touch_count;
+} emu_check;
+
+bool emu_check_open(emu_worker *k, unsigned want);
+void emu_check_close(emu_worker *k);
+/* A workgroup begins: its waves are set up already. */
+void emu_check_begin_group(emu_worker *k);
+/* Runs a wave like run_wave of schedule.c does. Returns how many operations it ran. */
+uint64_t emu_check_run(emu_wave *w, uint64_t quantum);
+
+/* The other side of a report. */
+typedef struct emu_other {
+    const emu_op *op;
+    uint32_t group[3], wave;
+    int32_t lane;
+    uint64_t address;
+    bool write;
+} emu_other;
+void emu_fault_pair(emu_wave *w, const emu_op *op, fa_emu_report_kind kind, int lane, uint64_t address, uint32_t bytes,
+                    bool write, const char *what, const emu_other *other);
+
+/* check_wait.c */
+void emu_wait_begin(emu_wave_check *c);
+bool emu_wait_check(emu_wave *w, const emu_op *op);      /* before it runs; false: reported */
+emu_event *emu_wait_issue(emu_wave *w, const emu_op *op); /* after it ran; NULL: no event */
+void emu_wait_done(emu_wave *w, const emu_op *op);       /* what op waits for is complete */
+void emu_wait_drain(emu_wave *w);
+
+/* check_race.c */
+emu_race_check *emu_race_open(const emu_launch *l);
+void emu_race_close(emu_race_check *r);
+void emu_race_begin_group(emu_worker *k);
+void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event);
+void emu_race_complete(emu_wave *w, const emu_event *event);
+void emu_race_arrive(emu_wave *w); /* at a barrier: what it did is before what the others do behind it */
+void emu_race_leave(emu_wave *w);
+
+#endif

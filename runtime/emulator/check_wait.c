@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Memory operations under way, and what a wait leaves of them. Loads of vectors return in order among themselves, so
+ * do LDS operations; scalar loads return in any order, so only a wait for none covers them (ISA documents, "Data
+ * dependency resolution"). FLAT operations stand in two counters and are complete when both let go of them.
+ */
+#include "check.h"
+
+#include <stdio.h>
+
+void emu_wait_begin(emu_wave_check *c)
+{
+    memset(c, 0, sizeof *c);
+}
+
+static void clear_pending(uint32_t *pending, const emu_span *spans, unsigned count, uint32_t id, unsigned limit)
+{
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned r = spans[i].first; r < spans[i].first + (unsigned)spans[i].count && r < limit; r++)
+            if (pending[r] == id)
+                pending[r] = 0;
+}
+
+static void release(emu_wave *w, uint32_t id)
+{
+    emu_check *c = w->worker->check;
+    emu_wave_check *me = &c->waves[w->id];
+    emu_event *v = &me->events[id % EVENT_SLOTS];
+    if (v->id != id || --v->left)
+        return;
+    const emu_effects *e = &c->effects[v->op];
+    clear_pending(me->pending_v, e->writes, e->write_count, id, CHECK_ROWS);
+    clear_pending(me->pending_s, e->scalar_writes, e->scalar_write_count, id, S_COUNT);
+    emu_race_complete(w, v);
+    v->id = 0;
+}
+
+/* All that must be complete when at most `most` operations of this counter are under way. */
+static void let_go(emu_wave *w, unsigned kind, unsigned most)
+{
+    emu_wave_check *me = &w->worker->check->waves[w->id];
+    emu_queue *q = &me->queues[kind];
+    unsigned kept = 0, ordered_behind = 0;
+    bool done[QUEUE];
+    for (unsigned i = q->count; i-- > 0;) {
+        const emu_event *v = &me->events[q->id[i] % EVENT_SLOTS];
+        done[i] = v->scalar ? most == 0 : ordered_behind + 1 > most;
+        ordered_behind += !v->scalar;
+    }
+    for (unsigned i = 0; i < q->count; i++)
+        if (done[i])
+            release(w, q->id[i]);
+        else
+            q->id[kept++] = q->id[i];
+    q->count = (uint16_t)kept;
+}
+
+void emu_wait_done(emu_wave *w, const emu_op *op)
+{
+    const emu_effects *e = &w->worker->check->effects[op - w->ops];
+    if (op->klass != FA_EMU_CLASS_WAIT)
+        return;
+    for (unsigned i = 0; i < COUNT_KINDS; i++)
+        if (e->wait[i] >= 0)
+            let_go(w, i, (unsigned)e->wait[i]);
+}
+
+void emu_wait_drain(emu_wave *w)
+{
+    for (unsigned i = 0; i < COUNT_KINDS; i++)
+        let_go(w, i, 0);
+}
+
+emu_event *emu_wait_issue(emu_wave *w, const emu_op *op)
+{
+    emu_check *c = w->worker->check;
+    emu_wave_check *me = &c->waves[w->id];
+    uint32_t index = (uint32_t)(op - w->ops);
+    const emu_effects *e = &c->effects[index];
+    emu_event *v = &me->events[++me->last_id % EVENT_SLOTS];
+    *v = (emu_event){.id = me->last_id, .op = index, .scalar = op->klass == FA_EMU_CLASS_SMEM};
+    for (unsigned i = 0; i < COUNT_KINDS; i++) {
+        emu_queue *q = &me->queues[i];
+        if (!(e->counts >> i & 1))
+            continue;
+        if (q->count == QUEUE) { /* no counter reaches so far: the hardware has stalled before */
+            release(w, q->id[0]);
+            memmove(q->id, q->id + 1, (QUEUE - 1) * sizeof *q->id);
+            q->count--;
+        }
+        q->id[q->count++] = v->id;
+        v->left++;
+    }
+    if (!v->scalar && !w->exec)
+        return v; /* no lane takes part: no register changes */
+    for (unsigned i = 0; i < e->write_count; i++)
+        for (unsigned r = 0; r < e->writes[i].count && e->writes[i].first + r < CHECK_ROWS; r++)
+            me->pending_v[e->writes[i].first + r] = v->id;
+    for (unsigned i = 0; i < e->scalar_write_count; i++)
+        for (unsigned r = 0; r < e->scalar_writes[i].count; r++)
+            me->pending_s[e->scalar_writes[i].first + r] = v->id;
+    return v;
+}
+
+/* ---- use before the wait ---------------------------------------------------------------------------------- */
+
+static bool report_use(emu_wave *w, const emu_op *op, uint32_t id, char file, unsigned reg, bool write)
+{
+    emu_wave_check *me = &w->worker->check->waves[w->id];
+    const emu_event *v = &me->events[id % EVENT_SLOTS];
+    const emu_op *load = &w->ops[v->op];
+    const fa_emu_object *o = w->launch->object;
+    char what[128];
+    if (file == 'v' && o->agpr_rows && reg >= o->vgpr_rows)
+        file = 'a', reg -= o->vgpr_rows;
+    snprintf(what, sizeof what, "%c%u is %s while a load into it is under way: a wait is missing", file, reg,
+             write ? "overwritten" : "read");
+    emu_other other = {.op = load, .wave = w->id, .lane = -1};
+    memcpy(other.group, w->group->id, sizeof other.group);
+    emu_fault_pair(w, op, FA_EMU_REPORT_SYNC, -1, 0, 0, false, what, &other);
+    return false;
+}
+
+/* A load may overwrite the result of an earlier one of the same counter: they return in order. */
+static bool same_order(const emu_check *c, const emu_wave_check *me, uint32_t id, const emu_effects *e)
+{
+    const emu_event *v = &me->events[id % EVENT_SLOTS];
+    return e->counts && !v->scalar && c->effects[v->op].counts == e->counts;
+}
+
+static bool check_spans(emu_wave *w, const emu_op *op, const emu_span *spans, unsigned count, char file, bool write)
+{
+    const emu_check *c = w->worker->check;
+    const emu_wave_check *me = &c->waves[w->id];
+    const uint32_t *pending = file == 'v' ? me->pending_v : me->pending_s;
+    unsigned limit = file == 'v' ? CHECK_ROWS : S_COUNT;
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned r = spans[i].first; r < spans[i].first + (unsigned)spans[i].count && r < limit; r++)
+            if (pending[r] && !(write && same_order(c, me, pending[r], &c->effects[op - w->ops])))
+                return report_use(w, op, pending[r], file, r, write);
+    return true;
+}
+
+bool emu_wait_check(emu_wave *w, const emu_op *op)
+{
+    const emu_effects *e = &w->worker->check->effects[op - w->ops];
+    bool vector = w->exec || op->klass == FA_EMU_CLASS_VALU || op->klass == FA_EMU_CLASS_MATRIX;
+    return (!vector || (check_spans(w, op, e->reads, e->read_count, 'v', false) &&
+                        check_spans(w, op, e->writes, e->write_count, 'v', true))) &&
+           check_spans(w, op, e->scalar_reads, e->scalar_read_count, 's', false) &&
+           check_spans(w, op, e->scalar_writes, e->scalar_write_count, 's', true);
+}

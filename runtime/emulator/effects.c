@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * What operations read, write, count and wait for, taken from the decoded operands and the same tables that give
+ * them their meaning.
+ */
+#include "check.h"
+#include "scalar.h"
+
+#include <stdlib.h>
+
+static bool starts(const char *s, const char *prefix) { return strncmp(s, prefix, strlen(prefix)) == 0; }
+
+/* ---- registers -------------------------------------------------------------------------------------------- */
+
+static void add_span(emu_span *list, uint8_t *count, unsigned limit, unsigned first, unsigned n)
+{
+    if (*count < limit && n)
+        list[(*count)++] = (emu_span){(uint16_t)first, (uint8_t)n};
+}
+
+static void add_read(emu_effects *e, const emu_operand *a, unsigned dwords)
+{
+    unsigned n = a->dwords ? a->dwords : 1u;
+    n = dwords > n ? dwords : n;
+    if (a->kind == K_VGPR)
+        add_span(e->reads, &e->read_count, 6, a->index, n);
+    else if (a->kind == K_SGPR && a->index < S_NULL)
+        add_span(e->scalar_reads, &e->scalar_read_count, 6, a->index, n);
+    else if (a->kind == K_SPECIAL && a->index == SP_SCC)
+        e->reads_scc = true;
+    else if (a->kind == K_SPECIAL && a->index == SP_VCCZ)
+        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);
+}
+
+static void add_write(emu_effects *e, const emu_operand *a, unsigned dwords)
+{
+    unsigned n = a->dwords ? a->dwords : 1u;
+    n = dwords ? dwords : n;
+    if (a->kind == K_VGPR)
+        add_span(e->writes, &e->write_count, 2, a->index, n);
+    else if (a->kind == K_SGPR && a->index < S_NULL)
+        add_span(e->scalar_writes, &e->scalar_write_count, 3, a->index, n);
+}
+
+/* Operations whose first operand is read as well, or whose second is written as well */
+static bool reads_destination(const emu_op *op, const char *name)
+{
+    if (op->meaning)
+        return op->meaning->flags & M_READ_DST || op->d16 == 1 || op->d16 == 2 ||
+               (op->mods.sdwa && op->mods.dst_sel < 6 && op->mods.dst_unused == 2);
+    return starts(name, "v_swap") || strstr(name, "_swap_b32") || starts(name, "v_writelane") ||
+           starts(name, "s_bitset") || starts(name, "s_cmov") || starts(name, "s_fmac");
+}
+
+static void add_registers(emu_effects *e, const emu_op *op, const char *name)
+{
+    for (unsigned i = 0; i < 4; i++)
+        add_read(e, &op->src[i], 0);
+    bool store = op->mem.bytes && op->mem.store && !op->mem.returns;
+    if (op->dst.kind && !store)
+        add_write(e, &op->dst, 0);
+    add_write(e, &op->dst2, 0);
+    if (reads_destination(op, name))
+        add_read(e, &op->dst, 0);
+    if (starts(name, "v_swap") || (starts(name, "v_permlane") && strstr(name, "_swap")))
+        add_write(e, &op->src[0], 0);
+    if (op->meaning && op->meaning->flags & M_COND_IN)
+        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);
+    if (op->mods.lds || strstr(name, "addtid") || starts(name, "v_movrel") || starts(name, "s_movrel"))
+        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_M0, 1);
+    if (starts(name, "s_cbranch_vcc"))
+        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);
+}
+
+/* ---- the condition ---------------------------------------------------------------------------------------- */
+
+/* From the bodies of salu.def: what assigns SCC, and what uses it. */
+static const struct {
+    const char *name, *body;
+} emu_scalar_bodies[] = {
+#define S1(name, D, A, ...) {#name, #__VA_ARGS__},
+#define S2(name, D, A, ...) {#name, #__VA_ARGS__},
+#define S3(name, D, A, ...) {#name, #__VA_ARGS__},
+#define SC(name, A, ...) {#name, #__VA_ARGS__},
+#define SE(name, ...) {#name, "SCC = e"},
+#include "salu.def"
+#undef S1
+#undef S2
+#undef S3
+#undef SC
+#undef SE
+};
+
+static void add_condition(emu_effects *e, const emu_op *op, const char *name)
+{
+    if (op->klass == FA_EMU_CLASS_BRANCH && strstr(name, "_scc"))
+        e->reads_scc = true;
+    if (op->klass != FA_EMU_CLASS_SALU)
+        return;
+    const char *key = emu_scalar_name(name + 2);
+    for (size_t i = 0; i < sizeof emu_scalar_bodies / sizeof emu_scalar_bodies[0]; i++) {
+        size_t n = strlen(emu_scalar_bodies[i].name);
+        if (strncmp(key, emu_scalar_bodies[i].name, n) != 0 || (key[n] && strcmp(key + n, "_b32") && strcmp(key + n, "_b64")))
+            continue;
+        for (const char *s = strstr(emu_scalar_bodies[i].body, "SCC"); s; s = strstr(s + 3, "SCC"))
+            if (starts(s, "SCC = ") && s[6] != '=')
+                e->writes_scc = true;
+            else if (!e->writes_scc)
+                e->reads_scc = true;
+    }
+    e->writes_scc |= starts(key, "cmpk_");
+}
+
+/* ---- waits ------------------------------------------------------------------------------------------------ */
+
+static int number_after(const char *text, const char *key)
+{
+    const char *at = strstr(text, key);
+    return at ? (int)strtol(at + strlen(key), NULL, 0) : -1;
+}
+
+static int less(int a, int b) { return a < 0 || (b >= 0 && b < a) ? b : a; }
+
+/* s_waitcnt's number where the disassembler prints no names: fields by family (ISA documents, SOPP) */
+static void split_number(emu_effects *e, emu_family f, unsigned v)
+{
+    unsigned vm = f == EMU_CDNA3 ? (v & 15) | (v >> 14 & 3) << 4 : f == EMU_RDNA2 ? (v & 15) | (v >> 14 & 3) << 4 : v >> 10 & 63;
+    unsigned lgkm = f == EMU_CDNA3 ? v >> 8 & 15 : f == EMU_RDNA2 ? v >> 8 & 63 : v >> 4 & 63;
+    e->wait[COUNT_LOAD] = (int16_t)(vm == 63 ? -1 : (int)vm);
+    e->wait[COUNT_LDS] = (int16_t)(lgkm == (f == EMU_CDNA3 ? 15 : 63) ? -1 : (int)lgkm);
+}
+
+static void add_waits(emu_effects *e, const emu_op *op, const char *name, const char *text, emu_family family)
+{
+    static const struct {
+        const char *name;
+        uint8_t kind;
+    } waits[] = {{"loadcnt", COUNT_LOAD}, {"samplecnt", COUNT_LOAD}, {"storecnt", COUNT_STORE}, {"dscnt", COUNT_LDS},
+                 {"kmcnt", COUNT_SCALAR}};
+    for (unsigned i = 0; i < COUNT_KINDS; i++)
+        e->wait[i] = -1;
+    if (op->klass != FA_EMU_CLASS_WAIT)
+        return;
+    const char *rest = strchr(text, ' ');
+    const char *comma = rest ? strchr(rest, ',') : NULL;
+    int last = comma ? (int)strtol(comma + 1, NULL, 0) : rest ? (int)strtol(rest, NULL, 0) : -1;
+    if (strcmp(name, "s_waitcnt") == 0 && rest) {
+        e->wait[COUNT_LOAD] = (int16_t)number_after(rest, "vmcnt(");
+        e->wait[COUNT_LDS] = (int16_t)number_after(rest, "lgkmcnt(");
+        if (!strchr(rest, '('))
+            split_number(e, family, (unsigned)last);
+    } else if (strcmp(name, "s_waitcnt_vscnt") == 0) {
+        e->wait[COUNT_STORE] = (int16_t)last;
+    } else if (strcmp(name, "s_waitcnt_vmcnt") == 0) {
+        e->wait[COUNT_LOAD] = (int16_t)last;
+    } else if (strcmp(name, "s_waitcnt_lgkmcnt") == 0) {
+        e->wait[COUNT_LDS] = (int16_t)last;
+    } else if (strcmp(name, "s_wait_loadcnt_dscnt") == 0 || strcmp(name, "s_wait_storecnt_dscnt") == 0) {
+        e->wait[name[7] == 's' ? COUNT_STORE : COUNT_LOAD] = (int16_t)(last >> 8 & 63);
+        e->wait[COUNT_LDS] = (int16_t)(last & 63);
+    } else if (starts(name, "s_wait_")) {
+        for (size_t i = 0; i < sizeof waits / sizeof waits[0]; i++)
+            if (strcmp(name + 7, waits[i].name) == 0)
+                e->wait[waits[i].kind] = (int16_t)less(e->wait[waits[i].kind], last);
+        if (strcmp(name, "s_wait_idle") == 0)
+            for (unsigned i = 0; i < COUNT_KINDS; i++)
+                e->wait[i] = 0;
+    }
+}
+
+/* CDNA counts stores with loads, RDNA apart; LDS and scalar memory share a counter before gfx12. */
+static void add_counts(emu_effects *e, const emu_op *op, emu_family family)
+{
+    const emu_mem *m = &op->mem;
+    bool store = m->store && !(m->atomic && m->returns);
+    unsigned lds = 1u << COUNT_LDS, scalar = family == EMU_RDNA4 ? 1u << COUNT_SCALAR : lds;
+    unsigned vector = store && family != EMU_CDNA3 ? 1u << COUNT_STORE : 1u << COUNT_LOAD;
+    switch (op->klass) {
+    case FA_EMU_CLASS_LDS: e->counts = (uint8_t)lds; break;
+    case FA_EMU_CLASS_SMEM: e->counts = (uint8_t)scalar; break;
+    case FA_EMU_CLASS_VMEM_LOAD: case FA_EMU_CLASS_VMEM_STORE: case FA_EMU_CLASS_VMEM_ATOMIC: case FA_EMU_CLASS_SCRATCH:
+        e->counts = (uint8_t)(vector | (m->space == SPACE_FLAT ? lds : 0));
+        break;
+    default: break;
+    }
+}
+
+emu_effects *emu_effects_make(const fa_emu_object *o)
+{
+    emu_effects *list = calloc(o->op_count, sizeof *list);
+    for (size_t i = 0; list && i < o->op_count; i++) {
+        emu_effects *e = &list[i];
+        const emu_op *op = &o->ops[i];
+        const emu_line *line = &o->lines[op->entry];
+        const char *name = line->mnemonic;
+        add_waits(e, op, name, line->text, o->target->family);
+        if (!op->known)
+            continue;
+        add_registers(e, op, name);
+        add_condition(e, op, name);
+        add_counts(e, op, o->target->family);
+        if (op->klass == FA_EMU_CLASS_BARRIER || starts(name, "s_barrier"))
+            e->barrier = starts(name, "s_barrier_signal") ? BARRIER_SIGNAL
+                         : strcmp(name, "s_barrier_wait") == 0 ? BARRIER_WAIT
+                         : strcmp(name, "s_barrier") == 0 ? BARRIER_BOTH : BARRIER_NONE;
+        e->writes_scc |= strcmp(name, "s_barrier_signal_isfirst") == 0;
+    }
+    return list;
+}
