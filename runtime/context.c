@@ -70,7 +70,7 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   context->stderr_level = log_level();
   context->limits.seconds = options->compile_seconds ? options->compile_seconds : 60;
   context->loaded = (fa_flight)FA_FLIGHT_INIT(true, fa_loaded_destroy);
-  fa_status status = fa_device_open(&context->device, device && *device ? device : NULL, options->emulator_threads, error);
+  fa_status status = fa_device_open(&context->device, device && *device ? device : NULL, options->emulator_threads, options->emulator_checks, error);
   if (!status) status = set_templates(context, options->templates_dir, error);
   if (status) return status;
   context->toolchain_status = fa_toolchain_find(&context->toolchain, options->worker, options->toolchain_dir, &context->toolchain_error);

@@ -36,8 +36,9 @@ struct fa_device {
 };
 
 /* NULL chooses: the first GPU, else an error that names the emulator. */
-fa_status fa_device_open(fa_device **device, const char *name, unsigned emulator_threads, fa_error *error);
+/* emulator_checks: FA_CHECK_... */
+fa_status fa_device_open(fa_device **device, const char *name, unsigned emulator_threads, unsigned emulator_checks, fa_error *error);
 fa_status fa_device_open_hip(fa_device **device, int ordinal, fa_error *error);
-fa_status fa_device_open_emulator(fa_device **device, const char *target, unsigned threads, fa_error *error);
+fa_status fa_device_open_emulator(fa_device **device, const char *target, unsigned threads, unsigned checks, fa_error *error);
 
 #endif

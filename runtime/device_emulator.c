@@ -37,7 +37,7 @@ typedef struct allocation {
 typedef struct {
   fa_device device;
   emulator_functions emulator;
-  unsigned threads;
+  unsigned threads, checks;
   pthread_mutex_t mutex;
   allocation *allocations;
 } emulator_device;
@@ -249,6 +249,7 @@ static fa_status emulator_launch(fa_device *device, fa_module *module, const fa_
   params.dynamic_lds = m->dynamic_lds_bytes;
   params.regions = set.regions, params.region_count = set.count;
   params.threads = d->threads;
+  params.check |= d->checks;
   fa_emu_status status = d->emulator.fa_emu_launch(module->object, &params, &result);
   keep_counters(&result);
   if (status == FA_EMU_ERR_FAULT || status == FA_EMU_ERR_LIMIT)
@@ -327,7 +328,7 @@ static void emulator_close(fa_device *device) {
 static const fa_device_kind emulator_kind = {emulator_close, emulator_load, emulator_unload, emulator_launch,      emulator_alloc,
                                              emulator_free,  emulator_copy, emulator_synchronize, emulator_counters};
 
-fa_status fa_device_open_emulator(fa_device **device, const char *target, unsigned threads, fa_error *error) {
+fa_status fa_device_open_emulator(fa_device **device, const char *target, unsigned threads, unsigned checks, fa_error *error) {
   *device = NULL;
   void *library = open_library(error);
   if (!library) return FA_ERR_NO_DEVICE;
@@ -341,6 +342,7 @@ fa_status fa_device_open_emulator(fa_device **device, const char *target, unsign
   }
   d->device.kind = &emulator_kind;
   d->threads = threads;
+  d->checks = checks;
   snprintf(d->device.target, sizeof d->device.target, "%s", target);
   *device = &d->device;
   return FA_OK;

@@ -32,6 +32,7 @@ static const fa_cli_option run_options[] = {
   { "causal", 'c', NULL, "mask=causal" },
   { "scale", 's', "X", "softmax_scale (1 / sqrt(head_dim))" },
   { "no-check", 0, NULL, "do not compute the reference" },
+  { "check", 0, "LIST", "what the emulator looks for: memory,race,sync, all or none (memory)" },
   LAST
 };
 

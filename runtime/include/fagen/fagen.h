@@ -126,6 +126,13 @@ typedef struct fa_plan fa_plan;
 /* level: 0 error, 1 warning, 2 information, 3 detail.  Called on the thread that works; `text` is valid during the call. */
 typedef void (*fa_log_function)(int level, const char *text, void *user);
 
+/* What the emulator looks for besides strays in memory; a launch with such an error fails with FA_ERR_EXECUTION. */
+enum {
+  FA_CHECK_MEMORY = 1, /* accesses outside the tensors, LDS or scratch */
+  FA_CHECK_RACE = 4,   /* two accesses, one a write, that no barrier, wait or atomic orders */
+  FA_CHECK_SYNC = 8    /* results used before the wait for them, barriers that not every wave reaches */
+};
+
 typedef struct fa_context_options {
   size_t size;               /* sizeof(fa_context_options) */
   const char *device;        /* "hip", "hip:1", "emulator:gfx942"; NULL: $FA_DEVICE, else hip where there is a GPU, else an error that names the emulator */
@@ -137,9 +144,10 @@ typedef struct fa_context_options {
   unsigned emulator_threads; /* 0: all cores */
   fa_log_function log;       /* NULL: silent; FA_LOG=0..3 prints to standard error in any case */
   void *log_user;
+  unsigned emulator_checks;  /* FA_CHECK_... together; 0: memory accesses alone, which are always checked */
 } fa_context_options;
 
-#define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* options may be NULL.  The caller destroys the context after its plans. */
 FA_API fa_status fa_context_create(fa_context **context, const fa_context_options *options);
