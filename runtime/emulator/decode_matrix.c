@@ -53,12 +53,39 @@ static bool parse_name(emu_matrix *m, unsigned *bits, const char *s)
     return false;
 }
 
+/* RDNA4: nothing is replicated. A lane of group g of 16 holds k / groups elements of its row of A and its column of B;
+ * the registers of the result tell how many lanes there are. */
+static bool decode_split(emu_op *op, unsigned bits)
+{
+    emu_matrix *m = &op->matrix;
+    bool half = m->result == MT_F16 || m->result == MT_BF16;
+    unsigned results = 256u * (half ? 16 : 32) / 32; /* dwords of all lanes */
+    if (m->m != 16 || !op->dst.dwords || (results / op->dst.dwords != 32 && results / op->dst.dwords != 64))
+        return false;
+    unsigned lanes = results / op->dst.dwords;
+    m->blocks = 1;
+    m->split = (uint8_t)(lanes / 16);
+    m->per_lane = (uint8_t)(m->k / m->split);
+    unsigned b = (m->per_lane * bits + 31) / 32, a = m->sparse ? (m->per_lane / 2 * bits + 31) / 32 : b;
+    if (op->dst.dwords * lanes != results || op->src[0].dwords != a || op->src[1].dwords != b ||
+        (op->src[2].kind == K_VGPR && op->src[2].dwords != op->dst.dwords))
+        return false;
+    if (m->a_type == MT_U8 || m->a_type == MT_U4) { /* neg_lo says which operand is signed */
+        m->a_type = (uint8_t)(m->a_type - (op->mods.neg_lo & 1));
+        m->b_type = (uint8_t)(m->b_type - (op->mods.neg_lo >> 1 & 1));
+    }
+    op->exec = emu_simd_get()->matrix;
+    op->klass = FA_EMU_CLASS_MATRIX;
+    return true;
+}
+
 bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t)
 {
     emu_matrix *m = &op->matrix;
     unsigned bits = 0;
-    m->wmma = strncmp(t->name, "v_wmma_", 7) == 0;
-    m->sparse = strncmp(t->name, "v_smfmac_", 9) == 0;
+    bool split_sparse = strncmp(t->name, "v_swmmac_", 9) == 0;
+    m->wmma = split_sparse || strncmp(t->name, "v_wmma_", 7) == 0;
+    m->sparse = split_sparse || strncmp(t->name, "v_smfmac_", 9) == 0;
     if (!m->wmma && !m->sparse && strncmp(t->name, "v_mfma_", 7) != 0)
         return false;
     if (!parse_name(m, &bits, t->name + (m->sparse ? 9 : 7)) || t->arg_count != 4)
@@ -76,6 +103,9 @@ bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t)
     }
     emu_resolve_constant(o, &op->src[2], m->result == MT_F64 ? T_F64 : m->result == MT_F16 ? T_F16
                                          : m->result == MT_BF16 ? T_BF16 : T_F32);
+    if (m->wmma && o->target->family == EMU_RDNA4)
+        return op->dst.kind == K_VGPR && op->src[0].kind == K_VGPR && op->src[1].kind == K_VGPR &&
+               (op->src[2].kind == K_VGPR || op->src[2].kind == K_CONST) && decode_split(op, bits);
     if (op->dst.kind != K_VGPR || op->src[0].kind != K_VGPR || op->src[1].kind != K_VGPR ||
         op->src[0].dwords * (m->sparse ? 2 : 1) != op->src[1].dwords || (op->src[2].kind != K_VGPR && op->src[2].kind != K_CONST))
         return false;

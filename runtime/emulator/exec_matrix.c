@@ -64,11 +64,17 @@ static inline void place(float *restrict out, const float *restrict row, unsigne
         memcpy(out, row, 4 * sizeof *row);
 }
 
+/* How many groups of lanes hold different elements */
+static inline unsigned lane_groups(const emu_matrix *m, unsigned width)
+{
+    return !m->wmma ? EMU_ROW / width : m->split ? m->split : 1;
+}
+
 /* The common case of 16-bit elements, one block and nothing moved: straight to the place. */
 static inline void unpack16(float *restrict out, const uint32_t *restrict rows, const emu_matrix *m, size_t width,
                             bool bf16)
 {
-    size_t groups = m->wmma ? 1 : EMU_ROW / width, elements = m->per_lane;
+    size_t groups = lane_groups(m, (unsigned)width), elements = m->per_lane;
     for (size_t e = 0; e < elements; e++) {
         const uint32_t *row = rows + e / 2 * EMU_ROW;
         unsigned shift = e % 2 * 16;
@@ -97,7 +103,7 @@ static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *
             width == 32 ? unpack16(out, rows, m, 32, true) : unpack16(out, rows, m, 16, true);
         return;
     }
-    unsigned groups = m->wmma ? 1 : EMU_ROW / width, per_block = groups / m->blocks, elements = m->per_lane;
+    unsigned groups = lane_groups(m, width), per_block = groups / m->blocks, elements = m->per_lane;
     for (unsigned e = 0; e < elements; e++) {
         element_row(row, rows, type, e, fnuz);
         if (blgp) {
@@ -119,12 +125,13 @@ static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *
 static void unpack_sparse(float *restrict out, const uint32_t *rows, const uint32_t *index, const emu_op *op, bool fnuz)
 {
     const emu_matrix *m = &op->matrix;
+    unsigned lanes = m->split ? 16u * m->split : EMU_ROW;
     unsigned elements = m->per_lane / 2, part = op->mods.cbsz ? 0 : op->mods.abid * 2 * elements;
     _Alignas(64) float row[EMU_ROW];
     memset(out, 0, m->k * m->m * sizeof *out);
     for (unsigned e = 0; e < elements; e++) {
         element_row(row, rows, m->a_type, e, fnuz);
-        for (unsigned l = 0; l < EMU_ROW; l++) {
+        for (unsigned l = 0; l < lanes; l++) {
             unsigned place = index[l] >> ((part + 2 * e) & 31) & 3, k = l / m->m * m->per_lane + e / 2 * 4 + place;
             out[k * m->m + l % m->m] = row[l];
         }
@@ -147,7 +154,10 @@ static void broadcast_blocks(float *a, const emu_matrix *m, unsigned cbsz, unsig
 /* Row and block that lane group g (of n lanes) of result register r holds. */
 static void result_row(const emu_matrix *m, unsigned r, unsigned g, unsigned lanes, unsigned *row, unsigned *block)
 {
-    if (m->wmma) {
+    if (m->split) { /* wave64 inferred: the wave32 layout, its upper registers in the upper half */
+        *row = m->split == 2 ? 8 * g + r : 8 * (g & 1) + 4 * (g >> 1) + r;
+        *block = 0;
+    } else if (m->wmma) {
         *row = lanes / 16 * r + g;
         *block = 0;
     } else if (m->m == 32) {
@@ -246,19 +256,22 @@ static void product_f32_fours(emu_wave *w, const emu_op *op, const operands *x)
         }
 }
 
-/* WMMA to f32: register r of group g holds row lanes/16 * r + g */
+/* WMMA to f32: register r of group g holds the row that result_row tells */
 static void product_f32_wmma(emu_wave *w, const emu_op *op, const operands *x)
 {
     const emu_matrix *m = &op->matrix;
     unsigned groups = w->lanes / 16, registers = 16 / groups;
     _Alignas(64) uint32_t constant[EMU_ROW];
-    _Alignas(64) float a[16 * 16];
+    _Alignas(64) float a[64 * 16];
     const uint32_t *c = c_rows(w, op, constant);
     uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
     /* rows of a group next to each other */
-    for (unsigned k = 0; k < 16; k++)
-        for (unsigned i = 0; i < 16; i++)
-            a[k * 16 + i % groups * registers + i / groups] = x->a[k * m->m + i];
+    for (unsigned i = 0; i < 16; i++) {
+        unsigned row, block;
+        result_row(m, i % registers, i / registers, w->lanes, &row, &block);
+        for (unsigned k = 0; k < m->k; k++)
+            a[k * 16 + i] = x->a[k * 16 + row];
+    }
     for (unsigned first = 0; first < 16; first += TILE) {
         tile t;
         for (unsigned q = 0; q < TILE; q++) {
@@ -266,7 +279,7 @@ static void product_f32_wmma(emu_wave *w, const emu_op *op, const operands *x)
             t.d[q] = (float *)(d + at);
             t.c[q] = (const float *)(c ? c + at : constant);
         }
-        rows_16(&t, a + first, x->b, 16);
+        rows_16(&t, a + first, x->b, m->k);
     }
 }
 
@@ -293,6 +306,29 @@ static void product_plain(emu_wave *w, const emu_op *op, const operands *x)
                 s = fmaf(x->a[(block * m->k + k) * m->m + row], x->b[(block * m->k + k) * n + l % n], s);
             uint32_t out = !half ? as_u32(s) : (m->result == MT_F16 ? f2h_rne(s) : f2b(s)) << shift;
             d[l] = half ? (d[l] & (shift ? 0xffffu : 0xffff0000u)) | out : out;
+        }
+    }
+}
+
+/* RDNA4's 16-bit results: register r of a group holds rows 2r and 2r + 1 of the group */
+static void product_packed(emu_wave *w, const emu_op *op, const operands *x)
+{
+    const emu_matrix *m = &op->matrix;
+    uint32_t constant[EMU_ROW];
+    const uint32_t *c = c_rows(w, op, constant);
+    for (unsigned r = 0; r < 16 / m->split; r++) {
+        uint32_t *d = w->v + (size_t)(op->dst.index + r / 2) * EMU_ROW;
+        for (unsigned l = 0; l < 16u * m->split; l++) {
+            unsigned row, block, shift = c ? r % 2 * 16 : 0;
+            result_row(m, r, l / 16, w->lanes, &row, &block);
+            uint32_t part = (c ? c[r / 2 * EMU_ROW + l] : constant[l]) >> shift & 0xffff;
+            float s = m->result == MT_F16 ? h2f(part) : b2f(part);
+            s = op->mods.neg_hi >> 2 & 1 ? fabsf(s) : s;
+            s = op->mods.neg_lo >> 2 & 1 ? -s : s;
+            for (unsigned k = 0; k < m->k; k++)
+                s = fmaf(x->a[k * 16 + row], x->b[k * 16 + l % 16], s);
+            uint32_t out = m->result == MT_F16 ? f2h_rne(s) : f2b(s);
+            d[l] = r % 2 ? (d[l] & 0xffff) | out << 16 : (d[l] & 0xffff0000) | out;
         }
     }
 }
@@ -384,9 +420,13 @@ void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
         product_i32(w, op, &x);
         return;
     }
-    if (m->wmma && (mods->neg_lo & 3 || mods->neg_hi & 3)) {
+    if (m->wmma && !m->sparse && (mods->neg_lo & 3 || mods->neg_hi & 3)) {
         negate(x.a, m, mods, 0);
         negate(x.b, m, mods, 1);
+    }
+    if (m->split && m->result != MT_F32) {
+        product_packed(w, op, &x);
+        return;
     }
     bool plain_c = !(mods->neg_lo & 4) && !(mods->neg_hi & 4);
     if (op->variant == 0 && m->result == MT_F32 && m->wmma && plain_c)
