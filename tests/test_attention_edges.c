@@ -17,6 +17,8 @@
 static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950" };
 static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
 
+enum { TARGETS = sizeof targets / sizeof *targets };
+
 static int64_t at(const fa_tensor *tensor, int batch, int seq, int head) {
   return batch * tensor->stride_batch + seq * tensor->stride_seq + head * tensor->stride_head;
 }
@@ -51,7 +53,7 @@ static void one_hot(const char *target, fa_dtype dtype, int head_dim, int seqlen
 static void every_key_counts_once(void **state) {
   (void)state;
   static const int lengths[][2] = { { 40, 97 }, { 70, 70 }, { 33, 160 } };
-  for (size_t i = 0; i < 2; i++)
+  for (size_t i = 0; i < TARGETS; i++)
     for (size_t n = 0; n < 3; n++) {
       one_hot(targets[i], dtypes[n % 2], n == 1 ? 128 : n == 0 ? 64 : 80, lengths[n][0], lengths[n][1], false);
       one_hot(targets[i], dtypes[n % 2], n == 1 ? 128 : n == 0 ? 64 : 80, lengths[n][0], lengths[n][1], true);
@@ -61,7 +63,7 @@ static void every_key_counts_once(void **state) {
 /* A NaN or infinity in one query or key reaches the rows that use it, and no other. */
 static void nan_goes_where_it_is_used(void **state) {
   (void)state;
-  for (size_t i = 0; i < 2; i++)
+  for (size_t i = 0; i < TARGETS; i++)
     for (int causal = 0; causal < 2; causal++)
       for (int which = 0; which < 4; which++) {
         attention_case c = { .target = targets[i], .dtype = dtypes[which % 2], .head_dim = 64, .batch = 1, .seqlen_q = 70, .seqlen_k = 90, .heads_q = 2,
@@ -83,7 +85,7 @@ static void nan_goes_where_it_is_used(void **state) {
 /* Queries that see no key are not used: NaN in them still gives O = 0 and LSE = -infinity. */
 static void nan_in_unused_rows(void **state) {
   (void)state;
-  for (size_t i = 0; i < 2; i++)
+  for (size_t i = 0; i < TARGETS; i++)
     for (size_t n = 0; n < 2; n++) {
       attention_case c = { .target = targets[i], .dtype = dtypes[n], .head_dim = 64, .batch = 1, .seqlen_q = 100, .seqlen_k = n ? 30 : 0, .heads_q = 2,
                            .heads_k = 1, .causal = true };
@@ -105,9 +107,9 @@ static void nan_in_unused_rows(void **state) {
 /* 65537 pairs of batch and head are more than a grid dimension holds. */
 static void many_heads(void **state) {
   (void)state;
-  for (size_t i = 0; i < 2; i++) {
-    attention_case c = { .target = targets[i], .dtype = dtypes[i], .head_dim = 32, .batch = 1, .seqlen_q = 1, .seqlen_k = 1, .heads_q = 65537, .heads_k = 65537,
-                         .block_m = i ? 16 : 32, .block_n = i ? 16 : 32, .waves = 1 }; /* the smallest tiles: there are many workgroups */
+  for (size_t i = 0; i < TARGETS; i++) {
+    attention_case c = { .target = targets[i], .dtype = dtypes[i % 2], .head_dim = 32, .batch = 1, .seqlen_q = 1, .seqlen_k = 1, .heads_q = 65537, .heads_k = 65537,
+                         .block_m = i == 1 ? 16 : 32, .block_n = i == 1 ? 16 : 32, .waves = 1 }; /* the smallest tiles: there are many workgroups */
     case_tensors t;
     case_make(&t, &c);
     case_launch(&t, &c);
@@ -125,8 +127,8 @@ static void offsets_beyond_4_gib(void **state) {
   enum { ROWS = 40, DIM = 64, HEADS = 2, BATCH = 2 };
   const int64_t far = (int64_t)3 << 29; /* elements of two bytes: 3 GiB */
   const size_t bytes = (size_t)(far * (HEADS * BATCH) + ROWS * DIM) * 2;
-  for (size_t i = 0; i < 2; i++) {
-    attention_case c = { .target = targets[i], .dtype = dtypes[i], .head_dim = DIM, .batch = BATCH, .seqlen_q = ROWS, .seqlen_k = ROWS, .heads_q = HEADS,
+  for (size_t i = 0; i < TARGETS; i++) {
+    attention_case c = { .target = targets[i], .dtype = dtypes[i % 2], .head_dim = DIM, .batch = BATCH, .seqlen_q = ROWS, .seqlen_k = ROWS, .heads_q = HEADS,
                          .heads_k = HEADS };
     case_tensors t;
     case_make(&t, &c);
@@ -154,7 +156,7 @@ static void offsets_beyond_4_gib(void **state) {
 /* Bit for bit the same whatever the number of the emulator's threads, and in a second run. */
 static void same_bits_again(void **state) {
   (void)state;
-  for (size_t i = 0; i < 2; i++) {
+  for (size_t i = 0; i < TARGETS; i++) {
     attention_case c = { .target = targets[i], .dtype = FA_DTYPE_BF16, .head_dim = 128, .batch = 1, .seqlen_q = 150, .seqlen_k = 150, .heads_q = 3, .heads_k = 1, .causal = true };
     case_tensors one, two;
     case_make(&one, &c);
