@@ -70,9 +70,9 @@ static void check_loads(const char *problem) {
 
 static void loads_in_flight(void **state) {
   (void)state;
-  static const char *const targets[] = { "gfx942", "gfx1100" }, *const masks[] = { "none", "causal" };
+  static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950" }, *const masks[] = { "none", "causal" };
   static const int dims[] = { 32, 64, 80, 96, 128 };
-  for (int i = 0; i < 20; i++) {
+  for (size_t i = 0; i < 10 * sizeof targets / sizeof *targets; i++) {
     char problem[128];
     snprintf(problem, sizeof problem, "target=%s dtype=bf16 head_dim=%d mask=%s", targets[i / 10], dims[i % 10 / 2], masks[i % 2]);
     check_loads(problem);
