@@ -71,7 +71,43 @@ static void exec_swappc(emu_wave *w, const emu_op *op)
 
 static void exec_nothing(emu_wave *w, const emu_op *op) { (void)w, (void)op; }
 static void exec_end(emu_wave *w, const emu_op *op) { (void)op, w->stop = STOP_DONE; }
-static void exec_barrier(emu_wave *w, const emu_op *op) { (void)op, w->stop = STOP_BARRIER; }
+static void exec_barrier(emu_wave *w, const emu_op *op) { (void)op, w->signal = 1, w->stop = STOP_BARRIER; }
+
+/* Split barriers of RDNA4: -1 is the workgroup's; 0 does nothing and -2 is for traps (ISA document, S_BARRIER_SIGNAL). */
+static void exec_signal(emu_wave *w, const emu_op *op)
+{
+    bool mine = (int32_t)emu_read32(w, &op->src[0]) == -1, first = true;
+    if (op->src[0].kind == K_SGPR && op->src[0].index == S_M0)
+        mine = false;
+    for (uint32_t i = 0; i < w->launch->waves_per_group; i++)
+        first &= w->worker->waves[i].stop == STOP_DONE || w->worker->waves[i].signal != 1;
+    if (op->variant) /* s_barrier_signal_isfirst */
+        w->scc = mine && first;
+    if (mine && w->signal == 2)
+        emu_fault(w, op, FA_EMU_REPORT_BARRIER, -1, 0, 0, false, "a barrier is signalled again before it was waited for");
+    else if (mine)
+        w->signal = 1, w->stop = STOP_YIELD;
+}
+
+static void exec_barrier_wait(emu_wave *w, const emu_op *op)
+{
+    if (op->imm != -1)
+        return;
+    if (!w->signal)
+        emu_fault(w, op, FA_EMU_REPORT_BARRIER, -1, 0, 0, false, "a barrier is waited for that the wave has not signalled");
+    else if (w->signal == 2)
+        w->signal = 0;
+    else
+        w->stop = STOP_BARRIER;
+}
+
+static void exec_barrier_state(emu_wave *w, const emu_op *op)
+{
+    uint32_t signalled = 0, members = w->launch->waves_per_group;
+    for (uint32_t i = 0; i < members; i++)
+        signalled += w->worker->waves[i].stop != STOP_DONE && w->worker->waves[i].signal == 1;
+    emu_write32(w, &op->dst, signalled << 16 | members << 4 | 1);
+}
 static void exec_sleep(emu_wave *w, const emu_op *op) { (void)op, w->stop = STOP_YIELD; }
 static void exec_trap(emu_wave *w, const emu_op *op)
 {
@@ -98,6 +134,12 @@ static const struct {
     {"HW_REG_LDS_ALLOC", 6}, {"HW_REG_IB_STS", 7}, {"HW_REG_SH_MEM_BASES", 15}, {"HW_REG_TBA_LO", 16},
     {"HW_REG_TBA_HI", 17}, {"HW_REG_TMA_LO", 18}, {"HW_REG_TMA_HI", 19}, {"HW_REG_FLAT_SCR_LO", 20},
     {"HW_REG_XCC_ID", 20}, {"HW_REG_FLAT_SCR_HI", 21}, {"HW_REG_SQ_PERF_SNAPSHOT_DATA", 21},
+    {"HW_REG_STATE_PRIV", 4}, {"HW_REG_PERF_SNAPSHOT_DATA", 10}, {"HW_REG_PERF_SNAPSHOT_PC_LO", 11},
+    {"HW_REG_PERF_SNAPSHOT_PC_HI", 12}, {"HW_REG_PERF_SNAPSHOT_DATA1", 15}, {"HW_REG_PERF_SNAPSHOT_DATA2", 16},
+    {"HW_REG_EXCP_FLAG_PRIV", 17}, {"HW_REG_EXCP_FLAG_USER", 18}, {"HW_REG_TRAP_CTRL", 19},
+    {"HW_REG_SCRATCH_BASE_LO", 20}, {"HW_REG_SCRATCH_BASE_HI", 21}, {"HW_REG_SCHED_MODE", 26},
+    {"HW_REG_XNACK_MASK", 22}, {"HW_REG_SHADER_CYCLES_LO", 29}, {"HW_REG_SHADER_CYCLES_HI", 30},
+    {"HW_REG_DVGPR_ALLOC_LO", 31}, {"HW_REG_DVGPR_ALLOC_HI", 32}, {"HW_REG_IB_STS2", 28},
     {"HW_REG_HW_ID1", 23}, {"HW_REG_HW_ID2", 24}, {"HW_REG_POPS_PACKER", 25}, {"HW_REG_SHADER_CYCLES", 29},
 };
 
@@ -131,8 +173,10 @@ static bool parse_hwreg(int32_t *out, const char *raw)
     }
     p += 6;
     size_t n = strcspn(p, ",) ");
+    const char *prefix = strncmp(p, "HW_REG_WAVE_", 12) == 0 ? "HW_REG_WAVE_" : "HW_REG_";
+    size_t skip = strlen(prefix);
     for (size_t i = 0; i < sizeof emu_hwregs / sizeof emu_hwregs[0]; i++)
-        if (strlen(emu_hwregs[i].name) == n && strncmp(emu_hwregs[i].name, p, n) == 0)
+        if (n > skip && strlen(emu_hwregs[i].name + 7) == n - skip && strncmp(emu_hwregs[i].name + 7, p + skip, n - skip) == 0)
             id = emu_hwregs[i].id;
     if (id == HWREG_COUNT) {
         char *end;
@@ -313,7 +357,7 @@ static const struct {
     uint8_t klass;
     emu_exec_fn fn;
     uint8_t variant;
-    uint8_t form; /* 'b' relative branch, 'd' a destination, 's' a source, 'x' both, 'm' number, 0 nothing to read */
+    uint8_t form; /* 'b' relative branch, 'd' a destination, 's' a source, 'x' both, 'm' number, 'w' number of 16 bits, 0 nothing to read */
 } emu_control[] = {
     {"branch", FA_EMU_CLASS_BRANCH, exec_branch, B_ALWAYS, 'b'},
     {"cbranch_scc0", FA_EMU_CLASS_BRANCH, exec_branch, B_SCC0, 'b'},
@@ -332,9 +376,14 @@ static const struct {
     {"endpgm", FA_EMU_CLASS_OTHER, exec_end, 0, 0},
     {"endpgm_saved", FA_EMU_CLASS_OTHER, exec_end, 0, 0},
     {"barrier", FA_EMU_CLASS_BARRIER, exec_barrier, 0, 0},
+    {"barrier_signal", FA_EMU_CLASS_BARRIER, exec_signal, 0, 's'},
+    {"barrier_signal_isfirst", FA_EMU_CLASS_BARRIER, exec_signal, 1, 's'},
+    {"barrier_wait", FA_EMU_CLASS_BARRIER, exec_barrier_wait, 0, 'w'},
+    {"get_barrier_state", FA_EMU_CLASS_SALU, exec_barrier_state, 0, 'x'},
     {"trap", FA_EMU_CLASS_OTHER, exec_trap, 0, 0},
     {"code_end", FA_EMU_CLASS_OTHER, exec_trap, 0, 0},
     {"sleep", FA_EMU_CLASS_WAIT, exec_sleep, 0, 0},
+    {"sleep_var", FA_EMU_CLASS_WAIT, exec_sleep, 0, 's'},
     {"memtime", FA_EMU_CLASS_SMEM, exec_time, 0, 'd'},
     {"memrealtime", FA_EMU_CLASS_SMEM, exec_time, 0, 'd'},
     {"sendmsg_rtn_b64", FA_EMU_CLASS_OTHER, exec_time, 0, 'd'},
@@ -356,7 +405,8 @@ static const struct {
     {"sethalt", FA_EMU_CLASS_OTHER}, {"sendmsg", FA_EMU_CLASS_OTHER}, {"icache_inv", FA_EMU_CLASS_OTHER},
     {"dcache_", FA_EMU_CLASS_OTHER}, {"gl1_inv", FA_EMU_CLASS_OTHER}, {"ttracedata", FA_EMU_CLASS_OTHER},
     {"incperflevel", FA_EMU_CLASS_OTHER}, {"decperflevel", FA_EMU_CLASS_OTHER}, {"set_inst_prefetch", FA_EMU_CLASS_OTHER},
-    {"inst_prefetch", FA_EMU_CLASS_OTHER}, {"prefetch_", FA_EMU_CLASS_OTHER}, {"version", FA_EMU_CLASS_OTHER},
+    {"inst_prefetch", FA_EMU_CLASS_OTHER}, {"prefetch_", FA_EMU_CLASS_OTHER}, {"buffer_prefetch_", FA_EMU_CLASS_OTHER}, {"atc_probe", FA_EMU_CLASS_OTHER},
+    {"version", FA_EMU_CLASS_OTHER},
     {"wakeup", FA_EMU_CLASS_OTHER}, {"setkill", FA_EMU_CLASS_OTHER},
 };
 
@@ -418,6 +468,8 @@ static bool decode_control(fa_emu_object *o, emu_op *op, emu_text *t, const char
         }
         if (form == 'b' || form == 'c')
             op->imm = (int16_t)t->args[at].value;
+        if (form == 'w')
+            op->imm = (int16_t)strtol(t->raw, NULL, 0);
         if (form == 'm')
             op->imm = (int32_t)strtol(t->raw, NULL, 0);
         op->exec = emu_control[i].fn;

@@ -3,6 +3,7 @@
  * Vector operations from text: which row of the table, which operand is which, what has to be done to them.
  */
 #include "emu.h"
+#include "scalar.h"
 
 #include <stdlib.h>
 
@@ -18,7 +19,7 @@ static const struct {
     {"readfirstlane_b32", 0, 2}, {"readlane_b32", 1, 3}, {"writelane_b32", 2, 3}, {"permlane16_b32", 3, 4},
     {"permlanex16_b32", 4, 4}, {"permlane64_b32", 5, 2}, {"swap_b32", 6, 2}, {"swap_b16", 7, 2},
     {"permlane32_swap_b32", 8, 2}, {"permlane16_swap_b32", 9, 2}, {"movrels_b32", 10, 2}, {"movreld_b32", 11, 2},
-    {"movrelsd_b32", 12, 2}, {"movrelsd_2_b32", 13, 2},
+    {"movrelsd_b32", 12, 2}, {"movrelsd_2_b32", 13, 2}, {"permlane16_var_b32", 14, 3}, {"permlanex16_var_b32", 15, 3},
 };
 
 static void exec_nothing(emu_wave *w, const emu_op *op) { (void)w, (void)op; }
@@ -43,10 +44,24 @@ static bool decode_cross(fa_emu_object *o, emu_op *op, emu_text *t, const char *
             return false;
         if ((op->variant >= 3 && op->variant <= 9) && op->src[0].kind != K_VGPR)
             return false;
+        if (op->variant >= 14 && (op->src[0].kind != K_VGPR || op->src[1].kind != K_VGPR))
+            return false;
         op->klass = FA_EMU_CLASS_VALU;
         return true;
     }
     return false;
+}
+
+/* v_s_exp_f32 and its kin: one value in scalar registers (RDNA4, "pseudo-scalar transcendentals") */
+static bool decode_pseudo_scalar(fa_emu_object *o, emu_op *op, emu_text *t)
+{
+    if (strncmp(t->name, "v_s_", 4) != 0 || t->arg_count != 2 || t->args[1].neg || t->args[1].abs || op->mods.clamp ||
+        op->mods.omod)
+        return false;
+    t->name += 2;
+    bool known = emu_decode_scalar(o, op, t);
+    op->klass = FA_EMU_CLASS_TRANS;
+    return known;
 }
 
 static void prepare_source(const fa_emu_object *o, emu_op *op, unsigned i, unsigned type)
@@ -145,7 +160,7 @@ bool emu_decode_valu(fa_emu_object *o, emu_op *op, emu_text *t)
         op->exec = exec_nothing;
         return true;
     }
-    if (decode_cross(o, op, t, name))
+    if (decode_cross(o, op, t, name) || decode_pseudo_scalar(o, op, t))
         return true;
     const emu_meaning *m = find_meaning(t, name, &cmpx);
     if (!m)

@@ -384,6 +384,7 @@ struct emu_wave {
     uint8_t flush_in, flush_out; /* FP_... */
     uint8_t stop;
     bool wave64, in_barrier;
+    uint8_t signal; /* barrier: 0 not signalled, 1 signalled, 2 complete before the wave waited (split barriers) */
     uint8_t index_mode; /* s_set_gpr_idx: bit 0..2 source, 3 destination */
     uint32_t id; /* in the workgroup */
     uint32_t limit; /* number of operations */

@@ -205,6 +205,19 @@ static void read_lane(emu_wave *w, const emu_op *op, bool first)
     }
 }
 
+/* v_permlane16_var, v_permlanex16_var: each lane names the lane of its row, or of the neighbouring row, that it reads */
+static void permlane16_var(emu_wave *w, const emu_op *op, bool cross)
+{
+    const uint32_t *in = vector_row(w, &op->src[0]), *select = vector_row(w, &op->src[1]);
+    uint32_t *d = vector_row(w, &op->dst), out[EMU_ROW];
+    bool fi = op->mods.op_sel & 1, bound = op->mods.op_sel & 2;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint32_t from = ((l & ~15u) ^ (cross ? 16 : 0)) | (select[l] & 15);
+        out[l] = fi || w->exec >> from & 1 ? in[from] : bound ? 0 : d[l];
+    }
+    EMU_LANES(l, w->lanes) d[l] = w->mask[l] ? out[l] : d[l];
+}
+
 /* v_permlane16, v_permlanex16: any lane of the same row of 16, or of its neighbour */
 static void permlane16(emu_wave *w, const emu_op *op, bool cross)
 {
@@ -292,6 +305,8 @@ void EMU_SIMD_FN(emu_exec_cross)(emu_wave *w, const emu_op *op)
     case 11: move_relative(w, op, 'd'); break;
     case 12: move_relative(w, op, 'b'); break;
     case 13: move_relative(w, op, '2'); break;
+    case 14: permlane16_var(w, op, false); break;
+    case 15: permlane16_var(w, op, true); break;
     default: break;
     }
 }

@@ -92,7 +92,7 @@ static void start_scalars(emu_wave *w)
     }
     unsigned user = k->rsrc2 >> 1 & 31;
     at = at > user ? at : user;
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 3 && !l->object->target->ttmp_ids; i++)
         if (k->rsrc2 >> (7 + i) & 1)
             w->s[at++] = w->group->id[i];
     if (k->rsrc2 >> 10 & 1)
@@ -129,6 +129,7 @@ void emu_wave_start(emu_wave *w, emu_worker *k, uint32_t id)
     w->pc = l->kernel->entry_op;
     w->index_mode = 0;
     w->in_barrier = false;
+    w->signal = 0;
     poison(w->s, S_COUNT);
     poison(w->v, (size_t)l->rows * EMU_ROW);
     for (size_t i = 0; i < (size_t)EMU_ROW * l->scratch_bytes / 4; i++)
@@ -201,18 +202,20 @@ static bool over_limit(emu_worker *k, uint64_t before)
     return __atomic_load_n(&l->limit_hit, __ATOMIC_RELAXED) != 0;
 }
 
-/* Releases the barrier when every wave that has not ended stands there. A wave that ends is no longer waited for:
+/* Releases the barrier when every wave that has not ended stands there, or has signalled and works on. A wave that ends is no longer waited for:
  * that is what the hardware does. */
 static void release_barrier(emu_worker *k, uint32_t count)
 {
     uint32_t waiting = 0, alive = 0;
     for (uint32_t i = 0; i < count; i++) {
         alive += k->waves[i].stop != STOP_DONE;
-        waiting += k->waves[i].in_barrier;
+        waiting += k->waves[i].stop != STOP_DONE && k->waves[i].signal == 1;
     }
     if (waiting && waiting == alive)
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < count; i++) {
+            k->waves[i].signal = k->waves[i].in_barrier ? 0 : 2;
             k->waves[i].in_barrier = false;
+        }
 }
 
 static uint32_t pick_wave(emu_worker *k, uint32_t count, uint32_t turn, uint64_t *quantum)
@@ -258,7 +261,7 @@ static bool run_group(emu_worker *k)
         if (w->stop == STOP_BARRIER)
             w->in_barrier = true;
         done += w->stop == STOP_DONE;
-        if (w->stop == STOP_BARRIER || w->stop == STOP_DONE)
+        if (w->stop == STOP_BARRIER || w->stop == STOP_DONE || w->signal == 1)
             release_barrier(k, count);
     }
     k->groups_run++;
