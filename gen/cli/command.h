@@ -75,6 +75,8 @@ int fa_command_emit(fa_cli *cli);
 int fa_command_build(fa_cli *cli);
 int fa_command_run(fa_cli *cli);
 int fa_command_explain(fa_cli *cli);
+int fa_command_emulate(fa_cli *cli);
+int fa_command_profile(fa_cli *cli);
 int fa_command_manifest(fa_cli *cli);
 int fa_command_targets(fa_cli *cli);
 int fa_command_cache(fa_cli *cli);

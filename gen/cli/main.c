@@ -43,6 +43,26 @@ static const fa_cli_option explain_options[] = {
   LAST
 };
 
+#define LAUNCH_OPTIONS \
+  { "order", 0, "ORDER", "in which the waves of a workgroup take turns: in-order, reversed or random:SEED" }, \
+  { "max-instructions", 0, "N", "stop after so many wave instructions" }, \
+  { "max-seconds", 0, "N", "stop after so many seconds" }
+
+static const fa_cli_option emulate_options[] = {
+  { "arg", 'a', "NAME=VALUE", "an argument, by name or number (below); once for each" },
+  { "grid", 'g', "X,Y,Z", "workgroups (1,1,1, or the manifest's)" },
+  { "block", 'b', "X,Y,Z", "work items of a workgroup (1,1,1, or the manifest's)" },
+  { "out", 'o', "NAME=FILE", "write the memory of an argument there, .npy; FILE:TYPE:SHAPE gives another type and shape" },
+  { "kernel", 'k', "NAME", "which kernel, when the object has several" },
+  { "target", 't', "NAME", "which target's object, when the file is a bundle of several" },
+  { "manifest", 'm', "FILE", "argument list, grid and block from there (docs/manifest.md)" },
+  { "lds", 0, "BYTES", "dynamic LDS" },
+  LAUNCH_OPTIONS,
+  { "counters", 0, NULL, "count lanes, LDS cycles, bytes, cache lines and mnemonics as well" },
+  { "list", 0, NULL, "print the kernel's arguments; run nothing" },
+  LAST
+};
+
 static const fa_cli_option manifest_options[] = { { "output", 'o', "FILE", "write there instead of standard output" }, LAST };
 
 static const fa_cli_option demo_options[] = { { "data", 0, "DIR", "folder of NAME_q.npy, NAME_k.npy, NAME_v.npy (the source tree's tests/data)" }, LAST };
@@ -63,6 +83,10 @@ const fa_command fa_commands[] = {
   { "explain", "Prints how a kernel works and what its hot loop executes.", FIELDS, explain_options, FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_JSON,
     "Schedule, layouts and LDS map come from the generator; registers, spills and the counts from the compiled object.\n"
     "example: fa-gen explain target=gfx1100 dtype=bf16 head_dim=64\n", fa_command_explain },
+  { "emulate", "Runs anyone's code object on the emulator.", "OBJECT", emulate_options, FA_CLI_TOOLCHAIN | FA_CLI_THREADS | FA_CLI_JSON,
+    "OBJECT is a code object, an offload bundle, or a host program with bundles inside. Values: FILE.npy; zeros:BYTES or zeros:TYPE:SHAPE; null; a number as\n"
+    "i8: i16: i32: i64: u8: ... f16: bf16: f32: f64:; a struct as bytes:HEX. Exit code 1 when the kernel did something wrong: the report says what and where.\n"
+    "example: fa-gen emulate add.co -a a=a.npy -a b=b.npy -a c=zeros:f32:1000 -a n=i32:1000 -g 4 -b 256 -o c=c.npy\n", fa_command_emulate },
   { "manifest", "Prints what is needed to launch the kernel without this library, as JSON.", FIELDS, manifest_options,
     FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN, "docs/manifest.md describes it. Needs no compiler.\n", fa_command_manifest },
   { "targets", "Lists the targets that can be compiled for.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_targets },

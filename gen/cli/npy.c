@@ -11,7 +11,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-size_t fa_npy_type_size(fa_npy_type type) { return type == FA_NPY_FLOAT32 ? 4 : 2; }
+static const struct {
+  const char *descr;
+  size_t size;
+} types[FA_NPY_TYPES] = {
+  [FA_NPY_FLOAT16] = { "<f2", 2 }, [FA_NPY_FLOAT32] = { "<f4", 4 }, [FA_NPY_UINT16] = { "<u2", 2 }, [FA_NPY_UINT8] = { "|u1", 1 },
+  [FA_NPY_INT8] = { "|i1", 1 },    [FA_NPY_BOOL] = { "|b1", 1 },    [FA_NPY_INT16] = { "<i2", 2 },  [FA_NPY_INT32] = { "<i4", 4 },
+  [FA_NPY_UINT32] = { "<u4", 4 },  [FA_NPY_INT64] = { "<i8", 8 },   [FA_NPY_UINT64] = { "<u8", 8 }, [FA_NPY_FLOAT64] = { "<f8", 8 },
+};
+
+size_t fa_npy_type_size(fa_npy_type type) { return types[type].size; }
 
 void fa_npy_free(fa_npy *array) {
   free(array->data);
@@ -96,7 +105,7 @@ static bool parse_field(cursor *c, fields *seen, fa_npy *array) {
   return seen->fortran || take_word(c, "False");
 }
 
-static fa_status parse_header(fa_npy *array, const char *text, size_t length, const char *name, fa_error *error) {
+static fa_status parse_header(fa_npy *array, const char *text, size_t length, bool any, const char *name, fa_error *error) {
   cursor c = { text, text + length };
   fields seen = {0};
   bool well_formed = take(&c, '{');
@@ -113,19 +122,18 @@ static fa_status parse_header(fa_npy *array, const char *text, size_t length, co
                    FA_NPY_MAX_RANK);
   if (seen.fortran)
     return fa_fail(error, FA_ERR_IO, "%s: fortran_order is True; only C order is read: save numpy.ascontiguousarray(array)", name);
-  if (strcmp(seen.type, "<f2") == 0)
-    array->type = FA_NPY_FLOAT16;
-  else if (strcmp(seen.type, "<f4") == 0)
-    array->type = FA_NPY_FLOAT32;
-  else if (strcmp(seen.type, "<u2") == 0)
-    array->type = FA_NPY_UINT16;
-  else
+  int type = 0, known = any ? FA_NPY_TYPES : FA_NPY_UINT16 + 1;
+  while (type < known && strcmp(seen.type, types[type].descr) != 0) type++;
+  array->type = (fa_npy_type)type;
+  if (type == known && any)
+    return fa_fail(error, FA_ERR_IO, "%s: element type %s is not read: use integers, floats or bool of little endian", name, seen.type);
+  if (type == known)
     return fa_fail(error, FA_ERR_IO, "%s: element type %s is not read: use float16 (<f2), float32 (<f4), or uint16 (<u2) for the bits of bf16",
                    name, seen.type);
   return FA_OK;
 }
 
-fa_status fa_npy_parse(fa_npy *array, const void *bytes, size_t size, const char *name, fa_error *error) {
+static fa_status parse(fa_npy *array, const void *bytes, size_t size, bool any, const char *name, fa_error *error) {
   *array = (fa_npy){0};
   fa_npy parsed = {0};
   const unsigned char *byte = bytes;
@@ -135,7 +143,7 @@ fa_status fa_npy_parse(fa_npy *array, const void *bytes, size_t size, const char
   if (size < start) return fa_fail(error, FA_ERR_IO, "%s: truncated: %zu bytes, the header starts at %zu", name, size, start);
   size_t length = byte[6] == 1 ? byte[8] | (size_t)byte[9] << 8 : byte[8] | (size_t)byte[9] << 8 | (size_t)byte[10] << 16 | (size_t)byte[11] << 24;
   if (length > size - start) return fa_fail(error, FA_ERR_IO, "%s: truncated: header of %zu bytes in a file of %zu", name, length, size);
-  fa_status status = parse_header(&parsed, (const char *)bytes + start, length, name, error);
+  fa_status status = parse_header(&parsed, (const char *)bytes + start, length, any, name, error);
   if (status != FA_OK) return status;
   size_t width = fa_npy_type_size(parsed.type), expected = width, count = 1;
   bool overflow = false;
@@ -156,6 +164,10 @@ fa_status fa_npy_parse(fa_npy *array, const void *bytes, size_t size, const char
   return FA_OK;
 }
 
+fa_status fa_npy_parse(fa_npy *array, const void *bytes, size_t size, const char *name, fa_error *error) {
+  return parse(array, bytes, size, false, name, error);
+}
+
 /* ---- files --------------------------------------------------------------------------------------------------------- */
 
 static fa_status read_bytes(int fd, char *bytes, size_t size, const char *path, fa_error *error) {
@@ -169,7 +181,7 @@ static fa_status read_bytes(int fd, char *bytes, size_t size, const char *path, 
   return FA_OK;
 }
 
-fa_status fa_npy_read(fa_npy *array, const char *path, fa_error *error) {
+static fa_status read_file(fa_npy *array, const char *path, bool any, fa_error *error) {
   *array = (fa_npy){0};
   fa_status status = FA_OK;
   char *bytes = NULL;
@@ -189,17 +201,19 @@ fa_status fa_npy_read(fa_npy *array, const char *path, fa_error *error) {
     goto cleanup;
   }
   status = read_bytes(fd, bytes, (size_t)info.st_size, path, error);
-  if (status == FA_OK) status = fa_npy_parse(array, bytes, (size_t)info.st_size, path, error);
+  if (status == FA_OK) status = parse(array, bytes, (size_t)info.st_size, any, path, error);
 cleanup:
   free(bytes);
   if (fd >= 0) close(fd);
   return status;
 }
 
+fa_status fa_npy_read(fa_npy *array, const char *path, fa_error *error) { return read_file(array, path, false, error); }
+fa_status fa_npy_read_any(fa_npy *array, const char *path, fa_error *error) { return read_file(array, path, true, error); }
+
 void fa_npy_header(char *header, size_t *size, fa_npy_type type, int rank, const size_t *shape) {
-  static const char *const descr[] = { "<f2", "<f4", "<u2" };
   char text[448];
-  int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", descr[type]);
+  int length = snprintf(text, sizeof text, "{'descr': '%s', 'fortran_order': False, 'shape': (", types[type].descr);
   for (int i = 0; i < rank; i++) length += snprintf(text + length, sizeof text - (size_t)length, i + 1 < rank ? "%zu, " : rank == 1 ? "%zu," : "%zu", shape[i]);
   length += snprintf(text + length, sizeof text - (size_t)length, "), }");
   size_t total = (10 + (size_t)length + 1 + 63) / 64 * 64; /* NumPy aligns the data to 64 bytes */

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT
+ * fa-gen emulate: runs anyone's code object on the emulator, with arrays from files and back to files. */
+#include "emulation.h"
+#include "output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "X", "X,Y" or "X,Y,Z" */
+static bool read_triple(uint32_t triple[3], const char *text) {
+  size_t shape[FA_NPY_MAX_RANK];
+  int rank;
+  if (!fa_shape_read(&rank, shape, text) || rank > 3) return false;
+  for (int i = 0; i < 3; i++) {
+    if (i < rank && shape[i] > UINT32_MAX) return false;
+    triple[i] = i < rank ? (uint32_t)shape[i] : 1;
+  }
+  return true;
+}
+
+static bool read_order(fa_emu_launch_params *params, const char *text) {
+  static const char *const names[] = { [FA_EMU_ORDER_FORWARD] = "in-order", [FA_EMU_ORDER_REVERSE] = "reversed", [FA_EMU_ORDER_RANDOM] = "random" };
+  size_t length = strcspn(text, ":");
+  char *end = NULL;
+  for (int i = 0; i < 3; i++)
+    if (strlen(names[i]) == length && strncmp(names[i], text, length) == 0) {
+      params->order = (fa_emu_order)i;
+      if (!text[length]) return true;
+      params->seed = strtoull(text + length + 1, &end, 0);
+      return i == FA_EMU_ORDER_RANDOM && end != text + length + 1 && !*end;
+    }
+  return false;
+}
+
+/* Options that need no object; -1, or the exit code. */
+static int read_options(fa_emu_launch_params *params, const fa_cli *cli) {
+  long threads, lds, seconds, instructions;
+  const char *order = fa_cli_value(cli, "order"), *grid = fa_cli_value(cli, "grid"), *block = fa_cli_value(cli, "block");
+  *params = (fa_emu_launch_params)FA_EMU_LAUNCH_PARAMS_INIT;
+  if (cli->argc != 1) return fa_cli_usage(cli, "one OBJECT is expected; see fa-gen emulate --help");
+  if (!fa_cli_integer(&threads, cli, "threads", 1, 4096, 0) || !fa_cli_integer(&lds, cli, "lds", 0, 1 << 20, 0) ||
+      !fa_cli_integer(&seconds, cli, "max-seconds", 1, 1 << 20, 0) || !fa_cli_integer(&instructions, cli, "max-instructions", 1, INT64_MAX, 0))
+    return FA_EXIT_USAGE;
+  if (grid && !read_triple(params->grid, grid)) return fa_cli_usage(cli, "--grid %s: X, X,Y or X,Y,Z workgroups are expected", grid);
+  if (block && !read_triple(params->block, block)) return fa_cli_usage(cli, "--block %s: X, X,Y or X,Y,Z work items are expected", block);
+  if (order && !read_order(params, order)) return fa_cli_usage(cli, "--order %s: in-order, reversed or random:SEED is expected", order);
+  params->threads = (unsigned)threads;
+  params->dynamic_lds = (uint32_t)lds;
+  params->max_seconds = (double)seconds;
+  params->max_instructions = (uint64_t)instructions;
+  params->count_accesses = fa_cli_value(cli, "counters") != NULL;
+  params->count_mnemonics = params->count_accesses;
+  return -1;
+}
+
+static fa_status read_manifest(fa_emulation *e, const char *path, fa_error *error) {
+  char *text;
+  size_t size;
+  fa_status status = fa_file_read(&text, &size, path, 1 << 24, error);
+  if (status == FA_OK) status = fa_manifest_parse(&e->manifest, text, size, error);
+  free(text);
+  return status;
+}
+
+/* Grid, block and dynamic LDS of the manifest, where the command line has none. */
+static fa_status apply_manifest(fa_emulation *e, const fa_cli *cli, fa_error *error) {
+  const fa_manifest *m = e->manifest;
+  int64_t integers[FA_MAX_ARGS] = {0}, value;
+  if (!m) return FA_OK;
+  for (size_t i = 0; i < e->arg_count; i++) {
+    int32_t narrow;
+    memcpy(&narrow, e->kernarg + e->args[i].offset, sizeof narrow);
+    if (e->args[i].size == 8)
+      memcpy(&integers[e->args[i].place], e->kernarg + e->args[i].offset, 8);
+    else
+      integers[e->args[i].place] = narrow;
+  }
+  if (!fa_cli_value(cli, "block")) memcpy(e->params.block, m->block, sizeof e->params.block);
+  if (!fa_cli_value(cli, "lds")) e->params.dynamic_lds = m->dynamic_lds_bytes;
+  for (int i = 0; i < 3 && !fa_cli_value(cli, "grid"); i++) {
+    fa_status status = fa_expression_evaluate(&value, &m->grid[i], integers, error);
+    if (status != FA_OK) return status;
+    if (value < 0 || value > UINT32_MAX)
+      return fa_fail(error, FA_ERR_ARGUMENT, "the manifest's grid \"%s\" is %lld workgroups, the limits are 0 and 2^32 - 1", m->grid[i].text, (long long)value);
+    e->params.grid[i] = (uint32_t)value;
+  }
+  return FA_OK;
+}
+
+static int list_arguments(const fa_emulation *e) {
+  fa_emu_kernel_info info = { .name = "" };
+  for (size_t i = 0; i < fa_emu_object_kernel_count(e->object); i++)
+    if (fa_emu_object_kernel(&info, e->object, i) == FA_EMU_OK && strcmp(info.name, e->kernel) == 0) break;
+  printf("%s for %s: wave size %u, at most %u work items, %u bytes of LDS, %u of scratch a lane, %u VGPRs, %u SGPRs\n", e->kernel, fa_emu_object_target(e->object),
+         info.wave_size, info.max_block, info.lds_bytes, info.scratch_bytes, info.vgprs, info.sgprs);
+  for (size_t i = 0; i < e->arg_count; i++)
+    printf("%3zu  %-24s %-14s offset %4u, %u bytes\n", i, e->args[i].name, e->args[i].type, e->args[i].offset, e->args[i].size);
+  return FA_EXIT_OK;
+}
+
+/* ---- outputs: NAME=FILE or NAME=FILE:TYPE:SHAPE -------------------------------------------------------------------- */
+
+typedef struct destination {
+  const fa_emulation_arg *arg;
+  char path[4096];
+  fa_npy_type type;
+  int rank;
+  size_t shape[FA_NPY_MAX_RANK];
+} destination;
+
+static fa_status read_destination(destination *d, fa_emulation *e, const char *text, fa_error *error) {
+  const char *path = strchr(text, '='), *shape = strrchr(text, ':'), *type = NULL;
+  d->arg = path ? fa_emulation_find(e, text, (size_t)(path - text)) : NULL;
+  if (!path || !d->arg || !d->arg->memory) return fa_fail(error, FA_ERR_ARGUMENT, "--out %s: NAME=FILE is expected, NAME an argument with memory", text);
+  d->type = d->arg->array.type;
+  d->rank = d->arg->array.rank;
+  memcpy(d->shape, d->arg->array.shape, sizeof d->shape);
+  size_t length = strlen(++path), bytes = 1;
+  if (shape && shape > path) {
+    for (type = shape - 1; type > path && *type != ':'; type--) {}
+    fa_npy_type named;
+    if (*type == ':' && fa_npy_type_named(&named, type + 1, (size_t)(shape - type - 1)) && fa_shape_read(&d->rank, d->shape, shape + 1)) {
+      d->type = named;
+      length = (size_t)(type - path);
+    }
+  }
+  if (length == 0 || length >= sizeof d->path) return fa_fail(error, FA_ERR_ARGUMENT, "--out %s: the file's name has %zu bytes, 1 to %zu are expected", text, length, sizeof d->path - 1);
+  memcpy(d->path, path, length);
+  d->path[length] = 0;
+  bytes = fa_npy_type_size(d->type);
+  bool overflow = false;
+  for (int i = 0; i < d->rank; i++) overflow |= __builtin_mul_overflow(bytes, d->shape[i], &bytes);
+  if (overflow || bytes != d->arg->bytes) return fa_fail(error, FA_ERR_ARGUMENT, "--out %s: type and shape have %zu bytes, the argument's memory %zu", text, bytes, d->arg->bytes);
+  return FA_OK;
+}
+
+static fa_status write_destination(const destination *d, fa_error *error) {
+  char header[512];
+  size_t size;
+  fa_output *output;
+  fa_npy_header(header, &size, d->type, d->rank, d->shape);
+  fa_status status = fa_output_open(&output, d->path, error);
+  if (status != FA_OK) return status;
+  fwrite(header, 1, size, fa_output_stream(output));
+  fwrite(d->arg->memory, 1, d->arg->bytes, fa_output_stream(output));
+  return fa_output_commit(output, error);
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------- */
+
+static fa_status prepare(fa_emulation *e, const fa_cli *cli, fa_error *error) {
+  const char *kernel = fa_cli_value(cli, "kernel"), *manifest = fa_cli_value(cli, "manifest"), *text;
+  fa_status status = manifest ? read_manifest(e, manifest, error) : FA_OK;
+  if (status == FA_OK) status = fa_emulation_read(e, cli->argv[0], fa_cli_value(cli, "target"), kernel ? kernel : e->manifest ? e->manifest->symbol : NULL, error);
+  if (status == FA_OK) status = fa_emulation_load(e, cli, error);
+  if (status == FA_OK) status = fa_emulation_choose(e, kernel, error);
+  for (int i = 0; status == FA_OK && (text = fa_cli_value_at(cli, "arg", i)); i++) status = fa_emulation_argument(e, text, error);
+  return status == FA_OK ? apply_manifest(e, cli, error) : status;
+}
+
+static fa_status run(fa_emulation *e, const fa_cli *cli, fa_error *error) {
+  enum { MAX_OUTPUTS = 64 };
+  const char *text;
+  int count = 0;
+  destination *outputs = calloc(MAX_OUTPUTS, sizeof *outputs);
+  fa_status status = outputs ? FA_OK : fa_fail(error, FA_ERR_NOMEM, "no memory for outputs");
+  for (; status == FA_OK && (text = fa_cli_value_at(cli, "out", count)); count++)
+    status = count < MAX_OUTPUTS ? read_destination(&outputs[count], e, text, error) : fa_fail(error, FA_ERR_ARGUMENT, "--out: at most %d outputs", MAX_OUTPUTS);
+  if (status == FA_OK) status = fa_emulation_launch(e, error);
+  for (int i = 0; status == FA_OK && i < count; i++) status = write_destination(&outputs[i], error);
+  free(outputs);
+  return status;
+}
+
+int fa_command_emulate(fa_cli *cli) {
+  fa_error error = {0};
+  fa_emulation *e = calloc(1, sizeof *e);
+  if (!e) return FA_EXIT_FAILED;
+  int code = read_options(&e->params, cli);
+  if (code >= 0) goto cleanup;
+  fa_status status = prepare(e, cli, &error);
+  if (status == FA_OK && fa_cli_value(cli, "list")) {
+    code = list_arguments(e);
+    goto cleanup;
+  }
+  if (status == FA_OK) status = run(e, cli, &error);
+  if (!e->launched) {
+    code = fa_cli_fail(cli, &error);
+    goto cleanup;
+  }
+  code = fa_cli_value(cli, "json") ? fa_session_json(cli, fa_emulation_json(e)) : FA_EXIT_OK;
+  if (!fa_cli_value(cli, "json")) fa_emulation_print(stdout, e);
+  if (code == FA_EXIT_OK && status == FA_ERR_EXECUTION)
+    code = FA_EXIT_FAILED; /* the report is printed already */
+  else if (code == FA_EXIT_OK && status != FA_OK)
+    code = fa_cli_fail(cli, &error);
+cleanup:
+  fa_emulation_free(e);
+  free(e);
+  return code;
+}
