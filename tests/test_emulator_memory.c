@@ -11,7 +11,7 @@ static uint32_t memory[WORDS];
 static void reset(void)
 {
     for (uint32_t i = 0; i < WORDS; i++)
-        memory[i] = 0x01020300u * (i % 7) + i;
+        memory[i] = 0x91c2e3f0u * (i % 7) + i;
 }
 
 // v[0:1] holds each lane's address in memory (16 bytes apart), v2 the same as an offset, v[4:7] data
@@ -145,13 +145,13 @@ static void test_buffer_bounds(void **state)
     emu_test_wave(t)->s[6] = 16 * 10 + 4; // lane 10 has its first dword inside
     run_go(t);
     assert_int_equal(emu_test_vgpr(t, 11)[9], memory[9 * 4 + 3]);
-    assert_int_equal(emu_test_vgpr(t, 8)[10], 0x01020300u * (40 % 7) + 40);
+    assert_int_equal(emu_test_vgpr(t, 8)[10], 0x91c2e3f0u * (40 % 7) + 40);
     assert_int_equal(emu_test_vgpr(t, 9)[10], 0);
     assert_int_equal(emu_test_vgpr(t, 8)[11], 0);
     assert_int_equal(memory[9 * 4 + 1], 0xa0b0c109);
     assert_int_equal(memory[10 * 4], 0xa0b0c00a);
-    assert_int_equal(memory[10 * 4 + 1], 0x01020300u * (41 % 7) + 41);
-    assert_int_equal(memory[11 * 4], 0x01020300u * (44 % 7) + 44);
+    assert_int_equal(memory[10 * 4 + 1], 0x91c2e3f0u * (41 % 7) + 41);
+    assert_int_equal(memory[11 * 4], 0x91c2e3f0u * (44 % 7) + 44);
     emu_test_close(t);
 
     t = open_memory(G9, "buffer_load_dword v8, v2, s[4:7], 0 offen"); // the offset that masks lanes off
