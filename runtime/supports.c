@@ -7,7 +7,7 @@
 #include "axes.h"
 #include "problem.h"
 
-static const char *const targets[] = {"gfx908", "gfx90a", "gfx942", "gfx950", "gfx1100"};
+static const char *const targets[] = {"gfx908", "gfx90a", "gfx942", "gfx950", "gfx1100", "gfx1151", "gfx1200", "gfx1201"};
 
 #define BIT(x) (1u << (x))
 #define SIZES(list) list, sizeof(list) / sizeof *(list)

@@ -5,7 +5,7 @@ local kernel, signature = require "tile.kernel", require "tile.signature"
 local schedules = require "schedules.choose"
 local M = {}
 
-local target_names = { "gfx1100", "gfx908", "gfx90a", "gfx942", "gfx950" }
+local target_names = { "gfx1100", "gfx1151", "gfx1200", "gfx1201", "gfx908", "gfx90a", "gfx942", "gfx950" }
 local kernels = { attention_fwd = true, attention_dv = true, gemm = true }
 function M.targets() return target_names end
 

@@ -82,7 +82,7 @@ function cases.scores_stay_in_registers()
 end
 
 local rejects = {
-  { { target = "gfx1030" }, "FA_ERR_UNSUPPORTED", "target=gfx1030 has no templates; those that have: gfx1100, " },
+  { { target = "gfx1030" }, "FA_ERR_UNSUPPORTED", "target=gfx1030 has no templates; those that have: gfx1100, gfx1151, " },
   { { head_dim_qk = "88", head_dim_v = "88" }, "FA_ERR_UNSUPPORTED", "gfx942 has no matrix instruction that tiles" },
   { { block_m = "100" }, "FA_ERR_UNSUPPORTED", "block_m must be a multiple of waves" },
   { { block_n = "128", stages = "2" }, "FA_ERR_UNSUPPORTED", "bytes of LDS, gfx942 has 65536; use a smaller block_n or stages=1" },
