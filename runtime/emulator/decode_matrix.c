@@ -35,7 +35,7 @@ static bool parse_name(emu_matrix *m, unsigned *bits, const char *s)
     char *end;
     unsigned long rows = strtoul(s, &end, 10), columns = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
     unsigned long depth = *end == 'x' ? strtoul(end + 1, &end, 10) : 0;
-    if (!found || rows != columns || (rows != 4 && rows != 16 && rows != 32) || depth < 1 || depth > 64)
+    if (!found || rows != columns || (rows != 4 && rows != 16 && rows != 32) || depth < 1 || depth > 128)
         return false;
     s = end + (*end == '_');
     strtoul(s, &end, 10);
@@ -83,6 +83,9 @@ bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t)
 {
     emu_matrix *m = &op->matrix;
     unsigned bits = 0;
+    size_t length = strlen(t->name);
+    if (length > 7 && strcmp(t->name + length - 7, "_f8f6f4") == 0)
+        return emu_decode_f8f6f4(o, op, t);
     bool split_sparse = strncmp(t->name, "v_swmmac_", 9) == 0;
     m->wmma = split_sparse || strncmp(t->name, "v_wmma_", 7) == 0;
     m->sparse = split_sparse || strncmp(t->name, "v_smfmac_", 9) == 0;
@@ -124,7 +127,7 @@ bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t)
         if (!m->per_lane || 64u * m->per_lane % (m->m * m->k))
             return false;
         m->blocks = (uint8_t)(64u * m->per_lane / (m->m * m->k));
-        if (!m->blocks || (64 / m->m) % m->blocks || m->k * m->m * m->blocks > 64 * 16)
+        if (!m->blocks || (64 / m->m) % m->blocks || m->k * m->m * m->blocks > 64 * 32)
             return false;
     }
     unsigned results = m->m * m->n * m->blocks / lanes * (m->result == MT_F64 ? 2 : 1);

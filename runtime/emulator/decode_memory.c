@@ -324,7 +324,16 @@ static bool decode_lds(emu_op *op, emu_text *t, const char *name)
         if (strncmp(name, moves[i], n) != 0 || strstr(name, "xchg"))
             continue;
         m->store = i >= 2;
+        static const struct {
+            const char *name, *format;
+            uint8_t bits;
+        } turned[] = {{"b64_tr_b16", "b64", 16}, {"b64_tr_b8", "b64", 8}, {"b64_tr_b4", "b64", 4}, {"b96_tr_b6", "b96", 6}};
         const char *format = strip_pairs(m, name + n);
+        for (unsigned k = 0; k < sizeof turned / sizeof turned[0] && !m->store; k++)
+            if (strcmp(format, turned[k].name) == 0) {
+                format = turned[k].format;
+                m->transpose = turned[k].bits;
+            }
         if (addtid && strncmp(format, "addtid_", 7) == 0)
             format += 7;
         return find_format(m, format, strlen(format)) && take_lds(op, t, addtid);

@@ -123,14 +123,17 @@ static int32_t immediate(const fa_emu_object *o, const emu_op *op, const char *n
         return m->neg_lo & 3;
     if (strncmp(name, "bitop3", 6) == 0)
         return m->bitop3;
-    if (strstr(name, "fp8") || strstr(name, "bf8")) {
+    if (strstr(name, "fp8") || strstr(name, "bf8") || strstr(name, "fp4")) {
+        bool byte = strncmp(name, "cvt_sr", 6) == 0 || strstr(name, "_sr_") || strstr(name, "pk_fp4_");
+        if (strncmp(name, "cvt_scalef32_", 13) == 0)
+            return byte ? m->op_sel >> 2 & 3 : m->op_sel & 3;
         int select = strncmp(name, "cvt_sr", 6) == 0 ? m->op_sel >> 2 & 3 : m->op_sel & 1;
         return (select | m->byte_sel) | o->target->fp8_fnuz << 8;
     }
     return 0;
 }
 
-static const emu_meaning *find_meaning(const emu_text *t, const char *name, bool *cmpx)
+static const emu_meaning *find_meaning(const fa_emu_object *o, const emu_text *t, const char *name, bool *cmpx)
 {
     char key[64];
     size_t n = strlen(name);
@@ -148,6 +151,9 @@ static const emu_meaning *find_meaning(const emu_text *t, const char *name, bool
         strcat(saturating, ".clamp");
         return emu_meaning_find(saturating, strlen(saturating));
     }
+    /* gfx90a: dot products of f16 flush denormals, as its matrix instructions do */
+    if (m && o->target->matrix_flush16 && strncmp(m->name, "dot2", 4) == 0 && strstr(m->name, "_f32_f16"))
+        return emu_meaning_find(m->name[4] == 'c' ? "dot2c_f32_f16.flush" : "dot2_f32_f16.flush", m->name[4] == 'c' ? 19 : 18);
     return m;
 }
 
@@ -160,9 +166,9 @@ bool emu_decode_valu(fa_emu_object *o, emu_op *op, emu_text *t)
         op->exec = exec_nothing;
         return true;
     }
-    if (decode_cross(o, op, t, name) || decode_pseudo_scalar(o, op, t))
+    if (decode_cross(o, op, t, name) || decode_pseudo_scalar(o, op, t) || emu_decode_convert(o, op, t))
         return true;
-    const emu_meaning *m = find_meaning(t, name, &cmpx);
+    const emu_meaning *m = find_meaning(o, t, name, &cmpx);
     if (!m)
         return false;
     unsigned want = 0, at = 0;

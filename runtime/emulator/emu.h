@@ -200,6 +200,7 @@ typedef struct emu_mem {
     uint8_t atomic;              /* ATOMIC_...; operand width is `bytes` */
     uint8_t pairs;               /* read2/write2: 2 accesses; the offset unit is `bytes` times `stride` */
     uint8_t stride;
+    uint8_t transpose;           /* bits of an element, where a load from LDS turns a matrix */
 } emu_mem;
 
 typedef enum emu_matrix_type {
@@ -219,6 +220,7 @@ struct emu_op {
     emu_lane_fn lane;
     const emu_meaning *meaning;
     emu_operand dst, dst2, src[4];
+    emu_operand scale_b; /* the second scale of a scaled product; src[3] is the first */
     emu_mods mods;
     emu_mem mem;
     emu_matrix matrix;
@@ -452,6 +454,9 @@ bool emu_decode_valu(fa_emu_object *o, emu_op *op, emu_text *t);
 bool emu_decode_salu(fa_emu_object *o, emu_op *op, emu_text *t);
 bool emu_decode_memory(fa_emu_object *o, emu_op *op, emu_text *t);
 bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t);
+/* narrow.c */
+bool emu_decode_f8f6f4(fa_emu_object *o, emu_op *op, emu_text *t);
+bool emu_decode_convert(fa_emu_object *o, emu_op *op, emu_text *t);
 void emu_resolve_constant(fa_emu_object *o, emu_operand *a, emu_type type);
 bool emu_parse_text(emu_text *out, char *copy, const char *text);
 

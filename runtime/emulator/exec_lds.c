@@ -36,6 +36,30 @@ static bool lds_places(emu_wave *w, const emu_op *op, const uint32_t *address, u
     return true;
 }
 
+/* ds_read_*_tr_*: in each 16 lanes the data are a matrix of 16 columns, lane after lane along its rows; lane l gets
+ * column l. (For 8 bits inferred from what libraries load with it.) EXEC is meant to be full. */
+static void transpose_rows(emu_wave *w, const emu_op *op)
+{
+    unsigned bits = op->mem.transpose, count = op->mem.bytes * 8 / bits, dwords = op->mem.dwords;
+    uint32_t in[3 * EMU_ROW], *d = row(w, &op->dst);
+    memcpy(in, d, dwords * EMU_ROW * sizeof *d);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint64_t out[2] = {0};
+        for (unsigned r = 0; r < count; r++) {
+            unsigned at = r * 16 + l % 16, lane = (l & ~15u) + at / count, bit = at % count * bits, to = r * bits;
+            uint64_t v = in[bit / 32 * EMU_ROW + lane];
+            if (bit % 32 + bits > 32)
+                v |= (uint64_t)in[(bit / 32 + 1) * EMU_ROW + lane] << 32;
+            v = v >> bit % 32 & ((1u << bits) - 1);
+            out[to / 64] |= v << to % 64;
+            if (to % 64 + bits > 64)
+                out[1] |= v >> (64 - to % 64);
+        }
+        for (unsigned k = 0; k < dwords && w->mask[l]; k++)
+            d[k * EMU_ROW + l] = (uint32_t)(out[k / 2] >> k % 2 * 32);
+    }
+}
+
 /* src[0] address, src[1], src[2] data */
 void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
 {
@@ -79,6 +103,8 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
         store_rows(w, row(w, &op->src[1]), &p, m);
     } else {
         load_rows(w, row(w, &op->dst), &p, m->form, m->dwords);
+        if (m->transpose)
+            transpose_rows(w, op);
     }
 }
 

@@ -7,7 +7,7 @@
  */
 #include "transfer.h"
 
-enum { MAX_ELEMENTS = 64 * 16 };
+enum { MAX_ELEMENTS = 64 * 32 };
 
 typedef struct operands {
     _Alignas(64) float a[MAX_ELEMENTS], b[MAX_ELEMENTS];
@@ -398,6 +398,20 @@ static void negate(float *x, const emu_matrix *m, const emu_mods *mods, unsigned
                 x[k * 16 + j] = -x[k * 16 + j];
 }
 
+/* gfx90a: denormals of f16 and bf16 operands, and of what is made from them, are 0. */
+static void flush_operand(float *x, const emu_matrix *m, unsigned type)
+{
+    float least = type == MT_F16 ? 0x1p-14f : 0x1p-126f;
+    for (unsigned i = 0; i < m->k * m->m * m->blocks; i++)
+        x[i] = fabsf(x[i]) < least ? copysignf(0.0f, x[i]) : x[i];
+}
+static void flush_result(emu_wave *w, const emu_op *op)
+{
+    uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
+    for (unsigned i = 0; i < op->dst.dwords * (unsigned)EMU_ROW; i++)
+        d[i] = as_u32(flush_f32(as_f32(d[i])));
+}
+
 void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
 {
     const emu_matrix *m = &op->matrix;
@@ -416,6 +430,11 @@ void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
     unpack(x.b, w->v + (size_t)op->src[1].index * EMU_ROW, m, m->n, m->b_type, m->wmma || m->sparse ? 0 : mods->blgp, fnuz);
     if (!m->wmma && !m->sparse)
         broadcast_blocks(x.a, m, mods->cbsz, mods->abid);
+    bool flush = w->launch->object->target->matrix_flush16 && (m->a_type == MT_F16 || m->a_type == MT_BF16);
+    if (flush) {
+        flush_operand(x.a, m, m->a_type);
+        flush_operand(x.b, m, m->b_type);
+    }
     if (m->result == MT_I8) {
         product_i32(w, op, &x);
         return;
@@ -435,4 +454,6 @@ void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
         product_f32_fours(w, op, &x);
     else
         product_plain(w, op, &x);
+    if (flush)
+        flush_result(w, op);
 }

@@ -295,7 +295,8 @@ static void move_parts(emu_wave *w, const emu_op *op, uint32_t *rows, const emu_
 /* Loads straight into LDS: lane after lane from M0 and the instruction's offset */
 static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part)
 {
-    uint32_t base = (w->s[S_M0] & 0xffff) + (uint32_t)op->mods.offset, width = op->mem.bytes < 4 ? 4 : op->mem.bytes;
+    uint32_t m0 = w->s[S_M0] & (w->launch->object->target->lds_bytes > 65536 ? 0x3ffff : 0xffff);
+    uint32_t base = m0 + (uint32_t)op->mods.offset, width = op->mem.bytes < 4 ? 4 : op->mem.bytes;
     uint8_t *places[EMU_ROW] = {NULL};
     for (uint32_t l = 0; l < w->lanes; l++) {
         uint32_t data[4] = {0};

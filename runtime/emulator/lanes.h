@@ -238,6 +238,8 @@ static inline float flush_f32(float f)
     uint32_t u = as_u32(f);
     return as_f32(u & 0x7f800000 ? u : u & 0x80000000);
 }
+/* an f16 value held as f32 */
+static inline float flush_f16(float f) { return fabsf(f) < 0x1p-14f ? as_f32(as_u32(f) & 0x80000000) : f; }
 
 /* 2^x, denormals flushed on both sides (ISA documents, V_EXP_F32). The polynomial is the exponential's series for
  * |x ln 2| <= 0.347, whose rest is below 1e-13. No fused operations, so every build gives the same bits. */
@@ -511,5 +513,66 @@ static inline float cube(float x, float y, float z, int what)
     default: return yf ? (neg ? -z : z) : -y;
     }
 }
+
+/* ---- narrow floats of gfx950 ------------------------------------------------------------------------------ */
+
+/* fp4 (e2m1), fp6 (e2m3) and bf6 (e3m2) of the OCP MX formats: neither infinity nor NaN */
+static inline float narrow_to_f32(uint32_t v, int exponent, int mantissa)
+{
+    int bias = (1 << (exponent - 1)) - 1;
+    uint32_t e = v >> mantissa & ((1u << exponent) - 1), m = v & ((1u << mantissa) - 1);
+    float f = e ? ldexpf((float)(m | 1u << mantissa), (int)e - bias - mantissa) : ldexpf((float)m, 1 - bias - mantissa);
+    return v >> (exponent + mantissa) & 1 ? -f : f;
+}
+/* Nearest even; what is too large, infinity and NaN (inferred) become the largest number. */
+static inline uint32_t f32_to_narrow(float f, int exponent, int mantissa)
+{
+    int bias = (1 << (exponent - 1)) - 1, e = exponent_f32(f) - 127;
+    uint32_t max = (1u << (exponent + mantissa)) - 1, sign = as_u32(f) >> 31 << (exponent + mantissa);
+    float a = fabsf(f);
+    if (!(a < 1024.0f))
+        return sign | max;
+    e = e < 1 - bias ? 1 - bias : e;
+    float scaled = ldexpf(a, mantissa - e), q = floorf(scaled), rest = scaled - q;
+    uint32_t n = (uint32_t)q;
+    n += rest > 0.5f || (rest == 0.5f && (n & 1));
+    uint32_t h = n < (1u << mantissa) ? n : n + ((uint32_t)(e + bias - 1) << mantissa);
+    return sign | (h > max ? max : h);
+}
+/* Rounds to `mantissa` bits (fewer below 2^least), upward with the probability of what is cut off: the random number
+ * is added below the last bit that stays. */
+static inline float stochastic(float f, int mantissa, int least, uint32_t random)
+{
+    int e = exponent_f32(f) - 127;
+    if (e == 128)
+        return f;
+    e = e < least ? least : e;
+    double scaled = ldexp(fabs((double)f), mantissa - e), q = floor(scaled);
+    q += scaled - q + (double)random * 0x1p-32 >= 1.0 ? 1.0 : 0.0;
+    float r = (float)ldexp(q, e - mantissa);
+    return as_u32(f) >> 31 ? -r : r;
+}
+/* The scale is the exponent of an f32, 2^(e - 127); conversions to narrow formats divide by it, others multiply. */
+static inline float scale_up(float f, float scale)
+{
+    return exponent_f32(scale) == 255 ? as_f32(0x7fc00000) : ldexpf(f, exponent_f32(scale) - 127);
+}
+static inline float scale_down(float f, float scale)
+{
+    return exponent_f32(scale) == 255 ? as_f32(0x7fc00000) : ldexpf(f, 127 - exponent_f32(scale));
+}
+static inline uint32_t prng(uint32_t v) { return v << 1 ^ (v >> 31 ? 197u : 0u); }
+static inline uint32_t put_byte(uint32_t old, uint32_t byte, uint32_t place)
+{
+    return (old & ~(255u << 8 * place)) | (byte & 255) << 8 * place;
+}
+/* fp8 (mantissa 3) or bf8 (2) of the OCP kind */
+static inline uint32_t to_fp8(float f, int mantissa, uint32_t saturate) { return f32_to_fp8(f, mantissa, 0, (int)saturate); }
+static inline uint32_t to_fp8_random(float f, int mantissa, uint32_t random, uint32_t saturate)
+{
+    return to_fp8(stochastic(f, mantissa, mantissa == 3 ? -6 : -14, random), mantissa, saturate);
+}
+static inline uint32_t to_fp4(float f) { return f32_to_narrow(f, 2, 1); }
+static inline uint32_t to_fp4_random(float f, uint32_t random) { return to_fp4(stochastic(f, 1, 0, random)); }
 
 #endif

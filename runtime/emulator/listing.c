@@ -149,7 +149,7 @@ static bool decode_one(fa_emu_object *o, emu_op *op, const char *text, const cha
         op->exec = exec_unknown;
         op->known = false;
         op->nsrc = 0;
-        op->dst = op->dst2 = (emu_operand){0};
+        op->dst = op->dst2 = op->scale_b = (emu_operand){0};
         memset(op->src, 0, sizeof op->src);
     }
     return found;
@@ -220,6 +220,7 @@ fa_emu_status emu_object_link(fa_emu_object *o, fa_emu_error *e)
         emu_op *op = &o->ops[i];
         count_rows(o, &op->dst);
         count_rows(o, &op->dst2);
+        count_rows(o, &op->scale_b);
         for (unsigned k = 0; k < 4; k++)
             count_rows(o, &op->src[k]);
     }
@@ -231,6 +232,7 @@ fa_emu_status emu_object_link(fa_emu_object *o, fa_emu_error *e)
         emu_op *op = &o->ops[i];
         place_rows(o, &op->dst);
         place_rows(o, &op->dst2);
+        place_rows(o, &op->scale_b);
         op->direct = op->lane && op->dst.kind == K_VGPR && !op->pair && !op->slow;
         for (unsigned k = 0; k < 4; k++) {
             place_rows(o, &op->src[k]);

@@ -59,6 +59,7 @@ static const char *const emu_aliases[][2] = {
     {"dot2acc_f32_bf16", "dot2c_f32_bf16"}, {"lshlrev_b32", "lshlrev_b32"}, {"mac_f32", "fmac_f32"},
     {"madak_f32", "fmaak_f32"}, {"madmk_f32", "fmamk_f32"}, {"lshl_b32", "lshlrev_b32"},
     {"cmp_tru_f16", "cmp_t_f16"}, {"cmp_tru_f32", "cmp_t_f32"}, {"cmp_tru_f64", "cmp_t_f64"},
+    {"exp_legacy_f32", "exp_f32"}, {"log_legacy_f32", "log_f32"},
     {"max_num_f32", "max_f32"}, {"min_num_f32", "min_f32"},
     {"max_num_f16", "max_f16"}, {"min_num_f16", "min_f16"}, {"max_num_f64", "max_f64"}, {"min_num_f64", "min_f64"},
     {"max3_num_f32", "max3_f32"}, {"min3_num_f32", "min3_f32"}, {"med3_num_f32", "med3_f32"},
