@@ -47,6 +47,7 @@ static const struct {
     {"min_num", ATOMIC_FMIN}, {"max_num", ATOMIC_FMAX}, {"min", ATOMIC_UMIN}, {"max", ATOMIC_UMAX},
     {"and", ATOMIC_AND}, {"or", ATOMIC_OR}, {"xor", ATOMIC_XOR}, {"inc", ATOMIC_INC}, {"dec", ATOMIC_DEC},
     {"mskor", ATOMIC_MSKOR}, {"wrap", ATOMIC_WRAP},
+    {"fmin", ATOMIC_FMIN}, {"fmax", ATOMIC_FMAX}, {"fcmpswap", ATOMIC_FCMPSWAP},
 };
 
 static const struct {
@@ -301,8 +302,20 @@ static bool take_lds(emu_op *op, emu_text *t, bool addtid)
     }
     bool two = m->atomic == ATOMIC_CMPSWAP || m->atomic == ATOMIC_FCMPSWAP || m->atomic == ATOMIC_MSKOR ||
                m->atomic == ATOMIC_WRAP;
-    unsigned data = m->atomic ? 1u + two : m->store ? places : 0;
+    unsigned data = m->atomic ? 1u + (two || m->pairs) : m->store ? places : 0;
     return at == t->arg_count && op->nsrc == 1 + data;
+}
+
+/* "wrxchg2_rtn_b32", "storexchg_2addr_stride64_rtn_b64": two places exchanged */
+static bool decode_exchange_pair(emu_mem *m, const char *name)
+{
+    size_t n = strncmp(name, "wrxchg", 6) == 0 ? 6 : strncmp(name, "storexchg", 9) == 0 ? 9 : 0;
+    const char *rest = n ? strip_pairs(m, name + n) : name;
+    if (!n || !m->pairs || strncmp(rest, "rtn_", 4) != 0 || !find_format(m, rest + 4, strlen(rest + 4)))
+        return m->pairs = 0, false;
+    m->atomic = ATOMIC_SWAP;
+    m->store = m->returns = true;
+    return true;
 }
 
 static bool decode_lds(emu_op *op, emu_text *t, const char *name)
@@ -338,6 +351,8 @@ static bool decode_lds(emu_op *op, emu_text *t, const char *name)
             format += 7;
         return find_format(m, format, strlen(format)) && take_lds(op, t, addtid);
     }
+    if (decode_exchange_pair(m, name))
+        return take_lds(op, t, false);
     if (!find_atomic(m, name) || !take_lds(op, t, false))
         return false;
     /* the handler takes the new value first: gfx9's cmpst and mskor differ in what comes first */

@@ -82,7 +82,9 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
                 emu_count_lds(w, op, p.at, m->bytes, m->store);
             if (w->worker->check)
                 emu_note_places(w, op, p.at, NULL, i * m->dwords);
-            if (m->store)
+            if (m->atomic)
+                atomic_rows(w, m, &p, row(w, &op->src[1 + i]), NULL, row(w, &op->dst) + (size_t)i * m->dwords * EMU_ROW);
+            else if (m->store)
                 store_rows(w, row(w, &op->src[1 + i]), &p, m);
             else
                 load_rows(w, row(w, &op->dst) + (size_t)i * m->dwords * EMU_ROW, &p, MEM_B32, m->dwords);

@@ -19,6 +19,7 @@ static const emu_target emu_targets[] = {
      .kernarg_preload = true, .agprs = true, .lds_bytes = 163840},
     {.name = "gfx942", .mach = 0x4c, .family = EMU_CDNA3, .wave32 = false, .zero_high16 = true,
      .kernarg_preload = true, .agprs = true, .fp8_fnuz = true, .matrix_flush16 = false, .lds_bytes = 65536},
+    {.name = "gfx1030", .mach = 0x36, .family = EMU_RDNA2, .wave32 = true, .separate_ids = true, .lds_bytes = 65536},
     {.name = "gfx1100", .mach = 0x41, .family = EMU_RDNA3, .wave32 = true, .zero_high16 = false,
      .kernarg_preload = false, .agprs = false, .fp8_fnuz = false, .matrix_flush16 = false, .lds_bytes = 65536},
     {.name = "gfx1151", .mach = 0x4a, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},

@@ -97,7 +97,7 @@ static void start_scalars(emu_wave *w)
             w->s[at++] = w->group->id[i];
     if (k->rsrc2 >> 10 & 1)
         w->s[at++] = 0; /* workgroup info */
-    if (bits & 1)
+    if (bits & 1 || (k->rsrc2 & 1 && l->object->target->family == EMU_RDNA2))
         w->s[at++] = 0; /* scratch wave offset */
     w->s[S_FLAT_SCRATCH] = 0;
     w->s[S_FLAT_SCRATCH + 1] = (uint32_t)(EMU_PRIVATE_APERTURE >> 32);
