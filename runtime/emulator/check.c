@@ -50,15 +50,36 @@ static void touch(emu_check *c, uint8_t *at, uint32_t lane, uint32_t bytes, unsi
         c->touches[c->touch_count++] = (emu_touch){at, (uint8_t)lane, (uint8_t)bytes, (uint8_t)kind, (uint8_t)row};
 }
 
+/* Compilers let several waves store one value at one place, each for its own use: what changes nothing is no race. */
+static bool stores_same(const emu_wave *w, const emu_op *op, uint32_t lane, const uint8_t *at, uint32_t bytes, unsigned row)
+{
+    const emu_mem *m = &op->mem;
+    const emu_operand *data = &op->src[m->space != SPACE_LDS ? 3 : row ? 2 : 1];
+    const uint32_t *rows = w->v + (size_t)data->index * EMU_ROW + lane;
+    if (!at || data->kind != K_VGPR)
+        return false;
+    if (m->bytes < 4) {
+        uint32_t v = *rows >> (m->form >= MEM_D16_HI_U8 ? 16 : 0);
+        return memcmp(at, &v, m->bytes) == 0;
+    }
+    for (uint32_t k = 0; k < bytes / 4; k++)
+        if (memcmp(at + 4 * k, &rows[k * EMU_ROW], 4) != 0)
+            return false;
+    return true;
+}
+
 void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part, unsigned row)
 {
     const emu_mem *m = &op->mem;
     unsigned kind = m->atomic ? TOUCH_READ | TOUCH_WRITE | TOUCH_ATOMIC : m->store ? TOUCH_WRITE : TOUCH_READ;
     if (m->space != SPACE_LDS && m->space != SPACE_SCRATCH && (op->mods.sc0 || op->mods.sc1 || op->mods.glc))
         kind |= TOUCH_ATOMIC; /* how compilers write atomic loads and stores */
-    for (uint32_t l = 0; l < w->lanes; l++)
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint32_t bytes = part ? part[l] : m->bytes;
+        bool same = kind == TOUCH_WRITE && w->exec >> l & 1 && stores_same(w, op, l, at[l], bytes, row);
         if (w->exec >> l & 1)
-            touch(w->worker->check, at[l], l, part ? part[l] : m->bytes, kind, row);
+            touch(w->worker->check, at[l], l, bytes, same ? kind | TOUCH_SAME : kind, row);
+    }
 }
 
 void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, bool write)

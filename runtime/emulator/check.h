@@ -19,6 +19,7 @@ enum { BARRIER_NONE, BARRIER_BOTH, BARRIER_SIGNAL, BARRIER_WAIT };
 typedef struct emu_span { /* registers, one after another */
     uint16_t first;
     uint8_t count;
+    uint8_t half; /* 1 the lower, 2 the upper, 3 both */
 } emu_span;
 
 typedef struct emu_effects {
@@ -35,7 +36,7 @@ emu_effects *emu_effects_make(const fa_emu_object *o);
 
 /* ---- shadow state ----------------------------------------------------------------------------------------- */
 
-enum { TOUCH_READ = 1, TOUCH_WRITE = 2, TOUCH_ATOMIC = 4 };
+enum { TOUCH_READ = 1, TOUCH_WRITE = 2, TOUCH_ATOMIC = 4, TOUCH_SAME = 8 /* a store of what is there already */ };
 
 typedef struct emu_touch {
     uint8_t *at;
@@ -60,6 +61,7 @@ typedef struct emu_tags {
 
 typedef struct emu_cell {
     uint32_t writer, reader[2];
+    uint32_t also; /* stored the same value after the writer */
     uint8_t writer_lane, reader_lane[2];
 } emu_cell;
 

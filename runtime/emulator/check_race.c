@@ -48,7 +48,7 @@ struct emu_race_check {
     uint32_t gathered[2][CHECK_MAX_WAVES], generation[2]; /* at a barrier */
     met_list met; /* the running workgroup's */
     uint32_t group_clock;
-    bool no_memory;
+    bool has_places, no_memory;
 };
 
 /* ---- memory of the check ---------------------------------------------------------------------------------- */
@@ -249,6 +249,7 @@ static void meet(emu_wave *w, uintptr_t at, bool lds)
             return;
         }
         p->at = at;
+        r->has_places = true;
         p->group = w->group->linear;
         p->next = *bucket;
         *bucket = p;
@@ -269,6 +270,21 @@ static void meet(emu_wave *w, uintptr_t at, bool lds)
     }
     *own = r->group_clock;
     join_met(r, &p->met, &r->met);
+}
+
+/* A read of a place of atomics takes over what was released there. */
+static void take_over(emu_wave *w, uintptr_t at, bool lds)
+{
+    emu_race_check *r = w->worker->check->race;
+    const place *p = r->places[(at / 4 * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+    while (p && p->at != at)
+        p = p->next;
+    if (!p)
+        return;
+    if (p->group == w->group->linear)
+        join(w->worker->check->waves[w->id].clock, p->clock);
+    if (!lds)
+        join_met(r, &r->met, &p->met);
 }
 
 static bool before(const emu_wave *w, const emu_tag *t)
@@ -320,7 +336,9 @@ static bool report_race(const access *a, uint32_t tag, unsigned lane)
 static bool ordered(const access *a, uint32_t tag)
 {
     const emu_tag *t = &a->tags->list[tag];
-    if (!tag || (t->atomic && a->touch->kind & TOUCH_ATOMIC))
+    /* a plain read is as good as an atomic one: compilers begin a compare-and-swap loop with it */
+    if (!tag || (t->atomic && (a->touch->kind & TOUCH_ATOMIC || !(a->touch->kind & TOUCH_WRITE))) ||
+        (!t->write && a->touch->kind & TOUCH_ATOMIC))
         return true;
     if (t->clock == CLOCK_PENDING && t->group == a->w->group->linear && t->wave == a->w->id)
         return !(a->lds && a->w->ops[t->op].mem.space != SPACE_LDS) || a->w->ops[t->op].mem.space == SPACE_FLAT ||
@@ -337,13 +355,21 @@ static bool same_wave(const access *a, uint32_t tag)
 static bool visit(const access *a, emu_cell *c)
 {
     unsigned kind = a->touch->kind;
-    if (!ordered(a, c->writer))
+    if (kind & TOUCH_SAME && !(ordered(a, c->writer) && ordered(a, c->also) && ordered(a, c->reader[0]) && ordered(a, c->reader[1]))) {
+        c->also = a->tag;
+        return true;
+    }
+    /* whoever reads what two waves stored alike must be behind one of them */
+    if (!ordered(a, c->writer) && (kind & TOUCH_WRITE || !c->also || !ordered(a, c->also)))
         return report_race(a, c->writer, c->writer_lane);
     if (kind & TOUCH_WRITE) {
+        if (!ordered(a, c->also))
+            return report_race(a, c->also, c->writer_lane);
         for (unsigned i = 0; i < 2; i++)
             if (!ordered(a, c->reader[i]))
                 return report_race(a, c->reader[i], c->reader_lane[i]);
         c->writer = a->tag;
+        c->also = 0;
         c->writer_lane = a->touch->lane;
         c->reader[0] = c->reader[1] = 0;
         return true;
@@ -449,6 +475,8 @@ void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event)
             continue;
         if (t->kind & TOUCH_ATOMIC)
             meet(w, (uintptr_t)t->at, in_lds), atomic[in_lds] = true;
+        else if (r->has_places && !write)
+            take_over(w, (uintptr_t)t->at, in_lds);
         uint32_t *tag = &tags[in_lds][write];
         if (!*tag)
             *tag = tag_for(w, op, t->kind, in_lds, event);

@@ -128,6 +128,12 @@ static bool same_order(const emu_check *c, const emu_wave_check *me, uint32_t id
     return e->counts && !v->scalar && c->effects[v->op].counts == e->counts;
 }
 
+static bool other_half(const emu_check *c, const emu_wave_check *me, uint32_t id, const emu_span *span)
+{
+    const emu_effects *load = &c->effects[me->events[id % EVENT_SLOTS].op];
+    return load->write_count && !(load->writes[0].half & span->half);
+}
+
 static bool check_spans(emu_wave *w, const emu_op *op, const emu_span *spans, unsigned count, char file, bool write)
 {
     const emu_check *c = w->worker->check;
@@ -136,7 +142,8 @@ static bool check_spans(emu_wave *w, const emu_op *op, const emu_span *spans, un
     unsigned limit = file == 'v' ? CHECK_ROWS : S_COUNT;
     for (unsigned i = 0; i < count; i++)
         for (unsigned r = spans[i].first; r < spans[i].first + (unsigned)spans[i].count && r < limit; r++)
-            if (pending[r] && !(write && same_order(c, me, pending[r], &c->effects[op - w->ops])))
+            if (pending[r] && !(write && same_order(c, me, pending[r], &c->effects[op - w->ops])) &&
+                !(file == 'v' && other_half(c, me, pending[r], &spans[i])))
                 return report_use(w, op, pending[r], file, r, write);
     return true;
 }

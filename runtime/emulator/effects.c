@@ -15,7 +15,14 @@ static bool starts(const char *s, const char *prefix) { return strncmp(s, prefix
 static void add_span(emu_span *list, uint8_t *count, unsigned limit, unsigned first, unsigned n)
 {
     if (*count < limit && n)
-        list[(*count)++] = (emu_span){(uint16_t)first, (uint8_t)n};
+        list[(*count)++] = (emu_span){(uint16_t)first, (uint8_t)n, 3};
+}
+
+/* Of 16-bit operands that name a half (v1.l, v1.h) the other half is a register of its own. */
+static void narrow(emu_span *list, unsigned count, unsigned half)
+{
+    if (count && half)
+        list[count - 1].half = (uint8_t)half;
 }
 
 static void add_read(emu_effects *e, const emu_operand *a, unsigned dwords)
@@ -23,7 +30,7 @@ static void add_read(emu_effects *e, const emu_operand *a, unsigned dwords)
     unsigned n = a->dwords ? a->dwords : 1u;
     n = dwords > n ? dwords : n;
     if (a->kind == K_VGPR)
-        add_span(e->reads, &e->read_count, 6, a->index, n);
+        add_span(e->reads, &e->read_count, 6, a->index, n), narrow(e->reads, e->read_count, a->half);
     else if (a->kind == K_SGPR && a->index < S_NULL)
         add_span(e->scalar_reads, &e->scalar_read_count, 6, a->index, n);
     else if (a->kind == K_SPECIAL && a->index == SP_SCC)
@@ -37,7 +44,7 @@ static void add_write(emu_effects *e, const emu_operand *a, unsigned dwords)
     unsigned n = a->dwords ? a->dwords : 1u;
     n = dwords ? dwords : n;
     if (a->kind == K_VGPR)
-        add_span(e->writes, &e->write_count, 2, a->index, n);
+        add_span(e->writes, &e->write_count, 2, a->index, n), narrow(e->writes, e->write_count, a->half);
     else if (a->kind == K_SGPR && a->index < S_NULL)
         add_span(e->scalar_writes, &e->scalar_write_count, 3, a->index, n);
 }
@@ -56,9 +63,13 @@ static void add_registers(emu_effects *e, const emu_op *op, const char *name)
 {
     for (unsigned i = 0; i < 4; i++)
         add_read(e, &op->src[i], 0);
+    if (op->mem.store && op->mem.bytes < 4 && op->mem.space != SPACE_LDS && op->src[3].kind == K_VGPR)
+        narrow(e->reads, e->read_count, op->mem.form >= MEM_D16_HI_U8 ? 2 : 1);
     bool store = op->mem.bytes && op->mem.store && !op->mem.returns;
     if (op->dst.kind && !store)
         add_write(e, &op->dst, 0);
+    if (op->mem.bytes && op->mem.form >= MEM_D16_U8)
+        narrow(e->writes, e->write_count, op->mem.form >= MEM_D16_HI_U8 ? 2 : 1);
     add_write(e, &op->dst2, 0);
     if (reads_destination(op, name))
         add_read(e, &op->dst, 0);

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT
+ * The emulator's checks race and sync: kernels known to be right raise nothing, and every planted error is found.  Errors are planted in the
+ * source (a barrier taken away) and in the object (a wait turned into a no-operation). */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <fagen/emulator.h>
+
+#include "launch.h"
+#include "worker_client.h"
+
+enum { ALL = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC, MAX_ARGUMENTS = 8 };
+
+static fa_toolchain toolchain;
+
+/* ---- compiling ---- */
+
+static fa_section text_section(const char *name, const char *text) {
+  return (fa_section){name, text, strlen(text)};
+}
+
+static fa_bundle *ask(const fa_section *request, size_t count) {
+  fa_bundle *reply = NULL;
+  fa_error error = {0};
+  if (fa_worker_call(&reply, &toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
+  return reply;
+}
+
+/* An object with its listing as text that a test may change. */
+typedef struct compiled {
+  fa_bundle *reply, *seen;
+  char *listing;
+} compiled;
+
+static char *copy_section(const fa_bundle *bundle, const char *name) {
+  const fa_section *s = fa_bundle_find(bundle, name);
+  assert_non_null(s);
+  char *text = malloc(s->size + 1);
+  assert_non_null(text);
+  memcpy(text, s->data, s->size);
+  text[s->size] = 0;
+  return text;
+}
+
+static compiled compile(const char *source, const char *target) {
+  const fa_section request[] = {text_section("op", "compile"), text_section("source", source), text_section("target", target),
+                                text_section("options", "-O3\n-gline-tables-only")};
+  compiled c = {.reply = ask(request, 4)};
+  const fa_section *object = fa_bundle_find(c.reply, "object");
+  const fa_section inspect[] = {text_section("op", "inspect"), {"object", object->data, object->size}};
+  c.seen = ask(inspect, 2);
+  c.listing = copy_section(c.seen, "listing");
+  return c;
+}
+
+static void release(compiled *c) {
+  fa_bundle_free(c->reply);
+  fa_bundle_free(c->seen);
+  free(c->listing);
+}
+
+static fa_emu_object *load(const compiled *c) {
+  const fa_section *object = fa_bundle_find(c->reply, "object"), *metadata = fa_bundle_find(c->seen, "metadata");
+  const fa_section *lines = fa_bundle_find(c->seen, "lines");
+  fa_emu_object_source source = FA_EMU_OBJECT_SOURCE_INIT;
+  fa_emu_object *loaded = NULL;
+  fa_emu_error error;
+  source.object = object->data, source.object_size = object->size;
+  source.listing = c->listing, source.listing_size = strlen(c->listing);
+  source.metadata = metadata->data, source.metadata_size = metadata->size;
+  if (lines) source.lines = lines->data, source.lines_size = lines->size;
+  if (fa_emu_object_load(&loaded, &source, &error)) fail_msg("%s", error.text);
+  return loaded;
+}
+
+/* ---- our forward kernel ---- */
+
+enum { ROWS = 140, HEADS = 2, DIM = 64 };
+static _Alignas(16) uint16_t q[ROWS * HEADS * DIM], k[ROWS * HEADS * DIM], v[ROWS * HEADS * DIM], o[ROWS * HEADS * DIM];
+static float lse[HEADS * ROWS];
+
+typedef struct forward {
+  char *source;
+  fa_manifest *manifest;
+} forward;
+
+static forward emit(const char *fields) {
+  char problem[1024];
+  fa_problem parsed;
+  assert_int_equal(fa_problem_parse(&parsed, fields), FA_OK);
+  assert_int_equal(fa_problem_print(problem, sizeof problem, NULL, &parsed), FA_OK);
+  const fa_section request[] = {text_section("op", "emit"), text_section("problem", problem)};
+  fa_bundle *reply = ask(request, 2);
+  forward f = {.source = copy_section(reply, "source")};
+  const fa_section *manifest = fa_bundle_find(reply, "manifest");
+  fa_error error;
+  if (fa_manifest_parse(&f.manifest, manifest->data, manifest->size, &error)) fail_msg("%s", error.text);
+  fa_bundle_free(reply);
+  return f;
+}
+
+static fa_value value_of(const char *name) {
+  static const struct { const char *name; void *pointer; int64_t integer; } values[] = {
+    {"q", q, 0}, {"k", k, 0}, {"v", v, 0}, {"o", o, 0}, {"lse", lse, 0}, {"batch", NULL, 1}, {"seqlen_q", NULL, ROWS}, {"seqlen_k", NULL, ROWS},
+    {"heads_q", NULL, HEADS}, {"heads_k", NULL, HEADS}};
+  fa_value out = {.integer = 0};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+    if (strcmp(values[i].name, name) == 0) {
+      if (values[i].pointer) out.pointer = values[i].pointer;
+      else out.integer = values[i].integer;
+      return out;
+    }
+  if (strcmp(name, "softmax_scale") == 0) out.f32 = 0.125f;
+  else if (strstr(name, "stride_batch")) out.integer = ROWS * HEADS * DIM;
+  else if (strstr(name, "stride_seq")) out.integer = HEADS * DIM;
+  else if (strstr(name, "stride_head")) out.integer = DIM;
+  else fail_msg("an argument that is not known: %s", name);
+  return out;
+}
+
+static fa_emu_result run_forward(const fa_emu_object *object, const fa_manifest *m, unsigned check, fa_emu_order order) {
+  static fa_dispatch dispatch;
+  fa_value values[FA_MAX_ARGS];
+  fa_emu_region regions[FA_MAX_ARGS];
+  fa_error error;
+  fa_emu_launch_params params = FA_EMU_LAUNCH_PARAMS_INIT;
+  fa_emu_result result = FA_EMU_RESULT_INIT;
+  for (size_t i = 0; i < sizeof q / sizeof *q; i++) q[i] = k[i] = v[i] = (uint16_t)(0x3000 + i % 997);
+  for (size_t i = 0; i < m->arg_count; i++) values[i] = value_of(m->args[i].name);
+  if (fa_dispatch_prepare(&dispatch, m, values, &error)) fail_msg("%s", error.text);
+  for (size_t i = 0; i < dispatch.region_count; i++) {
+    const fa_region *r = &dispatch.regions[i];
+    regions[i] = (fa_emu_region){r->base, r->bytes, (r->reads ? FA_EMU_READ : 0u) | (r->writes ? FA_EMU_WRITE : 0u), r->name};
+  }
+  params.kernel = m->symbol;
+  memcpy(params.grid, dispatch.grid, sizeof params.grid);
+  for (int i = 0; i < 3; i++) params.block[i] = m->block[i];
+  params.kernarg = dispatch.kernarg, params.kernarg_size = m->kernarg_bytes;
+  params.dynamic_lds = m->dynamic_lds_bytes;
+  params.regions = regions, params.region_count = dispatch.region_count;
+  params.check = check, params.order = order;
+  params.count_each = true;
+  params.max_seconds = 60;
+  fa_emu_launch(object, &params, &result);
+  return result;
+}
+
+static const char *const targets[] = {"gfx942", "gfx1100"};
+static const char *const variants[] = {"dtype=bf16 head_dim=64", "dtype=fp16 head_dim=64 mask=causal"};
+
+static forward emit_for(const char *target, const char *variant) {
+  char problem[256];
+  snprintf(problem, sizeof problem, "target=%s %s", target, variant);
+  return emit(problem);
+}
+
+static void forget(forward *f) {
+  free(f->source);
+  fa_manifest_free(f->manifest);
+}
+
+static void right_kernels_raise_nothing(void **state) {
+  (void)state;
+  for (size_t t = 0; t < 2; t++)
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
+      forward f = emit_for(targets[t], variants[i]);
+      compiled c = compile(f.source, targets[t]);
+      fa_emu_object *object = load(&c);
+      for (int order = 0; order < 3; order++) {
+        fa_emu_result r = run_forward(object, f.manifest, ALL, (fa_emu_order)order);
+        if (r.status) fail_msg("%s %s order %d: %s", targets[t], variants[i], order, r.text);
+        fa_emu_result_release(&r);
+      }
+      fa_emu_object_free(object);
+      release(&c);
+      forget(&f);
+    }
+}
+
+static unsigned line_of(const char *text, const char *at) {
+  unsigned line = 1;
+  for (; text < at; text++) line += *text == '\n';
+  return line;
+}
+
+static unsigned report_line(const char *source) {
+  const char *colon = strrchr(source, ':');
+  return colon ? (unsigned)strtoul(colon + 1, NULL, 10) : (unsigned)strtoul(source, NULL, 10);
+}
+
+/* Each barrier of the source taken away: a race, whatever the order of the waves. */
+static void each_missing_barrier_is_a_race(void **state) {
+  (void)state;
+  static const char call[] = "lds_barrier();";
+  for (size_t t = 0; t < 2; t++) {
+    forward f = emit_for(targets[t], variants[0]);
+    unsigned found = 0;
+    for (char *at = strstr(f.source, call); at; at = strstr(at + 1, call), found++) {
+      unsigned line = line_of(f.source, at);
+      memset(at, ' ', sizeof call - 2); /* leaves the semicolon */
+      compiled c = compile(f.source, targets[t]);
+      memcpy(at, call, sizeof call - 1);
+      fa_emu_object *object = load(&c);
+      for (int order = 0; order < 3; order++) {
+        fa_emu_result r = run_forward(object, f.manifest, ALL, (fa_emu_order)order);
+        if (r.status != FA_EMU_ERR_FAULT || r.reports[0].kind != FA_EMU_REPORT_RACE)
+          fail_msg("%s: the barrier of line %u taken away, order %d: %s", targets[t], line, order, r.text);
+        assert_true(r.reports[0].has_other);
+        assert_int_not_equal(r.reports[0].wave, r.reports[0].other_wave);
+        unsigned here = report_line(r.reports[0].source), other = report_line(r.reports[0].other_source);
+        assert_true(here && other);
+        fa_emu_result_release(&r);
+      }
+      fa_emu_object_free(object);
+      release(&c);
+    }
+    assert_in_range(found, 2, 100);
+    forget(&f);
+  }
+}
+
+/* Each wait of the object taken away. */
+static void each_missing_wait_is_found(void **state) {
+  (void)state;
+  for (size_t t = 0; t < 2; t++) {
+    forward f = emit_for(targets[t], variants[0]);
+    compiled c = compile(f.source, targets[t]);
+    unsigned found = 0;
+    fa_emu_object *whole = load(&c);
+    fa_emu_result base = run_forward(whole, f.manifest, ALL, FA_EMU_ORDER_FORWARD);
+    assert_int_equal(base.status, FA_EMU_OK);
+    for (size_t i = 0; i < fa_emu_object_instruction_count(whole); i++) {
+      fa_emu_instruction in;
+      assert_int_equal(fa_emu_object_instruction(&in, whole, i), FA_EMU_OK);
+      if (strcmp(in.mnemonic, "s_waitcnt") != 0 || !base.executed[i]) continue;
+      char key[128];
+      snprintf(key, sizeof key, "%llx %u\t", (unsigned long long)in.address, in.size);
+      char *at = strstr(c.listing, key);
+      assert_non_null(at);
+      at += strlen(key);
+      size_t n = strcspn(at, "\n");
+      char *kept = strndup(at, n);
+      memset(at, ' ', n);
+      memcpy(at, "s_nop 0", 7);
+      fa_emu_object *object = load(&c);
+      fa_emu_result r = run_forward(object, f.manifest, ALL, FA_EMU_ORDER_FORWARD);
+      if (r.status != FA_EMU_ERR_FAULT || (r.reports[0].kind != FA_EMU_REPORT_RACE && r.reports[0].kind != FA_EMU_REPORT_SYNC) || !r.reports[0].has_other)
+        fail_msg("%s: \"%s\" at 0x%llx taken away: %s", targets[t], kept, (unsigned long long)in.address, r.text);
+      found++;
+      fa_emu_result_release(&r);
+      fa_emu_object_free(object);
+      memcpy(at, kept, n);
+      free(kept);
+    }
+    assert_in_range(found, 20, 500);
+    fa_emu_result_release(&base);
+    fa_emu_object_free(whole);
+    release(&c);
+    forget(&f);
+  }
+}
+
+static int find_tools(void **state) {
+  (void)state;
+  fa_error error;
+  if (fa_toolchain_find(&toolchain, NULL, NULL, &error)) fail_msg("%s", error.text);
+  return 0;
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(right_kernels_raise_nothing),
+    cmocka_unit_test(each_missing_barrier_is_a_race),
+    cmocka_unit_test(each_missing_wait_is_found),
+  };
+  return cmocka_run_group_tests(tests, find_tools, NULL);
+}
