@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen emulate: runs anyone's code object on the emulator, with arrays from files and back to files. */
 #include "emulation.h"
+#include "line_counts.h"
 #include "output.h"
 
 #include <errno.h>
@@ -19,38 +20,25 @@ static bool read_triple(uint32_t triple[3], const char *text) {
   return true;
 }
 
-static bool read_order(fa_emu_launch_params *params, const char *text) {
-  static const char *const names[] = { [FA_EMU_ORDER_FORWARD] = "in-order", [FA_EMU_ORDER_REVERSE] = "reversed", [FA_EMU_ORDER_RANDOM] = "random" };
-  size_t length = strcspn(text, ":");
-  char *end = NULL;
-  for (int i = 0; i < 3; i++)
-    if (strlen(names[i]) == length && strncmp(names[i], text, length) == 0) {
-      params->order = (fa_emu_order)i;
-      if (!text[length]) return true;
-      params->seed = strtoull(text + length + 1, &end, 0);
-      return i == FA_EMU_ORDER_RANDOM && end != text + length + 1 && !*end;
-    }
-  return false;
-}
-
 /* Options that need no object; -1, or the exit code. */
 static int read_options(fa_emu_launch_params *params, const fa_cli *cli) {
-  long threads, lds, seconds, instructions;
-  const char *order = fa_cli_value(cli, "order"), *grid = fa_cli_value(cli, "grid"), *block = fa_cli_value(cli, "block");
+  long threads, lds;
+  const char *grid = fa_cli_value(cli, "grid"), *block = fa_cli_value(cli, "block");
   *params = (fa_emu_launch_params)FA_EMU_LAUNCH_PARAMS_INIT;
   if (cli->argc != 1) return fa_cli_usage(cli, "one OBJECT is expected; see fa-gen emulate --help");
-  if (!fa_cli_integer(&threads, cli, "threads", 1, 4096, 0) || !fa_cli_integer(&lds, cli, "lds", 0, 1 << 20, 0) ||
-      !fa_cli_integer(&seconds, cli, "max-seconds", 1, 1 << 20, 0) || !fa_cli_integer(&instructions, cli, "max-instructions", 1, INT64_MAX, 0))
-    return FA_EXIT_USAGE;
+  if (!fa_cli_integer(&threads, cli, "threads", 1, 4096, 0) || !fa_cli_integer(&lds, cli, "lds", 0, 1 << 20, 0)) return FA_EXIT_USAGE;
   if (grid && !read_triple(params->grid, grid)) return fa_cli_usage(cli, "--grid %s: X, X,Y or X,Y,Z workgroups are expected", grid);
   if (block && !read_triple(params->block, block)) return fa_cli_usage(cli, "--block %s: X, X,Y or X,Y,Z work items are expected", block);
-  if (order && !read_order(params, order)) return fa_cli_usage(cli, "--order %s: in-order, reversed or random:SEED is expected", order);
+  int code = fa_emulation_options(params, cli);
+  if (code >= 0) return code;
+  if (!fa_session_checks(&params->check, cli)) return FA_EXIT_USAGE;
+  params->check |= FA_EMU_CHECK_MEMORY; /* cannot be switched off: addresses are the host's */
   params->threads = (unsigned)threads;
   params->dynamic_lds = (uint32_t)lds;
-  params->max_seconds = (double)seconds;
-  params->max_instructions = (uint64_t)instructions;
   params->count_accesses = fa_cli_value(cli, "counters") != NULL;
   params->count_mnemonics = params->count_accesses;
+  params->count_each = fa_cli_value(cli, "source") != NULL;
+  if (params->count_each) params->count_accesses = true;
   return -1;
 }
 
@@ -173,6 +161,22 @@ static fa_status run(fa_emulation *e, const fa_cli *cli, fa_error *error) {
   return status;
 }
 
+/* The source file with counts beside its lines. */
+static fa_status print_source(const fa_emulation *e, const fa_cli *cli, fa_error *error) {
+  const char *path = fa_cli_value(cli, "source"), *slash = strrchr(path, '/');
+  char *text;
+  size_t size, count;
+  fa_line_count *lines;
+  if (fa_cli_value(cli, "json")) return FA_OK;
+  fa_status status = fa_file_read(&text, &size, path, 1 << 24, error);
+  if (status != FA_OK) return status;
+  status = fa_line_counts(&lines, &count, e, slash ? slash + 1 : path, error);
+  if (status == FA_OK) fa_line_counts_print(stdout, text, lines, count, e->result.instructions);
+  if (status == FA_OK) free(lines);
+  free(text);
+  return status;
+}
+
 int fa_command_emulate(fa_cli *cli) {
   fa_error error = {0};
   fa_emulation *e = calloc(1, sizeof *e);
@@ -191,6 +195,7 @@ int fa_command_emulate(fa_cli *cli) {
   }
   code = fa_cli_value(cli, "json") ? fa_session_json(cli, fa_emulation_json(e)) : FA_EXIT_OK;
   if (!fa_cli_value(cli, "json")) fa_emulation_print(stdout, e);
+  if (status == FA_OK && fa_cli_value(cli, "source")) status = print_source(e, cli, &error);
   if (code == FA_EXIT_OK && status == FA_ERR_EXECUTION)
     code = FA_EXIT_FAILED; /* the report is printed already */
   else if (code == FA_EXIT_OK && status != FA_OK)

@@ -115,10 +115,11 @@ static fa_status args_of_metadata(fa_emulation *e, const json_t *kernel, fa_erro
 static fa_status args_of_manifest(fa_emulation *e, fa_error *error) {
   static const char *const kinds[] = { [FA_ARG_POINTER] = "pointer", [FA_ARG_I32] = "i32", [FA_ARG_I64] = "i64", [FA_ARG_F32] = "f32" };
   const fa_manifest *m = e->manifest;
-  if (m->kernarg_bytes > e->kernarg_bytes)
-    return fa_fail(error, FA_ERR_VALIDATION, "the manifest has %u bytes of arguments, the object's kernel %s %zu", m->kernarg_bytes, e->kernel, e->kernarg_bytes);
   for (size_t i = 0; i < m->arg_count; i++) {
     const fa_manifest_arg *from = &m->args[i];
+    if (from->offset > e->kernarg_bytes || from->size > e->kernarg_bytes - from->offset)
+      return fa_fail(error, FA_ERR_VALIDATION, "the manifest's argument %s lies outside the %zu bytes of arguments of the object's kernel %s", from->name,
+                     e->kernarg_bytes, e->kernel);
     e->args[e->arg_count++] = (fa_emulation_arg){ .name = from->name, .type = kinds[from->kind], .offset = from->offset, .size = from->size,
                                                   .pointer = from->kind == FA_ARG_POINTER, .optional = from->optional, .place = (int)i,
                                                   .access = (from->reads ? FA_EMU_READ : 0u) | (from->writes ? FA_EMU_WRITE : 0u) };
@@ -334,6 +335,31 @@ fa_status fa_emulation_launch(fa_emulation *e, fa_error *error) {
   if (ran == FA_EMU_OK) return FA_OK;
   status = e->launched ? FA_ERR_EXECUTION : ran == FA_EMU_ERR_NO_MEMORY ? FA_ERR_NOMEM : ran == FA_EMU_ERR_UNSUPPORTED ? FA_ERR_UNSUPPORTED : FA_ERR_ARGUMENT;
   return fa_fail(error, status, "%s", e->result.text);
+}
+
+static bool read_order(fa_emu_launch_params *params, const char *text) {
+  static const char *const names[] = { [FA_EMU_ORDER_FORWARD] = "in-order", [FA_EMU_ORDER_REVERSE] = "reversed", [FA_EMU_ORDER_RANDOM] = "random" };
+  size_t length = strcspn(text, ":");
+  char *end = NULL;
+  for (int i = 0; i < 3; i++)
+    if (strlen(names[i]) == length && strncmp(names[i], text, length) == 0) {
+      params->order = (fa_emu_order)i;
+      if (!text[length]) return true;
+      params->seed = strtoull(text + length + 1, &end, 0);
+      return i == FA_EMU_ORDER_RANDOM && end != text + length + 1 && !*end;
+    }
+  return false;
+}
+
+int fa_emulation_options(fa_emu_launch_params *params, const fa_cli *cli) {
+  long seconds, instructions;
+  const char *order = fa_cli_value(cli, "order");
+  if (!fa_cli_integer(&seconds, cli, "max-seconds", 1, 1 << 20, 0) || !fa_cli_integer(&instructions, cli, "max-instructions", 1, INT64_MAX, 0))
+    return FA_EXIT_USAGE;
+  if (order && !read_order(params, order)) return fa_cli_usage(cli, "--order %s: in-order, reversed or random:SEED is expected", order);
+  params->max_seconds = (double)seconds;
+  params->max_instructions = (uint64_t)instructions;
+  return -1;
 }
 
 void fa_emulation_free(fa_emulation *e) {

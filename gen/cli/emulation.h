@@ -46,6 +46,8 @@ typedef struct fa_emulation {
 
 fa_status fa_file_read(char **bytes, size_t *size, const char *path, size_t limit, fa_error *error);
 
+/* --order, --max-seconds, --max-instructions; -1, or the exit code. */
+int fa_emulation_options(fa_emu_launch_params *params, const fa_cli *cli);
 /* Reads an object's file and chooses the code object in it. */
 fa_status fa_emulation_read(fa_emulation *e, const char *path, const char *target, const char *kernel, fa_error *error);
 /* Listing and metadata by the worker; decodes the object of e->bytes.  e->reply is made unless it is there. */

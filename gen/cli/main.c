@@ -58,8 +58,17 @@ static const fa_cli_option emulate_options[] = {
   { "manifest", 'm', "FILE", "argument list, grid and block from there (docs/manifest.md)" },
   { "lds", 0, "BYTES", "dynamic LDS" },
   LAUNCH_OPTIONS,
+  { "check", 0, "LIST", "what the emulator looks for: memory,race,sync, all or none (memory)" },
+  { "source", 0, "FILE", "print this source with counts beside its lines; the object needs a line table" },
   { "counters", 0, NULL, "count lanes, LDS cycles, bytes, cache lines and mnemonics as well" },
   { "list", 0, NULL, "print the kernel's arguments; run nothing" },
+  LAST
+};
+
+static const fa_cli_option profile_options[] = {
+  { "size", 's', "NAME=N", "an integer argument of the kernel: batch, seqlen_q, seqlen_k, heads_q, heads_k ... (1, 512, 512, 1, 1)" },
+  { "seed", 0, "N", "of the random inputs (1)" },
+  LAUNCH_OPTIONS,
   LAST
 };
 
@@ -87,6 +96,11 @@ const fa_command fa_commands[] = {
     "OBJECT is a code object, an offload bundle, or a host program with bundles inside. Values: FILE.npy; zeros:BYTES or zeros:TYPE:SHAPE; null; a number as\n"
     "i8: i16: i32: i64: u8: ... f16: bf16: f32: f64:; a struct as bytes:HEX. Exit code 1 when the kernel did something wrong: the report says what and where.\n"
     "example: fa-gen emulate add.co -a a=a.npy -a b=b.npy -a c=zeros:f32:1000 -a n=i32:1000 -g 4 -b 256 -o c=c.npy\n", fa_command_emulate },
+  { "profile", "Prints a kernel's HIP C with executed instructions beside each line.", FIELDS, profile_options,
+    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_THREADS | FA_CLI_JSON,
+    "Compiles the kernel once more with a line table (its code stays the same) and runs it on the emulator over random inputs. An instruction counts for its\n"
+    "line and for the lines that its function was inlined into. Foreign kernels: fa-gen emulate --source FILE.\n"
+    "example: fa-gen profile target=gfx942 dtype=bf16 head_dim=128 -s seqlen_q=512 -s seqlen_k=1024\n", fa_command_profile },
   { "manifest", "Prints what is needed to launch the kernel without this library, as JSON.", FIELDS, manifest_options,
     FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN, "docs/manifest.md describes it. Needs no compiler.\n", fa_command_manifest },
   { "targets", "Lists the targets that can be compiled for.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_targets },

@@ -97,8 +97,7 @@ static void print_log(int level, const char *text, void *user) {
   if (level <= 1) fprintf(stderr, "fa-gen %s: %s\n", cli->command->name, text);
 }
 
-/* "memory,race" or all or none */
-static bool read_checks(unsigned *checks, const fa_cli *cli) {
+bool fa_session_checks(unsigned *checks, const fa_cli *cli) {
   static const struct { const char *name; unsigned bits; } known[] = {
     { "memory", FA_CHECK_MEMORY }, { "race", FA_CHECK_RACE }, { "sync", FA_CHECK_SYNC },
     { "all", FA_CHECK_MEMORY | FA_CHECK_RACE | FA_CHECK_SYNC }, { "none", 0 } };
@@ -128,7 +127,7 @@ int fa_session_context(fa_context **context, const fa_cli *cli, const char *devi
   options.worker = fa_cli_value(cli, "worker");
   options.compile_seconds = (unsigned)seconds;
   options.emulator_threads = (unsigned)threads;
-  if (!read_checks(&options.emulator_checks, cli)) return FA_EXIT_USAGE;
+  if (!fa_session_checks(&options.emulator_checks, cli)) return FA_EXIT_USAGE;
   options.log = print_log;
   options.log_user = (void *)cli;
   fa_status status = fa_context_create(context, &options);

@@ -255,9 +255,10 @@ bool emu_counts_collect(fa_emu_result *result, const emu_launch *l, emu_worker *
     }
     out->lds_accesses = sum->lds_accesses;
     out->lds_bytes = sum->lds_bytes;
-    for (size_t i = 0; i < l->region_count; i++)
-        if (l->regions[i].name)
-            fill_buffer(&out->buffers[out->buffer_count++], &sum->regions[i], &l->regions[i]);
+    for (size_t i = 0; i < l->params->region_count; i++) /* in the caller's order: addresses differ from run to run */
+        for (size_t k = 0; l->params->regions[i].name && k < l->region_count; k++)
+            if (l->regions[k].base == (uintptr_t)l->params->regions[i].base)
+                fill_buffer(&out->buffers[out->buffer_count++], &sum->regions[k], &l->regions[k]);
     return true;
 }
 

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT
+ * fa-gen profile: a generated kernel, compiled with a line table and run on the emulator; its source with counts beside the lines. */
+#include "emulation.h"
+#include "launch.h"
+#include "line_counts.h"
+#include "number.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The name that the worker gives what it compiles. */
+static const char source_name[] = "fagen.hip";
+
+typedef struct profile {
+  fa_emulation emulation;
+  fa_problem problem;
+  fa_bundle *emitted, *compiled;
+  fa_value values[FA_MAX_ARGS];
+  int64_t integers[FA_MAX_ARGS];
+  bool known[FA_MAX_ARGS]; /* integers that are set */
+  fa_dispatch dispatch;
+  uint64_t random;
+} profile;
+
+/* ---- making the object --------------------------------------------------------------------------------------------- */
+
+static fa_status make_object(profile *p, const fa_cli *cli, fa_error *error) {
+  fa_emulation *e = &p->emulation;
+  fa_status status = fa_session_generate(&p->emitted, cli, "emit", &p->problem, error);
+  if (status != FA_OK) return status;
+  const char *source = fa_bundle_text(p->emitted, "source", ""), *options = fa_bundle_text(p->emitted, "options", "");
+  const char *manifest = fa_bundle_text(p->emitted, "manifest", "");
+  char *with_lines = NULL;
+  if (asprintf(&with_lines, "%s\n-gline-tables-only", options) < 0) return fa_fail(error, FA_ERR_NOMEM, "no memory for the compile options");
+  const fa_section inputs[] = { { "source", source, strlen(source) }, { "target", p->problem.target, strlen(p->problem.target) },
+                                { "options", with_lines, strlen(with_lines) } };
+  status = fa_session_call(&p->compiled, cli, "compile", inputs, 3, error);
+  free(with_lines);
+  if (status != FA_OK) return status;
+  const fa_section *object = fa_bundle_find(p->compiled, "object");
+  if (!object) return fa_fail(error, FA_ERR_WORKER, "the worker's answer has no object");
+  e->bytes = object->data;
+  e->size = object->size;
+  status = fa_manifest_parse(&e->manifest, manifest, strlen(manifest), error);
+  if (status == FA_OK) status = fa_emulation_load(e, cli, error);
+  return status == FA_OK ? fa_emulation_choose(e, NULL, error) : status;
+}
+
+/* ---- arguments ----------------------------------------------------------------------------------------------------- */
+
+static void set_integer(profile *p, int place, int64_t value) {
+  p->integers[place] = value;
+  p->known[place] = true;
+}
+
+static fa_status set_sizes(profile *p, const fa_cli *cli, fa_error *error) {
+  static const struct { const char *name; int64_t value; } initial[] = { { "batch", 1 }, { "seqlen_q", 512 }, { "seqlen_k", 512 }, { "heads_q", 1 }, { "heads_k", 1 },
+                                                                         { "m", 128 },   { "n", 128 },        { "k", 128 } };
+  const fa_manifest *m = p->emulation.manifest;
+  const char *text;
+  for (size_t i = 0; i < sizeof initial / sizeof *initial; i++) {
+    int place = fa_manifest_find(m, initial[i].name);
+    if (place >= 0 && m->args[place].kind != FA_ARG_POINTER) set_integer(p, place, initial[i].value);
+  }
+  for (int i = 0; (text = fa_cli_value_at(cli, "size", i)); i++) {
+    char name[64], *end;
+    size_t length = strcspn(text, "=");
+    snprintf(name, sizeof name, "%.*s", (int)length, text);
+    int place = fa_manifest_find(m, name);
+    long long value = text[length] ? strtoll(text + length + 1, &end, 10) : 0;
+    if (place < 0 || (m->args[place].kind != FA_ARG_I32 && m->args[place].kind != FA_ARG_I64) || !text[length] || end == text + length + 1 || *end)
+      return fa_fail(error, FA_ERR_ARGUMENT, "--size %s: NAME=N is expected, NAME an integer argument of the kernel; fa-gen manifest prints them", text);
+    set_integer(p, place, value);
+  }
+  return FA_OK;
+}
+
+/* Dense strides, where an integer argument of its own says a tensor's stride and nobody has set it. */
+static fa_status set_strides(profile *p, const fa_manifest_arg *arg, size_t shape[FA_MAX_DIMS], fa_error *error) {
+  int64_t stride = 1;
+  for (int d = arg->dims - 1; d >= 0; d--) {
+    int64_t extent;
+    int place = fa_manifest_find(p->emulation.manifest, arg->strides[d].text);
+    fa_status status = fa_expression_evaluate(&extent, &arg->shape[d], p->integers, error);
+    if (status != FA_OK) return status;
+    if (extent < 0) return fa_fail(error, FA_ERR_ARGUMENT, "%s=%lld: must be 0 or more", arg->shape[d].text, (long long)extent);
+    if (place >= 0 && !p->known[place]) set_integer(p, place, stride);
+    shape[d] = (size_t)extent;
+    if (__builtin_mul_overflow(stride, extent, &stride)) return fa_fail(error, FA_ERR_ARGUMENT, "%s: the shape has more elements than memory can hold", arg->name);
+  }
+  return FA_OK;
+}
+
+/* Uniform in -2 .. 2: what a normal distribution's bulk looks like. */
+static float random_value(profile *p) {
+  p->random = p->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  return (float)(p->random >> 40) / (float)(1 << 22) - 2.0f;
+}
+
+static fa_status set_tensor(profile *p, fa_emulation_arg *arg, fa_error *error) {
+  const fa_manifest_arg *from = &p->emulation.manifest->args[arg->place];
+  static const fa_npy_type types[] = { [1] = FA_NPY_UINT8, [2] = FA_NPY_UINT16, [4] = FA_NPY_FLOAT32, [8] = FA_NPY_UINT64 };
+  size_t shape[FA_MAX_DIMS] = {0}, count = 1;
+  fa_status status = set_strides(p, from, shape, error);
+  if (status != FA_OK) return status;
+  if (from->element_bytes > 8 || !from->element_bytes || (from->element_bytes & (from->element_bytes - 1)))
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "argument %s has elements of %u bytes; 1, 2, 4 or 8 are filled", arg->name, from->element_bytes);
+  status = fa_emulation_set_array(&p->emulation, arg, types[from->element_bytes], from->dims, shape, NULL, error);
+  if (status != FA_OK) return status;
+  fa_dtype dtype = from->element_bytes == 4 ? FA_DTYPE_FP32 : strcmp(arg->name, "q") == 0 ? p->problem.dtype_q : p->problem.dtype_kv;
+  for (int d = 0; d < from->dims; d++) count *= shape[d];
+  for (size_t i = 0; from->reads && from->element_bytes >= 2 && i < count; i++) fa_dtype_store(arg->memory, dtype, (int64_t)i, random_value(p));
+  p->values[arg->place].pointer = arg->memory;
+  return FA_OK;
+}
+
+/* Memory without a shape is the workspace. */
+static fa_status set_pointer(profile *p, fa_emulation_arg *arg, fa_error *error) {
+  const fa_manifest *m = p->emulation.manifest;
+  if (m->args[arg->place].dims) return set_tensor(p, arg, error);
+  int64_t bytes;
+  fa_status status = fa_expression_evaluate(&bytes, &m->workspace_bytes, p->integers, error);
+  if (status != FA_OK || bytes <= 0) return status;
+  size_t shape = (size_t)bytes;
+  status = fa_emulation_set_array(&p->emulation, arg, FA_NPY_UINT8, 1, &shape, NULL, error);
+  p->values[arg->place].pointer = arg->memory;
+  return status;
+}
+
+static fa_status set_arguments(profile *p, const fa_cli *cli, fa_error *error) {
+  fa_emulation *e = &p->emulation;
+  fa_status status = set_sizes(p, cli, error);
+  for (size_t i = 0; i < e->arg_count && status == FA_OK; i++)
+    if (e->args[i].pointer) status = set_pointer(p, &e->args[i], error);
+  for (size_t i = 0; i < e->arg_count && status == FA_OK; i++) {
+    fa_emulation_arg *arg = &e->args[i];
+    fa_value *value = &p->values[arg->place];
+    fa_arg_kind kind = e->manifest->args[arg->place].kind;
+    if (kind == FA_ARG_F32) {
+      value->f32 = strcmp(arg->name, "softmax_scale") == 0 ? 1.0f / sqrtf((float)p->problem.head_dim_qk) : 1.0f;
+      status = fa_emulation_set_bytes(e, arg, &value->f32, sizeof value->f32, error);
+    } else if (kind != FA_ARG_POINTER && !p->known[arg->place]) {
+      status = fa_fail(error, FA_ERR_ARGUMENT, "--size %s=N is needed", arg->name);
+    } else if (kind != FA_ARG_POINTER) {
+      value->integer = p->integers[arg->place];
+      status = fa_emulation_set_bytes(e, arg, &value->integer, arg->size, error);
+    }
+  }
+  if (status == FA_OK) status = fa_dispatch_prepare(&p->dispatch, e->manifest, p->values, error);
+  if (status == FA_OK && p->dispatch.empty) status = fa_fail(error, FA_ERR_ARGUMENT, "these sizes leave nothing to do");
+  return status;
+}
+
+/* ---- the command --------------------------------------------------------------------------------------------------- */
+
+static int read_options(profile *p, const fa_cli *cli) {
+  fa_emu_launch_params *params = &p->emulation.params;
+  long threads, seed;
+  *params = (fa_emu_launch_params)FA_EMU_LAUNCH_PARAMS_INIT;
+  if (!fa_cli_integer(&threads, cli, "threads", 1, 4096, 0) || !fa_cli_integer(&seed, cli, "seed", 0, INT32_MAX, 1)) return FA_EXIT_USAGE;
+  int code = fa_emulation_options(params, cli);
+  if (code >= 0) return code;
+  p->random = (uint64_t)seed;
+  params->threads = (unsigned)threads;
+  params->count_each = params->count_accesses = true;
+  return fa_session_problem(&p->problem, cli, true);
+}
+
+static fa_status launch(profile *p, fa_error *error) {
+  fa_emulation *e = &p->emulation;
+  memcpy(e->params.grid, p->dispatch.grid, sizeof e->params.grid);
+  memcpy(e->params.block, e->manifest->block, sizeof e->params.block);
+  e->params.dynamic_lds = e->manifest->dynamic_lds_bytes;
+  return fa_emulation_launch(e, error);
+}
+
+static int print(const profile *p, const fa_cli *cli, const fa_line_count *lines, size_t count) {
+  const fa_emulation *e = &p->emulation;
+  if (fa_cli_value(cli, "json")) {
+    json_t *object = fa_emulation_json(e);
+    json_object_set_new(object, "variant", json_string(fa_bundle_text(p->emitted, "variant", "")));
+    json_object_set_new(object, "lines", fa_line_counts_json(lines, count));
+    return fa_session_json(cli, object);
+  }
+  fa_emulation_print(stdout, e);
+  if (lines) fa_line_counts_print(stdout, fa_bundle_text(p->emitted, "source", ""), lines, count, e->result.instructions);
+  return FA_EXIT_OK;
+}
+
+int fa_command_profile(fa_cli *cli) {
+  fa_error error = {0};
+  fa_line_count *lines = NULL;
+  size_t count = 0;
+  profile *p = calloc(1, sizeof *p);
+  if (!p) return FA_EXIT_FAILED;
+  int code = read_options(p, cli);
+  if (code >= 0) goto cleanup;
+  fa_status status = make_object(p, cli, &error);
+  if (status == FA_OK) status = set_arguments(p, cli, &error);
+  if (status == FA_OK) status = launch(p, &error);
+  if (status == FA_OK) status = fa_line_counts(&lines, &count, &p->emulation, source_name, &error);
+  if (p->emulation.launched) code = print(p, cli, lines, count);
+  if (status != FA_OK) code = fa_cli_fail(cli, &error);
+cleanup:
+  free(lines);
+  fa_emulation_free(&p->emulation);
+  fa_bundle_free(p->emitted);
+  fa_bundle_free(p->compiled);
+  free(p);
+  return code;
+}
