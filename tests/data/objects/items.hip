@@ -70,7 +70,7 @@ ITEM(whole) {
   h = mix(h, (u64)__builtin_popcountll(a) + (u64)__builtin_ctzll(b | 1ull << 50) * 64 + (u64)__builtin_clzll(a | 1) * 4096);
   h = mix(h, turned(a) + ((i64)a < (i64)b) + 2 * (a < b) + 4 * (a == b));
   h = mix(h, (u64)((i64)(i32)in[i] * (i32)in[i + 1]) >> 32);
-  return mix(h, (u64)in[i] * in[i + 1] + (in[i] >> 5 & 0x1ff) + (u32)((i32)in[i] << 3 >> 20));
+  return mix(h, (u64)in[i] * in[i + 1] + (in[i] >> 5 & 0x1ff) + (u32)((i32)(in[i] << 3) >> 20));
 }
 
 ITEM(narrow) {
