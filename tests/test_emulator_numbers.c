@@ -170,6 +170,38 @@ static void test_f16_conversions(void **state)
     emu_test_close(t);
 }
 
+// Toward zero in v_cvt_pkrtz, and every rounding of MODE in v_cvt_f16_f32: the two f16 around a value decide
+static void test_f16_roundings(void **state)
+{
+    (void)state;
+    emu_test *t = run_open(G9, 0, "v_cvt_pkrtz_f16_f32 v1, v0, v0\nv_cvt_f16_f32_e32 v2, v0");
+    for (int round = 0; round < 3000; round++) {
+        uint32_t mode = (uint32_t)round % 4;
+        emu_test_wave(t)->mode = 0xf0 | mode << 2;
+        emu_mode_changed(emu_test_wave(t));
+        for (unsigned l = 0; l < EMU_ROW; l++)
+            emu_test_vgpr(t, 0)[l] = l % 4 ? ((random_bits() & 0x8fffffff) + 0x32000000) : random_f32();
+        run_go(t);
+        for (unsigned l = 0; l < EMU_ROW; l++) {
+            uint32_t u = emu_test_vgpr(t, 0)[l], zero = emu_test_vgpr(t, 1)[l], got = emu_test_vgpr(t, 2)[l];
+            double v = (double)f32(u), a = fabs(v);
+            uint32_t sign = u >> 16 & 0x8000, low = sign; // the largest f16 whose magnitude is not above
+            if (v != v || isinf(v)) {
+                assert_int_equal(zero & 0x7c00, 0x7c00);
+                continue;
+            }
+            low = half_of(v) & 0x7fff;
+            while (low && half_value(low) > a)
+                low--;
+            uint32_t high = half_value(low) == a ? low : low + 1, want;
+            want = mode == 0 ? half_of(v) & 0x7fff : mode == 3 ? low : (mode == 1) == !sign ? high : low;
+            if (zero != ((low | sign) | (low | sign) << 16) || got != (want | sign))
+                fail_msg("f16 of 0x%08x: toward zero 0x%04x, mode %u 0x%04x, wanted 0x%04x", u, zero & 0xffff, mode, got, want | sign);
+        }
+    }
+    emu_test_close(t);
+}
+
 static void test_f16_arithmetic(void **state)
 {
     (void)state;
@@ -306,7 +338,7 @@ static void test_division(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_f32),        cmocka_unit_test(test_f16_conversions), cmocka_unit_test(test_f16_arithmetic),
+        cmocka_unit_test(test_f32),        cmocka_unit_test(test_f16_conversions), cmocka_unit_test(test_f16_roundings), cmocka_unit_test(test_f16_arithmetic),
         cmocka_unit_test(test_elementary), cmocka_unit_test(test_fp8),             cmocka_unit_test(test_division),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,6 +82,17 @@ static inline uint32_t f2h_round(float f, uint32_t round)
     return h | sign;
 }
 
+/* Toward zero, as v_cvt_pkrtz has it whatever MODE says; f2h_round(f, 3) without branches. */
+static inline uint32_t f2h_rtz(float f)
+{
+    uint32_t bits = as_u32(f), u = bits & 0x7fffffff, sign = bits >> 16 & 0x8000;
+    uint32_t normal = (u - 0x38000000) >> 13;
+    uint32_t denormal = (uint32_t)(int32_t)(as_f32(u < 0x38800000 ? u : 0) * 0x1p24f);
+    uint32_t special = u > 0x7f800000 ? 0x7e00 | (u >> 13 & 0x3ff) : u == 0x7f800000 ? 0x7c00 : 0x7bff;
+    uint32_t h = u >= 0x47800000 ? special : u < 0x38800000 ? denormal : normal;
+    return h | sign;
+}
+
 static inline uint32_t f2h(float f, uint32_t round) { return round ? f2h_round(f, round) : f2h_rne(f); }
 
 static inline float b2f(uint32_t b) { return as_f32(b << 16); }
