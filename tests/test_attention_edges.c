@@ -104,6 +104,22 @@ static void nan_in_unused_rows(void **state) {
     }
 }
 
+/* The stride of a dimension of one element is anything: with 0 for one query, the tile's rows behind it must not be written over it. */
+static void one_query_has_any_stride(void **state) {
+  (void)state;
+  for (size_t i = 0; i < TARGETS; i++)
+    for (int64_t stride = 0; stride <= 8; stride += 8) {
+      attention_case c = { .target = targets[i], .dtype = dtypes[i % 2], .head_dim = 64, .batch = 2, .seqlen_q = 1, .seqlen_k = 77, .heads_q = 3, .heads_k = 1 };
+      case_tensors t;
+      case_make(&t, &c);
+      t.o.stride_seq = stride;
+      case_launch(&t, &c);
+      case_check_guards(&t, &c);
+      case_check_result(&t, &c);
+      case_free(&t);
+    }
+}
+
 /* 65537 pairs of batch and head are more than a grid dimension holds. */
 static void many_heads(void **state) {
   (void)state;
@@ -196,7 +212,8 @@ static int release(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(every_key_counts_once), cmocka_unit_test(nan_goes_where_it_is_used), cmocka_unit_test(nan_in_unused_rows),
-    cmocka_unit_test(many_heads),            cmocka_unit_test(offsets_beyond_4_gib),      cmocka_unit_test(same_bits_again),
+    cmocka_unit_test(one_query_has_any_stride), cmocka_unit_test(many_heads),                cmocka_unit_test(offsets_beyond_4_gib),
+    cmocka_unit_test(same_bits_again),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -351,7 +351,12 @@ function emit.store(self, x)
   self:put("u16* %s_tile = %s + (long)%s_first * %s%s;", name, self:slice_base(x.slice), spread, stride, x.column.origin and " + " .. self:column_first(x.column) or "")
   self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, name, length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
   local value = self:expr(x, source)
-  local address = fmt("(%s_row - %s_first%s) * (int)%s * 2 + column * 2", spread, spread, plan.n_blocks > 1 and " + n * " .. plan.inst.n or "", stride)
+  local step = plan.n_blocks > 1 and " + n * " .. plan.inst.n or ""
+  self:put("// from the tile's first row; a row behind the end goes behind every buffer, so that a stride of 0 does no harm")
+  if plan.n_blocks > 1 then self:put("int %s_at$N;", name) end
+  self:put("%s%s_at$n = %s_row%s < %s ? (%s_row - %s_first%s) * (int)%s * 2 : 0x7ffff000;", plan.n_blocks > 1 and "$FOR " or "const int ", name, spread, step, length, spread,
+    spread, step, stride)
+  local address = name .. "_at$n + column * 2"
   if not whole_row then address = fmt("column * 2 < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), address) end
   local store = plan.alternates and store_alternating or store_runs
   store(self, name, blocks, value, address)

@@ -255,12 +255,14 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(160, 160))) void a
   float inv_sum = row_sum_all > 0.0f ? 1.0f / row_sum_all : 0.0f;
   u16* o_tile = o_base + batch_index * o_stride_batch + heads_q_index * o_stride_head + (long)q_first * o_stride_seq;
   const rsrc_t o_rsrc = rows(o_tile, min_i32(seqlen_q - q_first, 80), (int)o_stride_seq * 2, 160);
+  // from the tile's first row; a row behind the end goes behind every buffer, so that a stride of 0 does no harm
+  const int o_at = q_row < seqlen_q ? (q_row - q_first) * (int)o_stride_seq * 2 : 0x7ffff000;
   // o: two neighbours of a row at a time, one of them from the other half of the wave
   FOR(b, 5) FOR(i, 4) {
     const int column = b * 16 + 4 * i + 2 * group;
     const u32 own = pack2(o[b][2 * i] * inv_sum, o[b][2 * i + 1] * inv_sum);
     const u32 other = other_half(own);
-    buffer_write4(o_rsrc, (q_row - q_first) * (int)o_stride_seq * 2 + column * 2, group ? high2(other, own) : low2(own, other));
+    buffer_write4(o_rsrc, o_at + column * 2, group ? high2(other, own) : low2(own, other));
   }
   // lse: one lane a row writes
   float* lse_tile = lse_base + (long)batch_index * heads_q * seqlen_q + (long)heads_q_index * seqlen_q + q_first;

@@ -251,12 +251,14 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
   float inv_sum = row_sum_all > 0.0f ? 1.0f / row_sum_all : 0.0f;
   u16* o_tile = o_base + batch_index * o_stride_batch + heads_q_index * o_stride_head + (long)q_first * o_stride_seq;
   const rsrc_t o_rsrc = rows(o_tile, min_i32(seqlen_q - q_first, 256), (int)o_stride_seq * 2, 256);
+  // from the tile's first row; a row behind the end goes behind every buffer, so that a stride of 0 does no harm
+  const int o_at = q_row < seqlen_q ? (q_row - q_first) * (int)o_stride_seq * 2 : 0x7ffff000;
   // o: 4 neighbours of a row at a time
   FOR(b, 4) FOR(i, 4) {
     const int r = i * 4, column = b * 32 + ROW(r) + row_lane;
     u32x2 value;
     FOR(j, 2) value[j] = pack2(o[b][r + 2 * j] * inv_sum, o[b][r + 2 * j + 1] * inv_sum);
-    buffer_write8(o_rsrc, (q_row - q_first) * (int)o_stride_seq * 2 + column * 2, value);
+    buffer_write8(o_rsrc, o_at + column * 2, value);
   }
   // lse: one lane a row writes
   float* lse_tile = lse_base + (long)batch_index * heads_q * seqlen_q + (long)heads_q_index * seqlen_q + q_first;

@@ -152,11 +152,13 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(128, 128))) void g
   }
   u16* c_tile = c_base + (long)m_first * c_stride_row + program_0 * 64;
   const rsrc_t c_rsrc = rows(c_tile, min_i32(m - m_first, 64), (int)c_stride_row * 2, min_i32(n - program_0 * 64, 64) * 2);
+  // from the tile's first row; a row behind the end goes behind every buffer, so that a stride of 0 does no harm
+  const int c_at = m_row < m ? (m_row - m_first) * (int)c_stride_row * 2 : 0x7ffff000;
   // c: two neighbours of a row at a time, one of them from the other half of the wave
   FOR(b, 4) FOR(i, 4) {
     const int column = b * 16 + 4 * i + 2 * group;
     const u32 own = pack2(sum[b][2 * i], sum[b][2 * i + 1]);
     const u32 other = other_half(own);
-    buffer_write4(c_rsrc, column * 2 < min_i32(n - program_0 * 64, 64) * 2 ? (m_row - m_first) * (int)c_stride_row * 2 + column * 2 : 0x7ffffff0, group ? high2(other, own) : low2(own, other));
+    buffer_write4(c_rsrc, column * 2 < min_i32(n - program_0 * 64, 64) * 2 ? c_at + column * 2 : 0x7ffffff0, group ? high2(other, own) : low2(own, other));
   }
 }
