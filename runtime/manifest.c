@@ -157,22 +157,9 @@ static fa_status add_constraint(reader *r, const char *check, const char *relati
   return status;
 }
 
-/* What the arithmetic of a kernel takes for granted whatever its tiles are. */
-static const struct {
-  const char *kernel, *check, *relation, *limit, *text;
-} kernel_constraints[] = {
-  {"attention_fwd", "heads_k", ">=", "1", "query heads need a key head"},
-  {"attention_fwd", "heads_q % heads_k", "==", "0", "every key head serves equally many query heads: heads_q must be a multiple of heads_k"},
-};
-
 static fa_status read_constraints(reader *r, json_t *list) {
   size_t i;
   json_t *object;
-  for (i = 0; i < sizeof kernel_constraints / sizeof *kernel_constraints; i++) {
-    if (strcmp(kernel_constraints[i].kernel, r->out->kernel) != 0) continue;
-    fa_status status = add_constraint(r, kernel_constraints[i].check, kernel_constraints[i].relation, kernel_constraints[i].limit, kernel_constraints[i].text);
-    if (status) return status;
-  }
   if (list && !json_is_array(list)) return refuse(r, "constraints", "is not a list");
   json_array_foreach(list, i, object) {
     const char *check, *relation, *limit, *text;

@@ -23,6 +23,9 @@ return function(t, spec)
   local o_all = t.tensor("o", "write", spec.dtype_o, bshd("seqlen_q", "heads_q", dv.size))
   local lse_all = t.tensor("lse", "write", "fp32", { { "batch" }, { "heads_q" }, { "seqlen_q" } }, { optional = true })
 
+  t.require("heads_k", ">=", "1", "query heads need a key head")
+  t.require("heads_q % heads_k", "==", "0", "every key head serves equally many query heads: heads_q must be a multiple of heads_k")
+
   local softmax_scale = t.scalar "softmax_scale"
   local scale = t.positive(t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
   local stop = masks[spec.mask](t)

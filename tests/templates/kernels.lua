@@ -43,6 +43,12 @@ function cases.a_variant_reproduces_itself()
   end)
 end
 
+function cases.the_manifest_says_which_heads_fit()
+  local manifest = generate({}).manifest
+  assert(manifest:find('"check": "heads_k", "relation": ">=", "limit": "1"', 1, true))
+  assert(manifest:find('"check": "heads_q % heads_k", "relation": "==", "limit": "0"', 1, true))
+end
+
 function cases.nothing_unused_is_printed()
   each(function(fields)
     local text = generate(fields).source
