@@ -129,7 +129,8 @@ FA_EMU_API fa_emu_status fa_emu_object_occupancy(fa_emu_occupancy *out, const fa
 
 /* ---- launching -------------------------------------------------------------------------------------------- */
 
-enum { FA_EMU_READ = 1, FA_EMU_WRITE = 2 };
+/* UNINITIALISED, added to the others: the check "init" takes what the region holds as never written. */
+enum { FA_EMU_READ = 1, FA_EMU_WRITE = 2, FA_EMU_UNINITIALISED = 4 };
 
 /* A piece of host memory that the kernel may access. Regions may not overlap. */
 typedef struct fa_emu_region {
@@ -299,7 +300,8 @@ typedef struct fa_emu_result {
 #define FA_EMU_RESULT_INIT {.size = sizeof(fa_emu_result)}
 
 /* Runs a kernel to its end, on the calling thread and helpers that are gone when it returns. Results do not depend
- * on the number of threads. *result is overwritten (release an earlier one first) and valid whatever is returned;
+ * on the number of threads: an object with atomics on shared memory runs on one, since there the order of workgroups
+ * can be seen. Writes to a module's own variables end with the launch. *result is overwritten (release an earlier one first) and valid whatever is returned;
  * FA_EMU_ERR_FAULT and FA_EMU_ERR_LIMIT say that the kernel, not the call, failed. */
 FA_EMU_API fa_emu_status fa_emu_launch(const fa_emu_object *object, const fa_emu_launch_params *params,
                                        fa_emu_result *result);
