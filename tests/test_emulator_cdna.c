@@ -520,10 +520,14 @@ typedef struct lane_case {
 
 static const lane_case lane_cases[] = {
     {G8, "v_mad_legacy_f32 v6, v0, v2, v4", 0, 0x7f800000, ONE, ONE},
+    {G8, "v_mac_f32_e32 v6, v0, v2", 0x3f800800, 0x3f800800, 0, 0x3f801000}, // the product is rounded first
+    {G8, "v_madak_f32 v6, v0, v2, 0xbf801000", 0x3f800800, 0x3f800800, 0, 0},
+    {GA, "v_mad_f32 v6, v0, v2, -v4", 0x3f800800, 0x3f800800, 0x3f801000, 0},
     {G8, "v_cvt_pkaccum_u8_f32 v6, v0, v2", 0x437f0000, 2, 0, 0x11ff2222},
     {G8, "v_exp_legacy_f32_e32 v6, v0", 0x40400000, 0, 0, 0x41000000},
     {G8, "v_dot8_i32_i4 v6, v0, v2, v4", 0xf1, 0x21, 5, 4},
     {G5, "v_cvt_pk_bf16_f32 v6, v0, v2", 0x3f808000, 0x3f818000, 0, 0x3f823f80}, // ties to even
+    {G5, "v_cvt_pk_f16_f32 v6, v0, v2", 0x3f801000, 0x3f803000, 0, 0x3c023c00},
     {G5, "v_cvt_f32_bf16_e32 v6, v0", 0x3f80, 0, 0, ONE},
     {G5, "v_cvt_f32_fp8_e32 v6, v0", 0x38, 0, 0, ONE}, // OCP: bias 7
     {G5, "v_cvt_pk_fp8_f32 v6, v0, v2", 0x43e00000, 0x43f00000, 0, 0x11117f7e}, // 448 is the largest; above it NaN

@@ -27,6 +27,12 @@ static const build builds[] = {
   {"gfx1100", "-O0\n-ffp-contract=off", 32},
   {"gfx1100", "-O3\n-ffp-contract=off", 32},
   {"gfx1100", "-O3\n-ffp-contract=off\n-mwavefrontsize64", 64},
+  {"gfx908", "-O0\n-ffp-contract=off", 64},
+  {"gfx908", "-O3\n-ffp-contract=off", 64},
+  {"gfx90a", "-O0\n-ffp-contract=off", 64},
+  {"gfx90a", "-O3\n-ffp-contract=off", 64},
+  {"gfx950", "-O0\n-ffp-contract=off", 64},
+  {"gfx950", "-O3\n-ffp-contract=off", 64},
 };
 enum { BUILDS = sizeof builds / sizeof *builds, MAX_ARGUMENTS = 8 };
 

@@ -31,7 +31,11 @@ KERNEL exchange(const u32 *in, u32 *out, u32 n) {
   PUT(DPP(7, x, 0x111, 0x5, 0x6, false));
   PUT(DPP(7, x, 0x125, 0xf, 0xf, false));
   PUT(DPP(7, x, 0x141, 0xf, 0xf, false));
+#ifdef __gfx908__ /* the one that has no broadcast within rows */
+  PUT(__builtin_amdgcn_ds_bpermute((int)(((lane() & ~15u) | 3) << 2), (int)x));
+#else
   PUT(DPP(7, x, 0x153, 0xf, 0xf, false));
+#endif
   PUT(__builtin_amdgcn_readlane((int)x, 9));
   if (x & 1) PUT(__builtin_amdgcn_readfirstlane((int)x) + 1);
   else PUT(__builtin_amdgcn_readfirstlane((int)x));
