@@ -320,6 +320,27 @@ static void exchange_of_two(void **state)
     }
 }
 
+// Each group of eight lanes: lane l receives element l % 8 of what each of the eight loaded.
+static void transposed_load(void **state)
+{
+    (void)state;
+    static uint16_t memory[16 * 16];
+    for (uint16_t i = 0; i < 256; i++)
+        memory[i] = i;
+    emu_test *t = run_open(G121, 32, "global_load_tr_b128 v[6:9], v[0:1], off");
+    emu_test_allow(t, memory, sizeof memory, FA_EMU_READ, "memory");
+    for (unsigned l = 0; l < 32; l++) {
+        uint64_t address = (uintptr_t)memory + 16u * l;
+        emu_test_vgpr(t, 0)[l] = (uint32_t)address;
+        emu_test_vgpr(t, 1)[l] = (uint32_t)(address >> 32);
+    }
+    run_go(t);
+    for (unsigned l = 0; l < 32; l++)
+        for (int j = 0; j < 8; j++)
+            assert_int_equal(get(t, 6, l, 16, j), 16 * (l / 8 * 4 + (unsigned)j / 2) + l % 8 + 8 * ((unsigned)j % 2));
+    emu_test_close(t);
+}
+
 static void split_barriers(void **state)
 {
     (void)state;
@@ -340,7 +361,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations), cmocka_unit_test(scalar_compare), cmocka_unit_test(matrices),
         cmocka_unit_test(lane_choice), cmocka_unit_test(atomics), cmocka_unit_test(exchange_of_two),
-        cmocka_unit_test(split_barriers),
+        cmocka_unit_test(split_barriers), cmocka_unit_test(transposed_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -205,6 +205,10 @@ static bool decode_vector_memory(fa_emu_object *o, emu_op *op, emu_text *t, cons
         op->mods.lds = true;
         name += 9;
         n -= 9;
+    } else if (strcmp(name, "load_tr_b128") == 0 && space == SPACE_GLOBAL) { /* waves of 32: the form of 64 has two registers */
+        m->transpose = 16;
+        name += 8;
+        n -= 8;
     } else if (strncmp(name, "load_", 5) == 0) {
         name += 5;
         n -= 5;

@@ -200,7 +200,7 @@ typedef struct emu_mem {
     uint8_t atomic;              /* ATOMIC_...; operand width is `bytes` */
     uint8_t pairs;               /* read2/write2: 2 accesses; the offset unit is `bytes` times `stride` */
     uint8_t stride;
-    uint8_t transpose;           /* bits of an element, where a load from LDS turns a matrix */
+    uint8_t transpose;           /* bits of an element, where a load turns a matrix */
 } emu_mem;
 
 typedef enum emu_matrix_type {

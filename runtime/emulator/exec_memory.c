@@ -318,6 +318,21 @@ static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, cons
         emu_count_lds(w, op, places, width, true);
 }
 
+/* global_load_tr_b128: each eight lanes transpose the 8 x 8 elements of 16 bits that they loaded. The ISA document does
+ * not say which lane receives what; this is what was measured on gfx1201 and published (tessera's layout notes). */
+static void transpose_rows(emu_wave *w, uint32_t *d)
+{
+    uint32_t loaded[4][EMU_ROW];
+    memcpy(loaded, d, sizeof loaded);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint32_t e = l & 7;
+        for (uint32_t j = 0; w->mask[l] && j < 8; j++) {
+            uint32_t v = loaded[e / 2][(l & ~7u) + j] >> e % 2 * 16 & 0xffff, *to = &d[j / 2 * EMU_ROW + l];
+            *to = j % 2 ? (*to & 0xffff) | v << 16 : (*to & 0xffff0000) | v;
+        }
+    }
+}
+
 /* ---- the instruction -------------------------------------------------------------------------------------- */
 
 void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
@@ -358,4 +373,6 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
         store_rows(w, d, &p, m);
     else
         load_rows(w, d, &p, m->form, m->dwords);
+    if (m->transpose)
+        transpose_rows(w, d);
 }
