@@ -58,7 +58,7 @@ static bool check_addresses(emu_wave *w, const emu_op *op, emu_places *p)
         }
     }
     for (uint32_t l = 0; l < w->lanes; l++)
-        if (p->at[l] && !emu_find_region(w->launch, w->address[l], op->mem.bytes, access)) {
+        if (w->mask[l] && !emu_find_region(w->launch, w->address[l], op->mem.bytes, access)) { /* null is an address too */
             emu_fault_address(w, op, (int)l, w->address[l], op->mem.bytes, op->mem.store);
             return false;
         }
