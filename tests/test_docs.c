@@ -75,7 +75,7 @@ static void run_block(const char *name, const char *block) {
 
 static void commands_run(void **state) {
   (void)state;
-  static const char *const names[] = { "README.md", "docs/manifest.md", "docs/design.md", "docs/tile_language.md", "docs/add_a_target.md" };
+  static const char *const names[] = { "README.md", "docs/manifest.md", "docs/design.md", "docs/tile_language.md", "docs/add_a_target.md", "docs/emulator.md" };
   int count = 0;
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) count += for_each_block(names[i], run_block);
   assert_true(count >= 4);
@@ -95,7 +95,7 @@ static void readme_opens_with_two_commands(void **state) {
 /* [text](path): the path exists, unless it is an address. */
 static void links_lead_somewhere(void **state) {
   (void)state;
-  static const char *const names[] = { "README.md", "docs/manifest.md", "docs/design.md", "docs/tile_language.md", "docs/add_a_target.md" };
+  static const char *const names[] = { "README.md", "docs/manifest.md", "docs/design.md", "docs/tile_language.md", "docs/add_a_target.md", "docs/emulator.md" };
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char *text = read_source(names[i]);
     for (char *at = text; (at = strstr(at, "]("));) {

@@ -218,6 +218,15 @@ static void refuses(void **state) {
   expect("emulate several.co -k sizes --list", 0, "  1                           by_value       offset    8, 8 bytes", NULL);
 }
 
+static void unpacks(void **state) {
+  (void)state;
+  expect("emulate add.co --unpack u", 0, NULL, NULL);
+  cli_result result = cli_shell(folder, "cmp u.co add.co && grep -c '\tglobal_store_dword' u.listing && grep -c amdhsa.kernels u.metadata && grep -c fagen.hip u.lines");
+  cli_expect(&result, "cmp", 0);
+  assert_true(strncmp(result.out, "1\n1\n", 4) == 0);
+  cli_free(&result);
+}
+
 static void reports_fail_the_command(void **state) {
   (void)state;
   expect("emulate add.co" ADD " -a 2=zeros:f32:99", 1, "report: access to memory that the launch does not name: kernel add, fagen.hip:4, ", NULL);
@@ -393,7 +402,7 @@ static void manifest(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(runs_and_writes_back), cmocka_unit_test(hidden_arguments_and_types), cmocka_unit_test(refuses), cmocka_unit_test(reports_fail_the_command),
+    cmocka_unit_test(runs_and_writes_back), cmocka_unit_test(hidden_arguments_and_types), cmocka_unit_test(refuses), cmocka_unit_test(unpacks), cmocka_unit_test(reports_fail_the_command),
     cmocka_unit_test(bundles),              cmocka_unit_test(counters),                   cmocka_unit_test(line_tables), cmocka_unit_test(profile),
     cmocka_unit_test(manifest),
   };

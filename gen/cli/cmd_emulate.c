@@ -161,6 +161,21 @@ static fa_status run(fa_emulation *e, const fa_cli *cli, fa_error *error) {
   return status;
 }
 
+/* What the emulator's header takes, as files. */
+static fa_status unpack(const fa_emulation *e, const char *prefix, fa_error *error) {
+  static const char *const sections[] = { "listing", "metadata", "lines" };
+  char path[4096];
+  if (snprintf(path, sizeof path, "%s.co", prefix) >= (int)sizeof path - 8)
+    return fa_fail(error, FA_ERR_ARGUMENT, "--unpack: the prefix is longer than %zu bytes", sizeof path - 16);
+  fa_status status = fa_output_write(path, e->bytes, e->size, error);
+  for (size_t i = 0; i < sizeof sections / sizeof *sections && status == FA_OK; i++) {
+    const fa_section *section = fa_bundle_find(e->reply, sections[i]);
+    snprintf(path, sizeof path, "%s.%s", prefix, sections[i]);
+    if (section) status = fa_output_write(path, section->data, section->size, error);
+  }
+  return status;
+}
+
 /* The source file with counts beside its lines. */
 static fa_status print_source(const fa_emulation *e, const fa_cli *cli, fa_error *error) {
   const char *path = fa_cli_value(cli, "source"), *slash = strrchr(path, '/');
@@ -183,7 +198,14 @@ int fa_command_emulate(fa_cli *cli) {
   if (!e) return FA_EXIT_FAILED;
   int code = read_options(&e->params, cli);
   if (code >= 0) goto cleanup;
-  fa_status status = prepare(e, cli, &error);
+  const char *prefix = fa_cli_value(cli, "unpack");
+  fa_status status = prefix ? fa_emulation_read(e, cli->argv[0], fa_cli_value(cli, "target"), fa_cli_value(cli, "kernel"), &error) : prepare(e, cli, &error);
+  if (prefix) {
+    if (status == FA_OK) status = fa_emulation_load(e, cli, &error);
+    if (status == FA_OK) status = unpack(e, prefix, &error);
+    code = status == FA_OK ? FA_EXIT_OK : fa_cli_fail(cli, &error);
+    goto cleanup;
+  }
   if (status == FA_OK && fa_cli_value(cli, "list")) {
     code = list_arguments(e);
     goto cleanup;

@@ -62,6 +62,7 @@ static const fa_cli_option emulate_options[] = {
   { "source", 0, "FILE", "print this source with counts beside its lines; the object needs a line table" },
   { "counters", 0, NULL, "count lanes, LDS cycles, bytes, cache lines and mnemonics as well" },
   { "list", 0, NULL, "print the kernel's arguments; run nothing" },
+  { "unpack", 0, "PREFIX", "write PREFIX.co, .listing, .metadata and .lines, what fagen/emulator.h takes; run nothing" },
   LAST
 };
 
