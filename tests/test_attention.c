@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950", "gfx1151", "gfx1200", "gfx1201" };
+static const char *const targets[] = CASE_TARGETS;
 static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
 static const int head_dims[] = { 32, 64, 80, 96, 128 };
 

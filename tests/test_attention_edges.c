@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950", "gfx1151", "gfx1200", "gfx1201" };
+static const char *const targets[] = CASE_TARGETS;
 static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
 
 enum { TARGETS = sizeof targets / sizeof *targets };
@@ -120,10 +120,10 @@ static void one_query_has_any_stride(void **state) {
     }
 }
 
-/* 65537 pairs of batch and head are more than a grid dimension holds. */
+/* 65537 pairs of batch and head are more than a grid dimension holds; one target of each family. */
 static void many_heads(void **state) {
   (void)state;
-  for (size_t i = 0; i < TARGETS; i++) {
+  for (size_t i = 0; i < 2; i++) {
     attention_case c = { .target = targets[i], .dtype = dtypes[i % 2], .head_dim = 32, .batch = 1, .seqlen_q = 1, .seqlen_k = 1, .heads_q = 65537, .heads_k = 65537,
                          .block_m = i == 1 ? 16 : 32, .block_n = i == 1 ? 16 : 32, .waves = 1 }; /* the smallest tiles: there are many workgroups */
     case_tensors t;

@@ -70,7 +70,7 @@ static void check_loads(const char *problem) {
 
 static void loads_in_flight(void **state) {
   (void)state;
-  static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950" }, *const masks[] = { "none", "causal" };
+  static const char *const targets[] = { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950", "gfx1151", "gfx1200", "gfx1201" }, *const masks[] = { "none", "causal" };
   static const int dims[] = { 32, 64, 80, 96, 128 };
   for (size_t i = 0; i < 10 * sizeof targets / sizeof *targets; i++) {
     char problem[128];
