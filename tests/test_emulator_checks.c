@@ -151,7 +151,7 @@ static fa_emu_result run_forward(const fa_emu_object *object, const fa_manifest 
   return result;
 }
 
-static const char *const targets[] = {"gfx942", "gfx1100"};
+static const char *const targets[] = {"gfx942", "gfx1100", "gfx1201"};
 static const char *const variants[] = {"dtype=bf16 head_dim=64", "dtype=fp16 head_dim=64 mask=causal"};
 
 static forward emit_for(const char *target, const char *variant) {
@@ -167,7 +167,7 @@ static void forget(forward *f) {
 
 static void right_kernels_raise_nothing(void **state) {
   (void)state;
-  for (size_t t = 0; t < 2; t++)
+  for (size_t t = 0; t < sizeof targets / sizeof *targets; t++)
     for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
       forward f = emit_for(targets[t], variants[i]);
       compiled c = compile(f.source, targets[t]);
@@ -198,7 +198,7 @@ static unsigned report_line(const char *source) {
 static void each_missing_barrier_is_a_race(void **state) {
   (void)state;
   static const char call[] = "lds_barrier();";
-  for (size_t t = 0; t < 2; t++) {
+  for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
     forward f = emit_for(targets[t], variants[0]);
     unsigned found = 0;
     for (char *at = strstr(f.source, call); at; at = strstr(at + 1, call), found++) {
@@ -228,7 +228,7 @@ static void each_missing_barrier_is_a_race(void **state) {
 /* Each wait of the object taken away. */
 static void each_missing_wait_is_found(void **state) {
   (void)state;
-  for (size_t t = 0; t < 2; t++) {
+  for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
     forward f = emit_for(targets[t], variants[0]);
     compiled c = compile(f.source, targets[t]);
     unsigned found = 0;
@@ -238,7 +238,8 @@ static void each_missing_wait_is_found(void **state) {
     for (size_t i = 0; i < fa_emu_object_instruction_count(whole); i++) {
       fa_emu_instruction in;
       assert_int_equal(fa_emu_object_instruction(&in, whole, i), FA_EMU_OK);
-      if (strcmp(in.mnemonic, "s_waitcnt") != 0 || !base.executed[i]) continue;
+      bool wait = strcmp(in.mnemonic, "s_waitcnt") == 0 || (strncmp(in.mnemonic, "s_wait_", 7) == 0 && strstr(in.mnemonic, "cnt"));
+      if (!wait || !base.executed[i]) continue;
       char key[128];
       snprintf(key, sizeof key, "%llx %u\t", (unsigned long long)in.address, in.size);
       char *at = strstr(c.listing, key);

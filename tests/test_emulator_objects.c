@@ -33,6 +33,15 @@ static const build builds[] = {
   {"gfx90a", "-O3\n-ffp-contract=off", 64},
   {"gfx950", "-O0\n-ffp-contract=off", 64},
   {"gfx950", "-O3\n-ffp-contract=off", 64},
+  {"gfx1030", "-O0\n-ffp-contract=off", 32},
+  {"gfx1030", "-O3\n-ffp-contract=off", 32},
+  {"gfx1030", "-O3\n-ffp-contract=off\n-mwavefrontsize64", 64},
+  {"gfx1151", "-O0\n-ffp-contract=off", 32},
+  {"gfx1151", "-O3\n-ffp-contract=off", 32},
+  {"gfx1200", "-O3\n-ffp-contract=off", 32},
+  {"gfx1201", "-O0\n-ffp-contract=off", 32},
+  {"gfx1201", "-O3\n-ffp-contract=off", 32},
+  {"gfx1201", "-O3\n-ffp-contract=off\n-mwavefrontsize64", 64},
 };
 enum { BUILDS = sizeof builds / sizeof *builds, MAX_ARGUMENTS = 8 };
 

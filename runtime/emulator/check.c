@@ -106,7 +106,7 @@ static bool check_barrier(emu_wave *w, const emu_op *op, unsigned barrier)
     bool end = w->stop == STOP_DONE;
     if (barrier == BARRIER_BOTH || barrier == BARRIER_SIGNAL)
         me->barriers++;
-    if (barrier == BARRIER_BOTH || (barrier == BARRIER_WAIT && w->stop == STOP_NONE))
+    if (barrier == BARRIER_BOTH || barrier == BARRIER_WAIT) /* a wave that stands at it goes on behind it */
         me->waits = me->barriers;
     me->ended = end;
     if (!(c->want & FA_EMU_CHECK_SYNC) || !(end || barrier))
