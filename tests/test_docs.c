@@ -47,6 +47,19 @@ static char *read_source(const char *name) {
   return text;
 }
 
+/* README and every page of docs. */
+static const char *const pages[] = { "README.md", "docs/add_a_target.md", "docs/design.md", "docs/emulator.md", "docs/manifest.md", "docs/tile_language.md" };
+
+enum { PAGES = sizeof pages / sizeof *pages };
+
+static void no_page_is_forgotten(void **state) {
+  (void)state;
+  glob_t files;
+  assert_int_equal(glob(FA_SOURCE_DIR "/docs/*.md", 0, NULL, &files), 0);
+  if (files.gl_pathc != PAGES - 1) fail_msg("docs has %zu pages, this test knows %d", files.gl_pathc, PAGES - 1);
+  globfree(&files);
+}
+
 /* Calls visit with each block marked sh. */
 static int for_each_block(const char *name, void (*visit)(const char *name, const char *block)) {
   char *text = read_source(name);
@@ -75,9 +88,8 @@ static void run_block(const char *name, const char *block) {
 
 static void commands_run(void **state) {
   (void)state;
-  static const char *const names[] = { "README.md", "docs/manifest.md", "docs/design.md", "docs/tile_language.md", "docs/add_a_target.md", "docs/emulator.md" };
   int count = 0;
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) count += for_each_block(names[i], run_block);
+  for (size_t i = 0; i < PAGES; i++) count += for_each_block(pages[i], run_block);
   assert_true(count >= 4);
 }
 
@@ -95,17 +107,16 @@ static void readme_opens_with_two_commands(void **state) {
 /* [text](path): the path exists, unless it is an address. */
 static void links_lead_somewhere(void **state) {
   (void)state;
-  static const char *const names[] = { "README.md", "docs/manifest.md", "docs/design.md", "docs/tile_language.md", "docs/add_a_target.md", "docs/emulator.md" };
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char *text = read_source(names[i]);
+  for (size_t i = 0; i < PAGES; i++) {
+    char *text = read_source(pages[i]);
     for (char *at = text; (at = strstr(at, "]("));) {
       at += 2;
       size_t length = strcspn(at, ")#");
       if (length == 0 || strncmp(at, "http", 4) == 0) continue;
       char path[1024];
-      const char *base = strncmp(names[i], "docs/", 5) == 0 ? "docs/" : "";
+      const char *base = strncmp(pages[i], "docs/", 5) == 0 ? "docs/" : "";
       snprintf(path, sizeof path, "%s/%s%.*s", FA_SOURCE_DIR, base, (int)length, at);
-      if (access(path, R_OK) != 0) fail_msg("%s: no file for the link %.*s", names[i], (int)length, at);
+      if (access(path, R_OK) != 0) fail_msg("%s: no file for the link %.*s", pages[i], (int)length, at);
     }
     free(text);
   }
@@ -199,7 +210,7 @@ static void feature_table_holds(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(readme_opens_with_two_commands), cmocka_unit_test(commands_run), cmocka_unit_test(links_lead_somewhere),
+    cmocka_unit_test(readme_opens_with_two_commands), cmocka_unit_test(commands_run), cmocka_unit_test(no_page_is_forgotten), cmocka_unit_test(links_lead_somewhere),
     cmocka_unit_test(environment_table_is_complete),  cmocka_unit_test(feature_table_holds),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
