@@ -227,6 +227,38 @@ static void unpacks(void **state) {
   cli_free(&result);
 }
 
+/* Without its barrier, the read of line 9 (10 behind the definition) races with the write of line 7: both sides are told. */
+static const char race_source[] =
+  "extern \"C\" __attribute__((global, amdgpu_flat_work_group_size(128, 128))) void swap(float *out) {\n"
+  "  __attribute__((shared)) static float tile[128];\n"
+  "  volatile __attribute__((address_space(3))) float *lds =\n"
+  "    (volatile __attribute__((address_space(3))) float *)tile;\n"
+  "  int thread = __builtin_amdgcn_workitem_id_x();\n"
+  "\n"
+  "  lds[thread] = thread;\n"
+  "  BARRIER;\n"
+  "  out[thread] = lds[thread ^ 64];\n"
+  "}\n";
+
+static void race_is_told_with_both_sides(void **state) {
+  (void)state;
+  char source[1024];
+  const char *options = "-O3\n-gline-tables-only";
+  snprintf(source, sizeof source, "#define BARRIER __builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\"), __builtin_amdgcn_s_barrier()\n%s", race_source);
+  compile_to("right.co", source, "gfx942", options);
+  snprintf(source, sizeof source, "#define BARRIER (void)0\n%s", race_source);
+  compile_to("race.co", source, "gfx942", options);
+  expect("emulate right.co -a 0=zeros:512 -b 128 --check all", 0, ": done", NULL);
+  expect("emulate race.co -a 0=zeros:512 -b 128 --check none --order reversed", 0, ": done", NULL); /* a lucky order hides nothing from the check */
+  json_t *object = run_json("emulate race.co -a 0=zeros:512 -b 128 --check race", 1), *report = json_array_get(json_object_get(object, "reports"), 0);
+  const char *one = json_string_value(json_object_get(report, "source")), *other = json_string_value(json_object_get(json_object_get(report, "other"), "source"));
+  assert_non_null(one);
+  assert_non_null(other);
+  if (!((strcmp(one, "fagen.hip:10") == 0 && strcmp(other, "fagen.hip:8") == 0) || (strcmp(one, "fagen.hip:8") == 0 && strcmp(other, "fagen.hip:10") == 0)))
+    fail_msg("sides are %s and %s", one, other);
+  json_decref(object);
+}
+
 static void reports_fail_the_command(void **state) {
   (void)state;
   expect("emulate add.co" ADD " -a 2=zeros:f32:99", 1, "report: access to memory that the launch does not name: kernel add, fagen.hip:4, ", NULL);
@@ -356,6 +388,9 @@ static void line_tables(void **state) {
   fa_bundle_free(replies[0]);
   fa_bundle_free(replies[1]);
   expect("emulate add.co" ADD " -a 2=zeros:400 --source add.hip", 0, "     4      c[i] = (a[i] + b[i]) * scale;", NULL);
+  json_t *object = run_json("emulate add.co" ADD " -a 2=zeros:400 --source add.hip", 0);
+  assert_int_equal(number(object, "lines.0.line"), 2);
+  json_decref(object);
   expect("emulate add1100.co" ADD " -a 2=zeros:400 --source add.hip", 1, NULL, "compile that file with -gline-tables-only");
 }
 
@@ -402,7 +437,7 @@ static void manifest(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(runs_and_writes_back), cmocka_unit_test(hidden_arguments_and_types), cmocka_unit_test(refuses), cmocka_unit_test(unpacks), cmocka_unit_test(reports_fail_the_command),
+    cmocka_unit_test(runs_and_writes_back), cmocka_unit_test(hidden_arguments_and_types), cmocka_unit_test(refuses), cmocka_unit_test(unpacks), cmocka_unit_test(race_is_told_with_both_sides), cmocka_unit_test(reports_fail_the_command),
     cmocka_unit_test(bundles),              cmocka_unit_test(counters),                   cmocka_unit_test(line_tables), cmocka_unit_test(profile),
     cmocka_unit_test(manifest),
   };

@@ -176,20 +176,29 @@ static fa_status unpack(const fa_emulation *e, const char *prefix, fa_error *err
   return status;
 }
 
-/* The source file with counts beside its lines. */
-static fa_status print_source(const fa_emulation *e, const fa_cli *cli, fa_error *error) {
-  const char *path = fa_cli_value(cli, "source"), *slash = strrchr(path, '/');
-  char *text;
-  size_t size, count;
-  fa_line_count *lines;
-  if (fa_cli_value(cli, "json")) return FA_OK;
-  fa_status status = fa_file_read(&text, &size, path, 1 << 24, error);
-  if (status != FA_OK) return status;
-  status = fa_line_counts(&lines, &count, e, slash ? slash + 1 : path, error);
-  if (status == FA_OK) fa_line_counts_print(stdout, text, lines, count, e->result.instructions);
-  if (status == FA_OK) free(lines);
+/* Prints what happened, with the counts of the source's lines when they are asked for; returns an exit code. */
+static int print_result(const fa_emulation *e, const fa_cli *cli, fa_status status, fa_error *error) {
+  const char *path = fa_cli_value(cli, "source"), *slash = path ? strrchr(path, '/') : NULL;
+  bool json = fa_cli_value(cli, "json") != NULL;
+  char *text = NULL;
+  size_t size, count = 0;
+  fa_line_count *lines = NULL;
+  int code = FA_EXIT_OK;
+  if (path && status == FA_OK) status = fa_file_read(&text, &size, path, 1 << 24, error);
+  if (path && status == FA_OK) status = fa_line_counts(&lines, &count, e, slash ? slash + 1 : path, error);
+  if (json) {
+    json_t *object = fa_emulation_json(e);
+    if (lines) json_object_set_new(object, "lines", fa_line_counts_json(lines, count));
+    code = fa_session_json(cli, object);
+  } else {
+    fa_emulation_print(stdout, e);
+    if (lines) fa_line_counts_print(stdout, text, lines, count, e->result.instructions);
+  }
+  free(lines);
   free(text);
-  return status;
+  if (code != FA_EXIT_OK) return code;
+  if (status == FA_ERR_EXECUTION) return FA_EXIT_FAILED; /* the report is printed already */
+  return status == FA_OK ? FA_EXIT_OK : fa_cli_fail(cli, error);
 }
 
 int fa_command_emulate(fa_cli *cli) {
@@ -215,13 +224,7 @@ int fa_command_emulate(fa_cli *cli) {
     code = fa_cli_fail(cli, &error);
     goto cleanup;
   }
-  code = fa_cli_value(cli, "json") ? fa_session_json(cli, fa_emulation_json(e)) : FA_EXIT_OK;
-  if (!fa_cli_value(cli, "json")) fa_emulation_print(stdout, e);
-  if (status == FA_OK && fa_cli_value(cli, "source")) status = print_source(e, cli, &error);
-  if (code == FA_EXIT_OK && status == FA_ERR_EXECUTION)
-    code = FA_EXIT_FAILED; /* the report is printed already */
-  else if (code == FA_EXIT_OK && status != FA_OK)
-    code = fa_cli_fail(cli, &error);
+  code = print_result(e, cli, status, &error);
 cleanup:
   fa_emulation_free(e);
   free(e);

@@ -49,6 +49,13 @@ static json_t *report_json(const fa_emu_report *r) {
                         (json_int_t)r->instruction_address, "workgroup", (int)r->workgroup[0], (int)r->workgroup[1], (int)r->workgroup[2], "wave", (int)r->wave, "lane",
                         (int)r->lane, "address", (json_int_t)r->address, "bytes", (int)r->bytes, "write", (int)r->write);
   if (r->source[0]) json_object_set_new(o, "source", json_string(r->source));
+  if (r->has_other) {
+    json_t *other = json_pack("{s:s,s:I,s:[i,i,i],s:i,s:i,s:b}", "instruction", r->other_instruction, "instruction_address", (json_int_t)r->other_instruction_address, "workgroup",
+                              (int)r->other_workgroup[0], (int)r->other_workgroup[1], (int)r->other_workgroup[2], "wave", (int)r->other_wave, "lane", (int)r->other_lane,
+                              "write", (int)r->other_write);
+    if (r->other_source[0]) json_object_set_new(other, "source", json_string(r->other_source));
+    json_object_set_new(o, "other", other);
+  }
   if (r->region[0]) {
     json_object_set_new(o, "memory", json_string(r->region));
     json_object_set_new(o, "distance", json_integer(r->distance));
