@@ -57,6 +57,8 @@ static const rdna_case rdna_cases[] = {
     {G121, "v_dot4_f32_fp8_bf8 v6, v0, v2, v4", 0x38383838, 0x3c3c3c40, ONE, 0x40c00000}, // 2 + 1 + 1 + 1 + 1
     {G121, "v_cvt_pk_fp8_f32 v6.l, v0, v2", ONE, 0x43e00000, 0, 0x11117e38}, // 448 is the largest of OCP
     {G121, "v_cvt_f32_fp8_e64 v6, v0 byte_sel:1", 0x3800, 0, 0, ONE},
+    {G121, "v_cvt_pk_f32_fp8_e32 v[6:7], v0.h", 0x40381111, 0, 0, ONE},
+    {G121, "v_cvt_pk_f32_fp8_e64 v[6:7], v0 op_sel:[1,0]", 0x40381111, 0, 0, ONE},
     {G121, "v_cvt_f32_bf8_e32 v6, v0", 0x7c, 0, 0, 0x7f800000}, // OCP e5m2 has infinity
     {G121, "s_minimum_f32 s6, s0, s2", NAN32, ONE, 0, NAN32},
     {G121, "s_min_num_f32 s6, s0, s2", NAN32, ONE, 0, ONE},

@@ -125,7 +125,7 @@ void emu_mode_changed(emu_wave *w)
     w->special_fp = (uint8_t)(w->flush_in | w->flush_out | (w->round32 ? FP_F32 : 0) | (w->round16 ? FP_F16_F64 : 0));
 }
 
-enum { HWREG_MODE = 1, HWREG_STATUS = 2, HWREG_MEM_BASES = 15, HWREG_COUNT = 64 };
+enum { HWREG_MODE = 1, HWREG_STATUS = 2, HWREG_MEM_BASES = 15, HWREG_CYCLES = 29, HWREG_COUNT = 64 };
 static const struct {
     const char *name;
     uint8_t id;
@@ -150,6 +150,7 @@ uint32_t emu_hwreg_read(const emu_wave *w, unsigned id)
     case HWREG_STATUS: return w->scc;
     case HWREG_MEM_BASES:
         return (uint32_t)(EMU_PRIVATE_APERTURE >> 48) | (uint32_t)(EMU_SHARED_APERTURE >> 48) << 16;
+    case HWREG_CYCLES: return (uint32_t)w->worker->instructions; /* what s_memtime counts here */
     default: return 0; /* where a wave runs is not modelled: everything is on unit 0 */
     }
 }

@@ -83,6 +83,8 @@ static void prepare_source(const fa_emu_object *o, emu_op *op, unsigned i, unsig
     } else {
         if (is16(type) && (a->half == 2 || (!a->half && m->op_sel >> i & 1)))
             a->prep |= PREP_HALF_HI;
+        if (type == T_B32 && a->half == 2) /* two fp8 in the upper half: v_cvt_pk_f32_fp8 v[0:1], v2.h */
+            a->prep |= PREP_HALF_HI;
         if (m->neg_lo >> i & 1 && emu_fp_class(type))
             a->prep |= PREP_NEG;
         if (m->neg_hi >> i & 1 && emu_fp_class(type))
