@@ -314,6 +314,8 @@ static void bundles(void **state) {
   expect("emulate two.hipfb --target gfx90a", 2, NULL, "the bundle has no object for gfx90a; it has: gfx942:sramecc+:xnack-, gfx1100");
   write_file("cut.hipfb", bytes, 4000);
   expect("emulate cut.hipfb", 1, NULL, "lies outside the file of 4000 bytes");
+  write_file("short.hipfb", bytes, size - 4097); /* the last object's end is missing */
+  expect("emulate short.hipfb", 1, NULL, "lies outside the file of");
   write_file("head.hipfb", bytes, 28);
   expect("emulate head.hipfb", 1, NULL, "ends within its header");
   memset(bytes + 24, 0xff, 8);
@@ -361,6 +363,12 @@ static void counters(void **state) {
   assert_int_equal(number(object, "counters.memory.0.requests64"), 4 + 3);
   assert_int_equal(number(object, "counters.memory.0.requests128"), 2 + 2);
   assert_int_equal(number(object, "mnemonics.global_store_dword"), 2);
+  assert_int_equal(number(object, "occupancy.groups"), 32); /* 8 waves on each of 4 SIMDs */
+  json_decref(object);
+  object = run_json("emulate add1100.co" ADD " -a 2=zeros:400", 0);
+  assert_int_equal(number(object, "occupancy.waves_per_group"), 2);
+  assert_int_equal(number(object, "occupancy.groups"), 32); /* 16 waves on each of a pair's 4 SIMDs */
+  assert_string_equal(json_string_value(json_object_get(json_object_get(object, "occupancy"), "limited_by")), "waves");
   json_decref(object);
 }
 
@@ -389,7 +397,11 @@ static void line_tables(void **state) {
   fa_bundle_free(replies[1]);
   expect("emulate add.co" ADD " -a 2=zeros:400 --source add.hip", 0, "     4      c[i] = (a[i] + b[i]) * scale;", NULL);
   json_t *object = run_json("emulate add.co" ADD " -a 2=zeros:400 --source add.hip", 0);
+  json_t *lines_json = json_object_get(object, "lines");
+  long long sum = 0;
+  for (size_t i = 0; i < json_array_size(lines_json); i++) sum += number(json_array_get(lines_json, i), "executed");
   assert_int_equal(number(object, "lines.0.line"), 2);
+  assert_int_equal(sum, number(object, "wave_instructions")); /* nothing is inlined here: each instruction has one line */
   json_decref(object);
   expect("emulate add1100.co" ADD " -a 2=zeros:400 --source add.hip", 1, NULL, "compile that file with -gline-tables-only");
 }
