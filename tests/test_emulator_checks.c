@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The emulator's checks race and sync: kernels known to be right raise nothing, and every planted error is found.  Errors are planted in the
+ * The emulator's checks race, sync and init: kernels known to be right raise nothing, and every planted error is found.  Errors are planted in the
  * source (a barrier taken away) and in the object (a wait turned into a no-operation). */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,10 @@
 #include "launch.h"
 #include "worker_client.h"
 
-enum { ALL = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC, MAX_ARGUMENTS = 8 };
+enum {
+  ORDER = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC,
+  ALL = ORDER | FA_EMU_CHECK_INIT
+};
 
 static fa_toolchain toolchain;
 
@@ -208,7 +211,7 @@ static void each_missing_barrier_is_a_race(void **state) {
       memcpy(at, call, sizeof call - 1);
       fa_emu_object *object = load(&c);
       for (int order = 0; order < 3; order++) {
-        fa_emu_result r = run_forward(object, f.manifest, ALL, (fa_emu_order)order);
+        fa_emu_result r = run_forward(object, f.manifest, ORDER, (fa_emu_order)order);
         if (r.status != FA_EMU_ERR_FAULT || r.reports[0].kind != FA_EMU_REPORT_RACE)
           fail_msg("%s: the barrier of line %u taken away, order %d: %s", targets[t], line, order, r.text);
         assert_true(r.reports[0].has_other);
@@ -233,7 +236,7 @@ static void each_missing_wait_is_found(void **state) {
     compiled c = compile(f.source, targets[t]);
     unsigned found = 0;
     fa_emu_object *whole = load(&c);
-    fa_emu_result base = run_forward(whole, f.manifest, ALL, FA_EMU_ORDER_FORWARD);
+    fa_emu_result base = run_forward(whole, f.manifest, ORDER, FA_EMU_ORDER_FORWARD);
     assert_int_equal(base.status, FA_EMU_OK);
     for (size_t i = 0; i < fa_emu_object_instruction_count(whole); i++) {
       fa_emu_instruction in;
@@ -250,7 +253,7 @@ static void each_missing_wait_is_found(void **state) {
       memset(at, ' ', n);
       memcpy(at, "s_nop 0", 7);
       fa_emu_object *object = load(&c);
-      fa_emu_result r = run_forward(object, f.manifest, ALL, FA_EMU_ORDER_FORWARD);
+      fa_emu_result r = run_forward(object, f.manifest, ORDER, FA_EMU_ORDER_FORWARD);
       if (r.status != FA_EMU_ERR_FAULT || (r.reports[0].kind != FA_EMU_REPORT_RACE && r.reports[0].kind != FA_EMU_REPORT_SYNC) || !r.reports[0].has_other)
         fail_msg("%s: \"%s\" at 0x%llx taken away: %s", targets[t], kept, (unsigned long long)in.address, r.text);
       found++;
@@ -267,6 +270,113 @@ static void each_missing_wait_is_found(void **state) {
   }
 }
 
+/* ---- small kernels ---- */
+
+static const char prelude[] =
+  "typedef unsigned u32;\n"
+  "#define KERNEL extern \"C\" __attribute__((global)) void\n"
+  "#define SHARED __attribute__((shared)) static\n"
+  "static __attribute__((device)) u32 me() { return __builtin_amdgcn_workitem_id_x(); }\n"
+  "static __attribute__((device)) void barrier() {\n"
+  "  __builtin_amdgcn_fence(__ATOMIC_RELEASE, \"workgroup\");\n"
+  "  __builtin_amdgcn_s_barrier();\n"
+  "  __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, \"workgroup\");\n"
+  "}\n";
+
+typedef struct planted {
+  const char *name, *source;
+  uint32_t groups, block;
+  unsigned out_access; /* added to reading and writing */
+  fa_emu_report_kind kind; /* NONE: it is right */
+  const char *says, *instruction;
+} planted;
+
+static const planted small[] = {
+  {"LDS never written",
+   "KERNEL k(const u32 *in, u32 *out) { SHARED volatile u32 cells[64]; u32 i = me(); if (i < 16) cells[i] = in[i]; barrier(); out[i] = cells[i]; }", 1, 64, 0,
+   FA_EMU_REPORT_INIT, "reaches device memory", "global_store"},
+  {"LDS never written, and not used",
+   "KERNEL k(const u32 *in, u32 *out) { SHARED volatile u32 cells[64]; u32 i = me(); if (i < 16) cells[i] = in[i]; barrier(); u32 c = cells[i];"
+   " out[i] = i < 16 ? c : 7; }", 1, 64, 0, FA_EMU_REPORT_NONE, NULL, NULL},
+  {"a register never written",
+   "KERNEL k(const u32 *in, u32 *out) { u32 x; __asm__ volatile(\"v_mov_b32 %0, v99\" : \"=v\"(x) : : \"v99\"); out[me()] = x + in[me()]; }", 1, 64, 0,
+   FA_EMU_REPORT_INIT, "reaches device memory", "global_store"},
+  {"an address never written",
+   "KERNEL k(const u32 *in, u32 *out) { u32 x; __asm__ volatile(\"v_mov_b32 %0, v99\" : \"=v\"(x) : : \"v99\"); out[me()] = in[x & 31]; }", 1, 64, 0,
+   FA_EMU_REPORT_INIT, "reaches an address", "global_load"},
+  {"a branch on what was never written",
+   "KERNEL k(const u32 *in, u32 *out) { u32 x; __asm__ volatile(\"s_mov_b32 %0, s77\" : \"=s\"(x) : : \"s77\"); if (x == 3) __builtin_amdgcn_s_sleep(1); out[me()] = in[me()]; }", 1, 64, 0,
+   FA_EMU_REPORT_INIT, "reaches a branch", "s_cbranch"},
+  {"device memory never written", "KERNEL k(const u32 *in, u32 *out) { u32 i = me(); out[i] = out[i + 64] + in[i]; }", 1, 64, FA_EMU_UNINITIALISED,
+   FA_EMU_REPORT_INIT, "reaches device memory", "global_store"},
+  {"device memory written before",
+   "KERNEL k(const u32 *in, u32 *out) { u32 i = me(); volatile u32 *o = out; o[i + 64] = in[i]; out[i] = o[i + 64]; }", 1, 64, FA_EMU_UNINITIALISED,
+   FA_EMU_REPORT_NONE, NULL, NULL},
+  {"a wave that leaves before the barrier",
+   "KERNEL k(const u32 *in, u32 *out) { u32 i = me(); if (i >= 128) return; out[i] = in[i]; barrier(); out[i + 256] = in[i]; }", 1, 192, 0,
+   FA_EMU_REPORT_BARRIER, "barrier", NULL},
+  {"two workgroups write one place",
+   "KERNEL k(const u32 *in, u32 *out) { out[me()] = in[me()] + __builtin_amdgcn_workgroup_id_x(); }", 2, 64, 0, FA_EMU_REPORT_RACE,
+   "different workgroups", "global_store"},
+  {"workgroups write places of their own",
+   "KERNEL k(const u32 *in, u32 *out) { out[64 * __builtin_amdgcn_workgroup_id_x() + me()] = in[me()]; }", 4, 64, 0, FA_EMU_REPORT_NONE, NULL, NULL},
+  {"workgroups count by atomics",
+   "KERNEL k(const u32 *in, u32 *out) { __hip_atomic_fetch_add(&out[0], in[me()], __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT); }", 4, 64, 0,
+   FA_EMU_REPORT_NONE, NULL, NULL},
+  {"the last workgroup reads what the others wrote",
+   "KERNEL k(const u32 *in, u32 *out) { SHARED u32 last; u32 i = me(), g = __builtin_amdgcn_workgroup_id_x(); out[64 + 64 * g + i] = in[i] + g;\n"
+   " __builtin_amdgcn_fence(__ATOMIC_RELEASE, \"agent\"); barrier(); if (i == 0) last = __hip_atomic_fetch_add(&out[0], 1u, __ATOMIC_ACQ_REL, __HIP_MEMORY_SCOPE_AGENT);\n"
+   " barrier(); if (last == 3) { u32 s = 0; for (int k = 0; k < 4; k++) s += out[64 + 64 * k + i]; out[512 + i] = s; } }", 4, 64, 0, FA_EMU_REPORT_NONE, NULL, NULL},
+  {"nobody waits for the others",
+   "KERNEL k(const u32 *in, u32 *out) { u32 i = me(), g = __builtin_amdgcn_workgroup_id_x(); out[64 + 64 * g + i] = in[i] + g;\n"
+   " if (g == 3) { u32 s = 0; for (int k = 0; k < 4; k++) s += out[64 + 64 * k + i]; out[512 + i] = s; } }", 4, 64, 0, FA_EMU_REPORT_RACE,
+   "different workgroups", "global_"},
+  {"waves meet in device memory without a barrier",
+   "KERNEL k(const u32 *in, u32 *out) { u32 i = me(); out[i] = in[i] + i; __asm__ volatile(\"\" : : : \"memory\"); out[256 + i] = out[255 - i]; }", 1, 256, 0, FA_EMU_REPORT_RACE,
+   "different waves", "global_"},
+  {"waves meet in device memory behind a barrier",
+   "KERNEL k(const u32 *in, u32 *out) { u32 i = me(); out[i] = in[i] + i; barrier(); out[256 + i] = out[255 - i]; }", 1, 256, 0,
+   FA_EMU_REPORT_NONE, NULL, NULL},
+};
+
+static fa_emu_result run_small(const planted *p, const fa_emu_object *object, fa_emu_order order) {
+  static uint32_t in[256], out[1024];
+  void *kernarg[2] = {in, out};
+  fa_emu_region regions[2] = {{in, sizeof in, FA_EMU_READ, "in"}, {out, sizeof out, FA_EMU_READ | FA_EMU_WRITE | p->out_access, "out"}};
+  fa_emu_launch_params params = FA_EMU_LAUNCH_PARAMS_INIT;
+  fa_emu_result result = FA_EMU_RESULT_INIT;
+  for (uint32_t i = 0; i < 256; i++) in[i] = 3 * i + 1;
+  memset(out, 0, sizeof out);
+  params.grid[0] = p->groups, params.block[0] = p->block;
+  params.kernarg = kernarg, params.kernarg_size = sizeof kernarg;
+  params.regions = regions, params.region_count = 2;
+  params.check = ALL, params.order = order;
+  params.max_seconds = 60;
+  fa_emu_launch(object, &params, &result);
+  return result;
+}
+
+static void small_kernels(void **state) {
+  (void)state;
+  for (size_t t = 0; t < 2; t++)
+    for (size_t i = 0; i < sizeof small / sizeof *small; i++) {
+      const planted *p = &small[i];
+      char source[4096];
+      snprintf(source, sizeof source, "%s%s\n", prelude, p->source);
+      compiled c = compile(source, targets[t]);
+      fa_emu_object *object = load(&c);
+      for (int order = 0; order < 3; order++) {
+        fa_emu_result r = run_small(p, object, (fa_emu_order)order);
+        fa_emu_report_kind kind = r.report_count ? r.reports[0].kind : FA_EMU_REPORT_NONE;
+        if (kind != p->kind || (p->says && !strstr(r.text, p->says)) || (p->instruction && !strstr(r.reports[0].instruction, p->instruction)))
+          fail_msg("%s, %s, order %d: %s", targets[t], p->name, order, r.text);
+        fa_emu_result_release(&r);
+      }
+      fa_emu_object_free(object);
+      release(&c);
+    }
+}
+
 static int find_tools(void **state) {
   (void)state;
   fa_error error;
@@ -279,6 +389,7 @@ int main(void) {
     cmocka_unit_test(right_kernels_raise_nothing),
     cmocka_unit_test(each_missing_barrier_is_a_race),
     cmocka_unit_test(each_missing_wait_is_found),
+    cmocka_unit_test(small_kernels),
   };
   return cmocka_run_group_tests(tests, find_tools, NULL);
 }

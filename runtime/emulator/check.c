@@ -18,7 +18,9 @@ bool emu_check_open(emu_worker *k, unsigned want)
     c->effects = emu_effects_make(l->object);
     c->waves = calloc(l->waves_per_group, sizeof *c->waves);
     c->race = want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) ? emu_race_open(l) : NULL;
-    return c->effects && c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC)));
+    c->init = want & FA_EMU_CHECK_INIT ? emu_init_open(k) : NULL;
+    return c->effects && c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC))) &&
+           (c->init || !(want & FA_EMU_CHECK_INIT));
 }
 
 void emu_check_close(emu_worker *k)
@@ -29,6 +31,7 @@ void emu_check_close(emu_worker *k)
     free(c->effects);
     free(c->waves);
     emu_race_close(c->race);
+    emu_init_close(c->init);
     free(c);
     k->check = NULL;
 }
@@ -40,6 +43,8 @@ void emu_check_begin_group(emu_worker *k)
         emu_wait_begin(&c->waves[i]);
     if (c->race)
         emu_race_begin_group(k);
+    if (c->init)
+        emu_init_begin_group(k);
 }
 
 /* ---- touches ---------------------------------------------------------------------------------------------- */
@@ -143,9 +148,15 @@ static void step(emu_wave *w, const emu_op *op)
         if (e->barrier == BARRIER_BOTH || e->barrier == BARRIER_SIGNAL)
             emu_race_arrive(w);
     }
+    if (c->init)
+        emu_init_before(w, op);
+    if (w->stop == STOP_FAULT)
+        return;
     op->exec(w, op);
     if (w->stop == STOP_FAULT)
         return;
+    if (c->init)
+        emu_init_after(w, op);
     if (c->race && w->stop != STOP_FAULT) {
         emu_event *event = e->counts ? emu_wait_issue(w, op) : NULL;
         if (c->touch_count)
@@ -159,13 +170,24 @@ static void step(emu_wave *w, const emu_op *op)
     }
 }
 
+/* A barrier that the wave stood at has opened. */
+static void leave_barrier(emu_wave *w)
+{
+    emu_check *c = w->worker->check;
+    emu_wave_check *me = &c->waves[w->id];
+    if (me->waits != me->barriers && c->effects[me->last_op].barrier == BARRIER_WAIT)
+        me->waits = me->barriers;
+    if (me->waits == me->barriers)
+        emu_race_leave(w);
+}
+
 uint64_t emu_check_run(emu_wave *w, uint64_t quantum)
 {
     const emu_op *ops = w->ops;
     uint64_t left = quantum, *active = w->worker->counts ? w->worker->counts->active : NULL;
     w->stop = STOP_NONE;
-    if (w->worker->check->race && w->worker->check->waves[w->id].barriers == w->worker->check->waves[w->id].waits)
-        emu_race_leave(w); /* a barrier that it stood at has opened */
+    if (w->worker->check->race)
+        leave_barrier(w);
     while (left) {
         left--;
         if (w->pc >= w->limit) {

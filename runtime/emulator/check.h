@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * The checks race and sync: shadow state beside the registers and memory of a launch. A checked launch runs
+ * The checks race, sync and init: shadow state beside the registers and memory of a launch. A checked launch runs
  * operation by operation through emu_check_run; without these checks nothing here is called.
  */
 #ifndef FAGEN_EMU_CHECK_H
@@ -48,10 +48,10 @@ typedef struct emu_touch {
 
 /* Who touched a byte: one tag a memory operation of a wave. */
 typedef struct emu_tag {
-    uint32_t op, clock, group_clock;
+    uint32_t op, issued, clock, group_clock;
     uint64_t group;
     uint8_t wave;
-    bool atomic, write;
+    bool atomic, write, device;
 } emu_tag;
 
 typedef struct emu_tags {
@@ -93,6 +93,7 @@ typedef struct emu_wave_check {
     uint32_t pending_v[CHECK_ROWS], pending_s[S_COUNT]; /* event that will write the register, or 0 */
 } emu_wave_check;
 
+typedef struct emu_init_check emu_init_check; /* check_init.c */
 typedef struct emu_race_check emu_race_check; /* check_race.c */
 
 typedef struct emu_check {
@@ -100,6 +101,7 @@ typedef struct emu_check {
     emu_effects *effects;
     emu_wave_check *waves;
     emu_race_check *race;
+    emu_init_check *init;
     /* the operation that runs */
     emu_touch touches[CHECK_TOUCHES];
     uint32_t touch_count;
@@ -138,5 +140,12 @@ void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event);
 void emu_race_complete(emu_wave *w, const emu_event *event);
 void emu_race_arrive(emu_wave *w); /* at a barrier: what it did is before what the others do behind it */
 void emu_race_leave(emu_wave *w);
+
+/* check_init.c */
+emu_init_check *emu_init_open(emu_worker *k);
+void emu_init_close(emu_init_check *i);
+void emu_init_begin_group(emu_worker *k);
+void emu_init_before(emu_wave *w, const emu_op *op); /* registers, operands as they are now */
+void emu_init_after(emu_wave *w, const emu_op *op);  /* memory: touches are known now */
 
 #endif

@@ -290,6 +290,10 @@ static void take_over(emu_wave *w, uintptr_t at, bool lds)
 static bool before(const emu_wave *w, const emu_tag *t)
 {
     emu_check *c = w->worker->check;
+    /* A compute unit passes on the device accesses of its waves in order: LLVM's memory model for these targets lets a
+     * release among a workgroup's waves go without a wait. */
+    if (t->device && t->group == w->group->linear)
+        return t->issued <= c->waves[w->id].clock[t->wave];
     if (t->clock == CLOCK_PENDING)
         return t->group == w->group->linear && t->wave == w->id; /* its own is judged elsewhere */
     if (t->group == w->group->linear)
@@ -432,7 +436,7 @@ static uint32_t tag_for(emu_wave *w, const emu_op *op, unsigned kind, bool lds, 
     emu_tags *tags = lds ? &r->lds_tags : &r->device_tags;
     uint32_t index = (uint32_t)(op - w->ops), clock = w->worker->check->waves[w->id].clock[w->id];
     uint32_t *last = &r->last_read[index][!lds][w->id];
-    emu_tag tag = {.op = index, .clock = kind & TOUCH_WRITE ? CLOCK_PENDING : clock, .group_clock = r->group_clock,
+    emu_tag tag = {.op = index, .issued = clock, .device = !lds, .clock = kind & TOUCH_WRITE ? CLOCK_PENDING : clock, .group_clock = r->group_clock,
                    .group = w->group->linear, .wave = (uint8_t)w->id, .atomic = kind & TOUCH_ATOMIC,
                    .write = kind & TOUCH_WRITE};
     if (!tag.write && *last && tags->list[*last].clock == clock && tags->list[*last].group_clock == r->group_clock)

@@ -44,12 +44,12 @@ static fa_emu_status check_params(emu_launch *l, fa_emu_result *res)
     static const struct {
         unsigned bit;
         const char *name;
-    } reserved[] = {{FA_EMU_CHECK_INIT, "init"}, {FA_EMU_CHECK_HAZARD, "hazard"}};
+    } reserved[] = {{FA_EMU_CHECK_HAZARD, "hazard"}};
     const fa_emu_launch_params *p = l->params;
     const emu_kernel *k = l->kernel;
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (p->check & reserved[i].bit)
-            return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check \"%s\" does not exist yet; known: memory, race, sync", reserved[i].name);
+            return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check \"%s\" does not exist yet; known: memory, init, race, sync", reserved[i].name);
     if (p->check & ~31u)
         return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check flags 0x%x: unknown bits", p->check);
     if ((unsigned)p->order > FA_EMU_ORDER_RANDOM)
@@ -164,7 +164,7 @@ static fa_emu_status sort_regions(emu_launch *l, size_t kernarg_room, fa_emu_res
         uintptr_t base = (uintptr_t)r->base;
         if (!r->bytes)
             continue;
-        if (!base || base + r->bytes < base || r->access & ~3u)
+        if (!base || base + r->bytes < base || r->access & ~7u)
             return refuse(res, FA_EMU_ERR_ARGUMENT, "region %zu (%s): base %p, %zu bytes, access %u is no region", i,
                           r->name ? r->name : "unnamed", r->base, r->bytes, r->access);
         l->regions[n++] = (emu_region){base, base + r->bytes, r->access, r->name};

@@ -129,6 +129,7 @@ typedef void (*fa_log_function)(int level, const char *text, void *user);
 /* What the emulator looks for besides strays in memory; a launch with such an error fails with FA_ERR_EXECUTION. */
 enum {
   FA_CHECK_MEMORY = 1, /* accesses outside the tensors, LDS or scratch */
+  FA_CHECK_INIT = 2,   /* what was never written reaches an address, a branch, EXEC or device memory */
   FA_CHECK_RACE = 4,   /* two accesses, one a write, that no barrier, wait or atomic orders */
   FA_CHECK_SYNC = 8    /* results used before the wait for them, barriers that not every wave reaches */
 };
