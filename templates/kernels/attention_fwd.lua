@@ -28,8 +28,9 @@ return function(t, spec)
 
   local softmax_scale = t.scalar "softmax_scale"
   local scale = t.positive(t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
-  local stop = masks[spec.mask](t)
-  local row_stop = t.let("row_stop", stop(t.index(q)))
+  local sees = masks[spec.mask](t)
+  local row_stop, row_start = sees(t.index(q))
+  row_stop, row_start = t.let("row_stop", row_stop), row_start and t.let("row_start", row_start)
 
   local Q = t.flip_sign(t.load("q", t.slice(q_all, { batch = batch, head = head }), q, d), softmax_scale:lt(0.0))
   local K_all, V_all = t.slice(k_all, { batch = batch, head = head_k }), t.slice(v_all, { batch = batch, head = head_k })
@@ -37,14 +38,19 @@ return function(t, spec)
   local l = t.full("row_sum", { q }, 0.0)
   local O = t.full("o", { q, dv }, 0.0)
 
-  local function visible(first, last) return stop(last), stop(first) end
+  local function visible(first, last) -- to where some row sees, to where all see; from where some see, from where all
+    local stop, all_from = sees(last)
+    local full, start = sees(first)
+    return stop, full, start, all_from
+  end
   m, l, O = t.loop(kv, visible, { m, l, O }, function(m, l, O)
     t.stage "scores"
     local K = t.load("k", K_all, kv, d)
     local S = t.dot("s", Q, K, d)
     t.stage "rescale"
     S = t.when("the mask or the end of the keys cuts this tile", t.cut(kv), function()
-      return t.where(t.index(kv):lt(row_stop), S, -math.huge)
+      local seen = t.index(kv):lt(row_stop)
+      return t.where(row_start and t["and"](seen, t.index(kv):ge(row_start)) or seen, S, -math.huge)
     end, S)
     local top = t.rowmax("top", S, kv) * scale
     m, l, O = t.when("a row maximum grew: rescale what was summed", top:gt(m + SLACK), function()

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: MIT
--- Masks.  A mask is a bound: query `row` sees the keys before stop(row).  The loop's range, the tiles that need no test and the test itself
--- all follow from that one function, which must not fall as the row grows.
+-- Masks.  A mask is a function of the row: a query sees the keys before `stop` and, where the function gives a second value, from `start` on
+-- (0 or more).  The loop's range, the tiles that need no test and the test itself all follow from it.  Neither value may fall as the row grows.
+-- A sliding window of the last 128 keys would be: return stop, t.max(row + (seqlen_k - seqlen_q) - 127, 0).
 local M = {}
 
 function M.none(t) -- every query sees every key

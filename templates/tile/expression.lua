@@ -32,7 +32,10 @@ function M.print(printer, statement, x, outer)
     local origin = axis == plan.recording.loop_axis and ("%s * %d"):format(printer.tile, axis.size) or axis.origin and go(axis.origin, 12)
     printer:use "ROW"
     return wrap(("%srow_lane + b * %d + ROW(r)"):format(origin and origin .. " + " or "", plan.inst.m), 12)
-  elseif op == "cut" then return wrap(("%s >= %s_full_tiles"):format(printer.tile, x.axis.name), 10)
+  elseif op == "cut" then
+    local behind = ("%s >= %s_full_tiles"):format(printer.tile, x.axis.name)
+    if not x.axis.has_start then return wrap(behind, 10) end
+    return wrap(("%s || %s < %s_all_from_tile"):format(behind, printer.tile, x.axis.name), 4)
   elseif op == "sub" and x.dtype == "f32" and x.args[1].op == "mul" then
     printer:use "fma"
     local y = x.args[2]

@@ -45,6 +45,10 @@ local function counts(c)
   local stop, full = p:expr(nil, x.stop, 13), p:expr(nil, x.full, 13)
   p:put("\nconst int %s_tiles = (%s + %d) / %d; // tiles that hold something", axis.name, stop, axis.size - 1, axis.size)
   p:put("const int %s_whole_tiles = %s / %d, %s_full_tiles = %s / %d; // of whole tiles; of tiles that need no mask", axis.name, stop, axis.size, axis.name, full, axis.size)
+  if x.start then
+    p:put("const int %s_wave_first_tile = %s / %d, %s_all_from_tile = (%s + %d) / %d; // the first that this wave sees; that all its rows see", axis.name,
+      p:expr(nil, x.wave_start, 13), axis.size, axis.name, p:expr(nil, x.all_from, 13), axis.size - 1, axis.size)
+  end
   if x.wave_stop then
     p:put("const int %s_wave_tiles = (%s + %d) / %d; // of tiles that hold something for this wave", axis.name, p:expr(nil, x.wave_stop, 13), axis.size - 1, axis.size)
   end
@@ -71,7 +75,7 @@ local function prologue(c)
   p:open("{")
   local function suffix(s, tile) return lead(c, s) > 0 and "_" .. tile or "" end
   for tile = 0, c.schedule.any_ahead and 1 or 0 do
-    bounds(c, function() return tostring(tile) end)
+    bounds(c, function() return c.x.start and c.first .. (tile > 0 and " + " .. tile or "") or tostring(tile) end)
     each(c, function(s)
       if tile <= lead(c, s) then transfer.declare(p, s, suffix(s, tile)); transfer.fetch(p, s, suffix(s, tile)) end
     end)
@@ -110,7 +114,10 @@ local function pass(c, items)
   local skip, open = c.x.wave_stop and not c.schedule.any_ahead, false
   for i, item in ipairs(items) do
     if item.op == "stage" then
-      if skip and not open then p:open("if (tile < %s_wave_tiles) { // this wave sees something here", c.axis.name); open = true end
+      if skip and not open then
+        p:open("if (%stile < %s_wave_tiles) { // this wave sees something here", c.x.start and ("tile >= %s_wave_first_tile && "):format(c.axis.name) or "", c.axis.name)
+        open = true
+      end
       print_stage(p, c.x, item.name, item.ahead == 0 and "tile" or "(tile + 1)")
       if open and not (items[i + 1] and items[i + 1].op == "stage") then p:close(); open = false end
     elseif item.op == "barrier" then p:put("lds_barrier();")
@@ -125,11 +132,11 @@ end
 -- Where stages run ahead: they do the first tile before the loop, the others the last one behind it.
 local function loop_ahead(c)
   local p, carried = c.p, c.schedule.carried
-  p:open("if (%s_tiles > 0) {", c.axis.name)
+  p:open("if (%s_tiles > %s) {", c.axis.name, c.first)
   declare_across_passes(p, c.x, c.schedule)
   if carried then each(c, function(s) transfer.declare(p, s, "") end) end
   p:open("{ // the stages that run ahead, for the first tile")
-  p:put("const int tile = 0;")
+  p:put("const int tile = %s;", c.first)
   pass(c, c.schedule.before)
   p:put("lds_barrier();")
   if carried then
@@ -138,7 +145,7 @@ local function loop_ahead(c)
   end
   each(c, function(s) if lead(c, s) == 1 then transfer.turn_reads(p, s, "+=") end end)
   p:close()
-  p:put("int tile = 0;")
+  p:put("int tile = %s;", c.first)
   p:open("for (; tile + 1 < %s_tiles; ++tile) {", c.axis.name)
   pass(c, c.schedule.loop)
   turn(c)
@@ -152,11 +159,13 @@ function M.print(p, x)
   -- second buffers of all tiles lie behind the first ones, so that one step leads from any tile's buffer to its other one
   local c = { p = p, x = x, plan = plan, schedule = plan.schedule, axis = x.axis, two = plan.spec.stages == 2, half = plan.lds_bytes // 2 }
   p:use "lds"; p:use "lds_barrier"; p:use "KEEP_ORDER"
-  each(c, function(s) transfer.setup(p, s, p:expr(nil, x.stop, 13)) end)
+  if x.start then p:put("const int %s_first_tile = %s / %d; // what lies before nobody sees", x.axis.name, p:expr(nil, x.start, 13), x.axis.size) end
+  c.first = x.start and x.axis.name .. "_first_tile" or "0"
+  each(c, function(s) transfer.setup(p, s, p:expr(nil, x.stop, 13), x.start and c.first) end)
   counts(c)
   prologue(c)
   if c.schedule.any_ahead then return loop_ahead(c) end
-  p:open("for (int tile = 0; tile < %s_tiles; ++tile) {", c.axis.name)
+  p:open("for (int tile = %s; tile < %s_tiles; ++tile) {", c.first, c.axis.name)
   pass(c, c.schedule.loop)
   turn(c)
   p:close()

@@ -160,15 +160,21 @@ function T.recorder()
     w.out = refs(values)
     return table.unpack(w.out)
   end
-  -- Visits the tiles of `axis`.  visible(first, last) -> stop, full: for rows first..last of the spread axis, tiles at or behind `stop` hold
-  -- nothing to see and are not computed; all rows see everything before `full`.  Values in `carried` keep their storage.
+  -- Visits the tiles of `axis`.  visible(first, last) -> stop, full [, start, all_from]: for rows first..last of the spread axis, what is at or
+  -- behind `stop`, or before `start`, nobody sees: its tiles are not computed; all rows see everything from `all_from` to `full`.  Values in
+  -- `carried` keep their storage.
   function t.loop(axis, visible, carried, f)
     local l = { axis = axis, carried = carried, axes = {} }
-    local stop, full = visible(edge("block", "first"), edge("block", "last"))
+    local stop, _, start = visible(edge("block", "first"), edge("block", "last"))
     l.stop = t.let(axis.name .. "_stop", stop)
-    local wave_stop, wave_full = visible(edge("wave", "first"), edge("wave", "last"))
+    local wave_stop, wave_full, wave_start, all_from = visible(edge("wave", "first"), edge("wave", "last"))
     l.wave_stop = stop.op ~= "argument" and t.let(axis.name .. "_wave_stop", wave_stop) or nil
     l.full = t.let(axis.name .. "_full", wave_full)
+    if start then
+      l.start, l.wave_start = t.let(axis.name .. "_start", start), t.let(axis.name .. "_wave_start", wave_start)
+      l.all_from = t.let(axis.name .. "_all_from", all_from)
+      axis.has_start = true
+    end
     l.refs = refs(carried)
     t.loop_axis = axis
     l.body, l.results = region(function() return f(table.unpack(l.refs)) end)

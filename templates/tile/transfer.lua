@@ -58,8 +58,8 @@ local function to(s) return s.round_rows and s.count > 1 and ("%s_to + i * %d"):
 local function rounds(s) return s.count > 1 and ("FOR(i, %d) "):format(s.count) or "" end
 local function stage_piece(s, suffix) return s.name .. "_stage" .. suffix .. (s.count > 1 and "[i]" or "") end
 
--- Addresses of a tile and of its pieces; stop: C text, the end of what is read.
-function M.setup(p, s, stop)
+-- Addresses of a tile and of its pieces.  C text: stop, the end of what is read; first, the first tile or nil for 0.
+function M.setup(p, s, stop, first)
   local slice = s.load.slice
   local _, stride = P.row_dim(slice)
   s.bases = {}
@@ -67,7 +67,7 @@ function M.setup(p, s, stop)
   read_bases(p, s)
   if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
   local column = s.load.column
-  p:put("// the tile that is fetched next\nconst u16* %s_next = %s%s;", s.name, p:slice_base(slice), column.origin and " + " .. p:column_first(column) or "")
+  p:put("// the tile that is fetched next\nconst u16* %s_next = %s%s;", s.name, p:slice_base(slice), (column.origin and " + " .. p:column_first(column) or "") .. (first and (" + (long)%s * %d * %s"):format(first, s.load.row.size, stride) or ""))
   p:use "rows_bytes"
   p:put("// bytes of a whole tile, and of the one that the end cuts\nint %s_bytes = rows_bytes(%d, (int)%s * 2, %s);", s.name, s.load.row.size, stride, p:row_bytes(slice, column))
   p:put("const int %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * 2, %s);", s.name, stop, s.load.row.size, stride, p:row_bytes(slice, column))

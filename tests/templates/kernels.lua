@@ -87,6 +87,29 @@ function cases.scores_stay_in_registers()
   end)
 end
 
+-- A mask of a stranger: the last 50 keys.  The loop starts where the first row starts to see, and both ends of the window have a test.
+function cases.a_mask_may_say_where_seeing_starts()
+  local masks = require "kernels.masks"
+  local causal = masks.causal
+  masks.causal = function(t)
+    local stop = causal(t)
+    return function(row) return stop(row), t.max(row + (t.size "seqlen_k" - t.size "seqlen_q") - 49, 0) end
+  end
+  local ok, e = pcall(function()
+    for _, target in ipairs { "gfx942", "gfx1100" } do
+      local text = generate { target = target, mask = "causal" }.source
+      assert(text:find("for (int tile = kv_first_tile; tile < kv_tiles; ++tile)", 1, true))
+      assert(text:find("if (tile >= kv_wave_first_tile && tile < kv_wave_tiles)", 1, true))
+      assert(text:find("if (tile >= kv_full_tiles || tile < kv_all_from_tile)", 1, true))
+      assert(text:find("< row_stop && ", 1, true) and text:find(">= row_start", 1, true))
+      assert(text:find("k_next = k_base [^\n]* %+ %(long%)kv_first_tile %* 32 %* k_stride_seq;"))
+    end
+    assert(generate { target = "gfx942", mask = "causal", schedule = "pingpong" }.source:find("if (kv_tiles > kv_first_tile)", 1, true))
+  end)
+  masks.causal = causal
+  assert(ok, e)
+end
+
 local rejects = {
   { { target = "gfx1030" }, "FA_ERR_UNSUPPORTED", "target=gfx1030 has no templates; those that have: gfx1100, gfx1151, " },
   { { head_dim_qk = "88", head_dim_v = "88" }, "FA_ERR_UNSUPPORTED", "gfx942 has no matrix instruction that tiles" },
