@@ -377,6 +377,8 @@ static void valu_marks(emu_wave *w, const emu_op *op, mark *out)
     }
     if (op->meaning->flags & M_COND_IN)
         low |= mask_marks(w, S_VCC);
+    if (!(low | high)) /* nearly always */
+        return;
     if (pairs) {
         out[0] = (mark){low, high};
     } else if (wide_pairs) {
@@ -460,7 +462,7 @@ static void matrix_marks(emu_wave *w, const emu_op *op)
     uint32_t rows = 0;
     bool blurred = m->sparse || m->result == MT_F64 || op->mods.cbsz || op->mods.blgp;
     mark out[64];
-    for (unsigned l = 0; l < lanes; l++) {
+    for (unsigned l = 0; l < lanes && a | b; l++) {
         rows |= (uint32_t)(a >> l & 1) << l % m->m;
         for (unsigned k = l % n; k < lanes && b >> l & 1; k += n)
             columns |= UINT64_C(1) << k;
@@ -485,12 +487,14 @@ static void matrix_marks(emu_wave *w, const emu_op *op)
 
 /* ---- scalar operations ------------------------------------------------------------------------------------ */
 
-static void scalar_result(emu_wave *w, const emu_op *op, const emu_effects *e, const char *name)
+static void scalar_result(emu_wave *w, const emu_op *op, const emu_effects *e)
 {
     emu_init_check *i = w->worker->check->init;
     wave_marks *m = marks_of(w);
     uint64_t a = scalar_marks64(w, &op->src[0]), b = scalar_marks64(w, &op->src[1]), result = 0;
-    bool wide = op->dst.dwords > 1;
+    bool wide = op->dst.dwords > 1, unmarked = !(a | b | scalar_marks64(w, &op->dst)) && !m->scc;
+    /* names matter only where there are marks */
+    const char *name = unmarked ? "" : emu_scalar_name(w->launch->object->lines[op->entry].mnemonic + 2);
     bool and = strncmp(name, "and", 3) == 0, or = strncmp(name, "or", 2) == 0, saves = strstr(name, "_saveexec") || strstr(name, "_wrexec");
     if (saves) {
         uint64_t wrong = a & (and ? w->exec : w->full);
@@ -597,6 +601,8 @@ static void load_lane(emu_wave *w, const emu_op *op, const emu_touch *t)
     for (unsigned k = 0; k * 4 < t->bytes; k++) {
         unsigned bytes = t->bytes - 4 * k < 4 ? t->bytes - 4 * k : 4, marked = marked_bytes(shadow ? shadow + 4 * k : NULL, bytes);
         unsigned row = op->dst.index + t->row + k;
+        if (!marked && form < MEM_D16_U8)
+            continue; /* cleared before */
         mark value = {marked & 3 ? lane : 0, marked & 12 ? lane : 0};
         if (form == MEM_I8 || form == MEM_I16)
             value.hi = value.lo;
@@ -696,7 +702,7 @@ void emu_init_before(emu_wave *w, const emu_op *op)
     } else if (op->klass == FA_EMU_CLASS_BRANCH) {
         branch_marks(w, op, e, name);
     } else if (op->klass == FA_EMU_CLASS_SALU) {
-        scalar_result(w, op, e, emu_scalar_name(name));
+        scalar_result(w, op, e);
     }
 }
 
