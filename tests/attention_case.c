@@ -67,6 +67,9 @@ fa_context *case_context(const char *target) {
   return contexts[i].context;
 }
 
+/* One place: the kernel and its reference get the same mask. */
+static fa_mask mask_of(const attention_case *c) { return c->causal ? FA_MASK_CAUSAL : FA_MASK_NONE; }
+
 const fa_plan *case_plan(const attention_case *c) {
   fa_problem problem;
   memset(&problem, 0, sizeof problem);
@@ -74,7 +77,7 @@ const fa_plan *case_plan(const attention_case *c) {
   snprintf(problem.target, sizeof problem.target, "%s", c->target);
   problem.dtype_q = problem.dtype_kv = problem.dtype_o = c->dtype;
   problem.head_dim_qk = problem.head_dim_v = c->head_dim;
-  problem.mask = c->causal ? FA_MASK_CAUSAL : FA_MASK_NONE;
+  problem.mask = mask_of(c);
   problem.alignment = promised(c);
   problem.block_m = c->block_m;
   problem.block_n = c->block_n;
@@ -167,7 +170,7 @@ void case_make(case_tensors *t, const attention_case *c) {
   fa_reference_inputs *in = &t->inputs;
   size_t width = fa_dtype_size(c->dtype);
   *in = (fa_reference_inputs){ .dtype = c->dtype, .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
-                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = c->head_dim, .causal = c->causal };
+                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = c->head_dim, .mask = mask_of(c) };
   in->softmax_scale = c->scale == NO_SCALE ? 0 : c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->head_dim);
   case_layout layout = c->layout == LAYOUT_PACKED && c->seqlen_q != c->seqlen_k ? LAYOUT_PADDED : c->layout;
   if (layout == LAYOUT_PACKED) {

@@ -181,6 +181,18 @@ static void build_into_the_cache(void **state) {
   expect("\"$FA_GEN\" cache stat --cache-dir $PWD/cache", 0, "0 entries", NULL);
 }
 
+/* A build that fills the cache has failed when the cache kept nothing, though the library itself would go on in memory. */
+static void build_needs_a_cache_that_keeps(void **state) {
+  (void)state;
+  expect(": >file; \"$FA_GEN\" build target=gfx942 head_dim=64 --cache-dir $PWD/file", 4, NULL, "cache cannot keep kernels");
+  expect("mkdir loose; chmod 777 loose; FA_CACHE_DIR=$PWD/loose \"$FA_GEN\" build target=gfx942 head_dim=64", 4, NULL, "--cache-dir");
+  expect("\"$FA_GEN\" build target=gfx942 head_dim=64 --cache-dir $PWD/full", 0, "compiled", NULL);
+  expect("for d in full/v1/*/??; do rm -r $d; : >$d; done; \"$FA_GEN\" build target=gfx942 head_dim=64 --cache-dir $PWD/full", 4, NULL, "did not keep it");
+  json_t *object = expect_json("\"$FA_GEN\" build target=gfx942 head_dim=64 --cache-dir $PWD/full --json 2>messages", 4);
+  assert_string_equal(json_string_value(json_object_get(json_array_get(json_object_get(object, "failed"), 0), "status")), "FA_ERR_IO");
+  json_decref(object);
+}
+
 /* ---- outputs ------------------------------------------------------------------------------------------------------- */
 
 static void outputs_appear_whole_or_not(void **state) {
@@ -258,7 +270,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(help_of_every_command), cmocka_unit_test(wrong_usage),          cmocka_unit_test(missing_toolchain),
     cmocka_unit_test(emit_is_deterministic), cmocka_unit_test(manifest_and_targets), cmocka_unit_test(explain_counts),
-    cmocka_unit_test(build_to_a_folder),     cmocka_unit_test(build_into_the_cache), cmocka_unit_test(outputs_appear_whole_or_not),
+    cmocka_unit_test(build_to_a_folder),     cmocka_unit_test(build_into_the_cache), cmocka_unit_test(build_needs_a_cache_that_keeps), cmocka_unit_test(outputs_appear_whole_or_not),
     cmocka_unit_test(interrupt),             cmocka_unit_test(run_real_data),        cmocka_unit_test(run_refuses),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -143,12 +143,12 @@ static bool has_name(const name_list *list, const char *name) {
   return false;
 }
 
-/* Names behind each occurrence of the mark that begin with FA_. */
+/* Names behind each occurrence of the mark that begin with FA_ or FAGEN_. */
 static void collect(name_list *list, const char *text, const char *mark) {
   for (const char *at = text; (at = strstr(at, mark));) {
     at += strlen(mark);
     size_t length = strspn(at, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-    if (strncmp(at, "FA_", 3) == 0) add_name(list, at, length);
+    if (strncmp(at, "FA_", 3) == 0 || strncmp(at, "FAGEN_", 6) == 0) add_name(list, at, length);
   }
 }
 

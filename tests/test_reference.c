@@ -48,7 +48,7 @@ static void kernel(arrays *a, const fa_reference_inputs *in, const fa_tensor *o,
       for (int i = 0; i < in->seqlen_q; i++) {
         int kv = h / (in->heads_q / in->heads_k);
         if (broken == WRONG_HEAD && h == in->heads_q - 1) kv = 0;
-        int last = in->causal ? i + in->seqlen_k - in->seqlen_q : in->seqlen_k - 1;
+        int last = in->mask == FA_MASK_CAUSAL ? i + in->seqlen_k - in->seqlen_q : in->seqlen_k - 1;
         if (broken == SHIFT_MASK && i == in->seqlen_q / 2) last--;
         float top = -INFINITY, sum = 0, row[DIM] = {0};
         float scale = in->softmax_scale * (broken == SCALE ? 1.03f : 1.0f);
@@ -77,7 +77,7 @@ static void kernel(arrays *a, const fa_reference_inputs *in, const fa_tensor *o,
 static void check(fa_dtype dtype, bool causal, fault broken, bool ok, const char *words) {
   arrays *a = calloc(1, sizeof *a);
   fa_reference_inputs in = make_inputs(a, dtype, 2, 70, 90, 4, 2);
-  in.causal = causal;
+  in.mask = causal ? FA_MASK_CAUSAL : FA_MASK_NONE;
   fa_reference *reference;
   assert_int_equal(fa_reference_create(&reference, &in, NULL), FA_OK);
   fa_tensor o = in.q;
@@ -121,7 +121,7 @@ static void lost_key_in_a_quiet_row(void **state) {
     for (int d = 0; d < DIM; d++)
       if (j != 63) fa_dtype_store(a->v, FA_DTYPE_BF16, j * DIM + d, fa_dtype_load(a->v, FA_DTYPE_BF16, j * DIM + d) * 0.01f);
   fa_reference *reference;
-  in.causal = true;
+  in.mask = FA_MASK_CAUSAL;
   in.seqlen_q = 63;
   in.q.stride_batch = 63 * DIM;
   assert_int_equal(fa_reference_create(&reference, &in, NULL), FA_OK);
@@ -151,7 +151,7 @@ static void worked_by_hand(void **state) {
   assert_true(fabs(fa_reference_row(reference, 0, 1, 4)[7] - 2) < 1e-12);
   assert_true(fabs(fa_reference_lse(reference, 0, 1, 4) - log(3)) < 1e-12);
   fa_reference_destroy(reference);
-  in.causal = true; /* queries 0 and 1 see nothing, 2 sees one key, 4 sees three */
+  in.mask = FA_MASK_CAUSAL; /* queries 0 and 1 see nothing, 2 sees one key, 4 sees three */
   assert_int_equal(fa_reference_create(&reference, &in, NULL), FA_OK);
   assert_true(fa_reference_row(reference, 0, 0, 1)[0] == 0);
   assert_true(isinf(fa_reference_lse(reference, 0, 0, 1)) && fa_reference_lse(reference, 0, 0, 1) < 0);
@@ -160,7 +160,7 @@ static void worked_by_hand(void **state) {
   assert_true(fabs(fa_reference_row(reference, 0, 0, 4)[0] - 2) < 1e-12);
   fa_reference_destroy(reference);
   in.seqlen_k = 0;
-  in.causal = false;
+  in.mask = FA_MASK_NONE;
   assert_int_equal(fa_reference_create(&reference, &in, NULL), FA_OK);
   assert_true(isinf(fa_reference_lse(reference, 0, 0, 0)));
   fa_reference_destroy(reference);
@@ -201,6 +201,14 @@ static void refuses(void **state) {
   assert_null(reference);
   in = make_inputs(a, FA_DTYPE_BF16, 1, -1, 8, 2, 2);
   assert_int_equal(fa_reference_create(&reference, &in, &error), FA_ERR_ARGUMENT);
+  in = make_inputs(a, FA_DTYPE_BF16, 1, 8, 8, 2, 2);
+  for (int mask = -1; mask <= 7; mask++) { /* a mask that is not computed is never compared as if it were another */
+    in.mask = (fa_mask)mask;
+    bool known = mask == FA_MASK_NONE || mask == FA_MASK_CAUSAL;
+    assert_int_equal(fa_reference_create(&reference, &in, &error), known ? FA_OK : FA_ERR_UNSUPPORTED);
+    if (!known && (reference || !strstr(error.text, "mask=") || !strstr(error.text, "--no-check"))) fail_msg("mask %d: %s", mask, error.text);
+    fa_reference_destroy(reference);
+  }
   free(a);
 }
 

@@ -101,7 +101,7 @@ cleanup:
 fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error) {
   fa_reference *reference = NULL;
   fa_reference_inputs in = { .dtype = run->dtype, .batch = run->batch, .seqlen_q = run->seqlen_q, .seqlen_k = run->seqlen_k, .heads_q = run->heads_q,
-                             .heads_k = run->heads_k, .head_dim_qk = run->head_dim_qk, .head_dim_v = run->head_dim_v, .causal = run->causal,
+                             .heads_k = run->heads_k, .head_dim_qk = run->head_dim_qk, .head_dim_v = run->head_dim_v, .mask = run->mask,
                              .softmax_scale = run->softmax_scale };
   in.q = tensor_of(run->q, run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);
   in.k = tensor_of(run->k, run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_qk);

@@ -10,7 +10,7 @@ typedef struct fa_attention_run {
   fa_dtype dtype;
   int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
   bool bhsd;   /* (batch, heads, seqlen, head_dim) instead of (batch, seqlen, heads, head_dim) */
-  bool causal;
+  fa_mask mask;
   float softmax_scale;
   void *q, *k, *v; /* of dtype, contiguous; owned by the run */
   /* out */

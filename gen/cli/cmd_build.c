@@ -2,6 +2,7 @@
  * fa-gen build: many problems, several workers at a time, into the cache or a folder. */
 #include "output.h"
 #include "session.h"
+#include "store.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -35,6 +36,7 @@ typedef struct build {
   item *items;
   int count, refused;
   target_context contexts[MAX_TARGETS];
+  fa_store *store; /* the contexts' cache, to see what it kept; with a folder NULL */
   pthread_mutex_t mutex; /* guards all below */
   int next, done, failed;
   bool stop, progress;
@@ -163,8 +165,13 @@ static fa_status build_to_cache(const build *b, item *one, fa_error *error) {
   one->variant = strdup(info.variant);
   one->bytes = info.object_bytes;
   snprintf(one->origin, sizeof one->origin, "%s", info.origin);
+  fa_bundle *kept = fa_store_find(b->store, info.key);
+  if (!kept)
+    status = fa_fail(error, FA_ERR_IO, "built, but the cache %s did not keep it (the first message of the cache says why); free or repair it, or name another place with --cache-dir or -o",
+                     fa_store_directory(b->store));
+  fa_bundle_free(kept);
   fa_plan_destroy(plan);
-  return FA_OK;
+  return status;
 }
 
 static double now(void) {
@@ -223,6 +230,23 @@ static int open_contexts(build *b) {
   return -1;
 }
 
+/* The library goes on without its cache, which is right for a host program; a build that fills the cache must not. */
+static int open_store(build *b) {
+  fa_error error = {0};
+  fa_toolchain *toolchain = calloc(1, sizeof *toolchain);
+  fa_status status = toolchain ? fa_toolchain_find(toolchain, fa_cli_value(b->cli, "worker"), fa_cli_value(b->cli, "toolchain"), &error)
+                               : fa_fail(&error, FA_ERR_NOMEM, "no memory for the toolchain's paths");
+  if (status != FA_OK) goto cleanup;
+  b->store = fa_store_open(fa_cli_value(b->cli, "cache-dir"), toolchain->identity, NULL, NULL);
+  if (!b->store)
+    status = fa_fail(&error, FA_ERR_NOMEM, "no memory for the cache");
+  else if (!*fa_store_directory(b->store))
+    status = fa_fail(&error, FA_ERR_IO, "the cache cannot keep kernels: %.600s; name another place with --cache-dir, FA_CACHE_DIR or -o", fa_store_trouble(b->store));
+cleanup:
+  free(toolchain);
+  return status == FA_OK ? -1 : fa_cli_fail(b->cli, &error);
+}
+
 static void run_jobs(build *b, long jobs) {
   pthread_t threads[MAX_JOBS];
   long started = 0;
@@ -267,7 +291,8 @@ int fa_command_build(fa_cli *cli) {
     code = fa_cli_fail(cli, &error);
     goto cleanup;
   }
-  if (!b.folder) code = open_contexts(&b);
+  if (!b.folder) code = open_store(&b);
+  if (!b.folder && code < 0) code = open_contexts(&b);
   if (code >= 0) goto cleanup;
   b.progress = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
   run_jobs(&b, jobs);
@@ -278,6 +303,7 @@ int fa_command_build(fa_cli *cli) {
   }
 cleanup:
   for (int i = 0; i < MAX_TARGETS; i++) fa_context_destroy(b.contexts[i].context);
+  fa_store_close(b.store);
   for (int i = 0; i < b.count; i++) {
     free(b.items[i].trouble);
     free(b.items[i].variant);

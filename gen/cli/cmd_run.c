@@ -145,7 +145,7 @@ static void print_text(const fa_attention_run *run, const fa_context *context, c
   const fa_verdict *v = &run->verdict;
   printf("target %s\nvariant %s (%s)\n", fa_context_target(context), info->variant, info->origin);
   printf("batch %d, seqlen_q %d, seqlen_k %d, heads_q %d, heads_k %d, head_dim %d/%d, softmax_scale %g%s\n", run->batch, run->seqlen_q,
-         run->seqlen_k, run->heads_q, run->heads_k, run->head_dim_qk, run->head_dim_v, (double)run->softmax_scale, run->causal ? ", causal" : "");
+         run->seqlen_k, run->heads_q, run->heads_k, run->head_dim_qk, run->head_dim_v, (double)run->softmax_scale, run->mask == FA_MASK_CAUSAL ? ", causal" : "");
   if (run->checked) {
     printf("max error %.3e of %.3e allowed (plain computation %.3e); worst row (batch %d, head %d, query %d) %.3e of %.3e; lse %.1e of %.1e: %s\n", v->error, v->bound,
            v->plain_error, v->batch, v->head, v->query, v->row_error, v->row_bound, v->lse_error, fa_lse_tolerance, v->ok ? "right" : "WRONG");
@@ -193,7 +193,7 @@ static int complete_problem(fa_problem *problem, fa_attention_run *run, const fa
   problem->head_dim_qk = run->head_dim_qk;
   problem->head_dim_v = run->head_dim_v;
   if (fa_cli_value(cli, "causal")) problem->mask = FA_MASK_CAUSAL;
-  run->causal = problem->mask == FA_MASK_CAUSAL;
+  run->mask = problem->mask;
   if (!fa_cli_value(cli, "scale")) run->softmax_scale = 1.0f / sqrtf((float)run->head_dim_qk);
   return -1;
 }

@@ -47,9 +47,9 @@ static void load_rows(float *rows, const fa_tensor *tensor, fa_dtype dtype, int 
       rows[(size_t)i * (size_t)head_dim + (size_t)d] = fa_dtype_load(tensor->data, dtype, element(tensor, batch, first + i, head) + d);
 }
 
-/* Keys that the row may see: all up to this one. */
+/* Keys that the row may see: all below this one.  check_inputs has refused all masks but these two. */
 static int visible_keys(const fa_reference_inputs *in, int query) {
-  if (!in->causal) return in->seqlen_k;
+  if (in->mask == FA_MASK_NONE) return in->seqlen_k;
   int64_t last = (int64_t)query + in->seqlen_k - in->seqlen_q;
   return last < 0 ? 0 : last + 1 > in->seqlen_k ? in->seqlen_k : (int)(last + 1);
 }
@@ -160,6 +160,17 @@ cleanup:
   return status;
 }
 
+/* The mask's name in the table of axes. */
+static void name_mask(char *name, size_t capacity, fa_mask mask) {
+  snprintf(name, capacity, "(number %d)", (int)mask);
+  for (size_t i = 0; i < fa_axis_count(); i++) {
+    if (strcmp(fa_axis_get(i)->name, "mask") != 0) continue;
+    const char *at = fa_axis_get(i)->values;
+    for (int skip = (int)mask; at && skip > 0; skip--) at = (at = strchr(at, '|')) ? at + 1 : NULL;
+    if (at && (int)mask >= 0) snprintf(name, capacity, "%.*s", (int)strcspn(at, "|"), at);
+  }
+}
+
 static fa_status check_inputs(const fa_reference_inputs *in, fa_error *error) {
   if (in->batch < 0 || in->seqlen_q < 0 || in->seqlen_k < 0 || in->heads_q < 0)
     return fa_fail(error, FA_ERR_ARGUMENT, "reference: batch=%d seqlen_q=%d seqlen_k=%d heads_q=%d: none may be negative", in->batch, in->seqlen_q,
@@ -168,6 +179,11 @@ static fa_status check_inputs(const fa_reference_inputs *in, fa_error *error) {
     return fa_fail(error, FA_ERR_ARGUMENT, "heads_q=%d heads_k=%d: heads_q must be a multiple of heads_k", in->heads_q, in->heads_k);
   if (in->head_dim_qk < 1 || in->head_dim_v < 1 || in->head_dim_qk > 1 << 16 || in->head_dim_v > 1 << 16)
     return fa_fail(error, FA_ERR_ARGUMENT, "reference: head dims %d and %d must lie between 1 and 65536", in->head_dim_qk, in->head_dim_v);
+  if (in->mask != FA_MASK_NONE && in->mask != FA_MASK_CAUSAL) {
+    char name[64];
+    name_mask(name, sizeof name, in->mask);
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: mask=%s: it computes none and causal only; fa-gen run --no-check leaves the comparison out", name);
+  }
   return FA_OK;
 }
 

@@ -13,7 +13,7 @@ typedef struct fa_reference_inputs {
   fa_dtype dtype; /* of q, k, v, P and O */
   fa_tensor q, k, v;
   int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
-  bool causal; /* bottom-right: key <= query + seqlen_k - seqlen_q */
+  fa_mask mask; /* none or causal; any other is refused, not taken for one of these */
   float softmax_scale;
 } fa_reference_inputs;
 
