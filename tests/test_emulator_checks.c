@@ -377,6 +377,31 @@ static void small_kernels(void **state) {
     }
 }
 
+/* A load straight into LDS counts as a write that is done at its wait. */
+static void a_load_into_lds_is_waited_for(void **state) {
+  (void)state;
+  static const char body[] =
+    "KERNEL k(const u32 *in, u32 *out) { SHARED u32 cells[64]; u32 i = me();\n"
+    " __builtin_amdgcn_global_load_lds((const __attribute__((address_space(1))) void *)(in + i), (__attribute__((address_space(3))) void *)cells, 4, 0, 0);\n"
+    " __builtin_amdgcn_s_waitcnt(0x0f70); out[i] = cells[63 - i]; }\n";
+  static const planted p = {"load into LDS", body, 1, 64, 0, FA_EMU_REPORT_SYNC, NULL, NULL};
+  char source[4096];
+  snprintf(source, sizeof source, "%s%s", prelude, body);
+  compiled c = compile(source, "gfx942");
+  for (int missing = 0; missing < 2; missing++) {
+    char *wait = strstr(c.listing, "s_waitcnt vmcnt(0)");
+    assert_non_null(wait);
+    if (missing) memcpy(wait, "s_nop 0           ", 18);
+    fa_emu_object *object = load(&c);
+    fa_emu_result r = run_small(&p, object, FA_EMU_ORDER_FORWARD);
+    if (missing ? r.status != FA_EMU_ERR_FAULT || r.reports[0].kind != FA_EMU_REPORT_SYNC || !strstr(r.reports[0].other_instruction, "load_lds") : r.status != FA_EMU_OK)
+      fail_msg("%s: %s", missing ? "without its wait" : "with its wait", r.text);
+    fa_emu_result_release(&r);
+    fa_emu_object_free(object);
+  }
+  release(&c);
+}
+
 static int find_tools(void **state) {
   (void)state;
   fa_error error;
@@ -390,6 +415,7 @@ int main(void) {
     cmocka_unit_test(each_missing_barrier_is_a_race),
     cmocka_unit_test(each_missing_wait_is_found),
     cmocka_unit_test(small_kernels),
+    cmocka_unit_test(a_load_into_lds_is_waited_for),
   };
   return cmocka_run_group_tests(tests, find_tools, NULL);
 }
