@@ -55,7 +55,7 @@ static void *open_library(fa_error *error) {
   for (int i = 0; i < COUNT && !library; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
   for (int i = 0; i < COUNT && !library; i++) library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
   if (!library)
-    fa_fail(error, FA_ERR_NO_DEVICE, "device hip: libamdhip64.so.7, .6 or .5 cannot be opened: install ROCm's HIP runtime, or use device emulator:TARGET (fa-gen targets lists them)");
+    fa_fail(error, FA_ERR_NO_DEVICE, "device hip: libamdhip64.so.7, .6 or .5 cannot be opened: install ROCm's HIP runtime, or use an emulated one such as emulator:gfx942 (fa-gen targets lists them)");
   return library;
 }
 
@@ -204,8 +204,8 @@ fa_status fa_device_open_hip(fa_device **device, int ordinal, fa_error *error) {
   if (!status && (code = d->hip.hipGetDeviceCount(&count)) != 0 && code != HIP_NO_DEVICE) status = hip_fail(&d->hip, "hipGetDeviceCount", code, error);
   if (!status && ordinal >= count)
     status = fa_fail(error, FA_ERR_NO_DEVICE,
-                     "device hip:%d: HIP sees %d GPUs; look at the driver, HIP_VISIBLE_DEVICES and the permissions of /dev/kfd (group render), or use device "
-                     "emulator:TARGET (fa-gen targets lists them)",
+                     "device hip:%d: HIP sees %d GPUs; look at the driver, HIP_VISIBLE_DEVICES and the permissions of /dev/kfd (group render), or use an emulated one "
+                     "such as emulator:gfx942 (fa-gen targets lists them)",
                      ordinal, count);
   if (!status) status = read_target(d, error);
   if (status) free(d);
