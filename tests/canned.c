@@ -128,3 +128,20 @@ fa_attention_fwd_args canned_args(int batch, int seqlen_q, int seqlen_k, int hea
   args.softmax_scale = 0.125f;
   return args;
 }
+
+canned here;
+stub_hip_state *hip;
+
+int canned_set_up(void **state) {
+  (void)state;
+  canned_make(&here);
+  hip = open_stub_hip();
+  reset_stub_hip();
+  return 0;
+}
+
+int canned_tear_down(void **state) {
+  (void)state;
+  canned_remove(&here);
+  return 0;
+}

@@ -27,6 +27,12 @@ fa_context_options canned_options(const canned *c);
 stub_hip_state *open_stub_hip(void);
 void reset_stub_hip(void);
 
+/* What most of these tests share: a canned directory and the stub, set up and removed around each by cmocka. */
+extern canned here;
+extern stub_hip_state *hip;
+int canned_set_up(void **state);
+int canned_tear_down(void **state);
+
 /* Tensors of a problem of this size at made-up addresses; nothing reads them. */
 fa_attention_fwd_args canned_args(int batch, int seqlen_q, int seqlen_k, int heads_q, int heads_k);
 

@@ -37,23 +37,6 @@ void *realloc(void *old, size_t size) {
 }
 #endif
 
-static canned here;
-static stub_hip_state *hip;
-
-static int set_up(void **state) {
-  (void)state;
-  canned_make(&here);
-  hip = open_stub_hip();
-  reset_stub_hip();
-  return 0;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  canned_remove(&here);
-  return 0;
-}
-
 static fa_context *make_context(const char *device) {
   fa_context *context;
   fa_context_options options = canned_options(&here);
@@ -290,7 +273,7 @@ static void counters_are_the_emulators(void **state) {
   fa_context_destroy(context);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, canned_set_up, canned_tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {

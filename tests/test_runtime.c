@@ -18,23 +18,6 @@
 #include "manifest.h"
 #include "store.h"
 
-static canned here;
-static stub_hip_state *hip;
-
-static int set_up(void **state) {
-  (void)state;
-  canned_make(&here);
-  hip = open_stub_hip();
-  reset_stub_hip();
-  return 0;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  canned_remove(&here);
-  return 0;
-}
-
 static fa_context *make_context(const char *cache_dir) {
   fa_context *context;
   fa_context_options options = canned_options(&here);
@@ -524,7 +507,7 @@ static void named_launches_need_each_argument_once(void **state) {
 }
 
 static int update(void) {
-  set_up(NULL);
+  canned_set_up(NULL);
   fa_context *context = make_context(NULL);
   fa_plan *plan = make_plan(context, "");
   FILE *out = fopen(golden, "w");
@@ -532,11 +515,11 @@ static int update(void) {
   print_refusals(out, plan);
   fa_plan_destroy(plan);
   fa_context_destroy(context);
-  tear_down(NULL);
+  canned_tear_down(NULL);
   return fclose(out) != 0;
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, canned_set_up, canned_tear_down)
 
 int main(int argc, char **argv) {
   if (argc > 1 && strcmp(argv[1], "--update") == 0) return update();

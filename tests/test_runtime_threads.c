@@ -16,9 +16,6 @@
 
 enum { THREADS = 16, LAUNCHES = 200 };
 
-static canned here;
-static stub_hip_state *hip;
-
 typedef struct {
   fa_context *context;
   const char *problem;
@@ -29,17 +26,8 @@ typedef struct {
 } job;
 
 static int set_up(void **state) {
-  (void)state;
-  canned_make(&here);
+  canned_set_up(state);
   canned_write(&here, "delay", "100");
-  hip = open_stub_hip();
-  reset_stub_hip();
-  return 0;
-}
-
-static int tear_down(void **state) {
-  (void)state;
-  canned_remove(&here);
   return 0;
 }
 
@@ -157,7 +145,7 @@ static void a_failure_reaches_every_thread_that_waits(void **state) {
   fa_context_destroy(context);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, canned_tear_down)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
