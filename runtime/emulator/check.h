@@ -73,8 +73,9 @@ typedef struct emu_cells {
 
 typedef struct emu_event { /* a memory operation under way */
     uint32_t id, op, lds_tag, device_tag;
-    uint8_t left; /* counters that still hold it */
-    bool scalar;
+    uint8_t held;      /* bit: a counter that still holds it */
+    uint8_t registers; /* bit: a counter that must let go before its registers are there */
+    bool unordered;    /* returns in any order: only a wait for none covers it */
 } emu_event;
 
 enum { EVENT_SLOTS = 1024, QUEUE = 256 };
@@ -137,7 +138,7 @@ emu_race_check *emu_race_open(const emu_launch *l);
 void emu_race_close(emu_race_check *r);
 void emu_race_begin_group(emu_worker *k);
 void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event);
-void emu_race_complete(emu_wave *w, const emu_event *event);
+void emu_race_complete(emu_wave *w, const emu_event *event, bool lds, bool device);
 void emu_race_arrive(emu_wave *w); /* at a barrier: what it did is before what the others do behind it */
 void emu_race_leave(emu_wave *w);
 

@@ -497,13 +497,13 @@ void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event)
         emu_fault(w, op, FA_EMU_REPORT_LIMIT, -1, 0, 0, false, "the race check has no memory left for so many accesses");
 }
 
-void emu_race_complete(emu_wave *w, const emu_event *event)
+void emu_race_complete(emu_wave *w, const emu_event *event, bool lds, bool device)
 {
     emu_race_check *r = w->worker->check->race;
     uint32_t clock = w->worker->check->waves[w->id].clock[w->id];
-    if (event->lds_tag)
+    if (event->lds_tag && lds)
         r->lds_tags.list[event->lds_tag].clock = clock;
-    if (event->device_tag) {
+    if (event->device_tag && device) {
         r->device_tags.list[event->device_tag].clock = clock;
         r->device_tags.list[event->device_tag].group_clock = r->group_clock;
     }

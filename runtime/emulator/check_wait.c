@@ -2,7 +2,9 @@
  *
  * Memory operations under way, and what a wait leaves of them. Loads of vectors return in order among themselves, so
  * do LDS operations; scalar loads return in any order, so only a wait for none covers them (ISA documents, "Data
- * dependency resolution"). FLAT operations stand in two counters and are complete when both let go of them.
+ * dependency resolution"), and so do CDNA's FLAT operations (LLVM's feature FlatLgkmVMemCountInOrder). FLAT ones stand
+ * in two counters: what a lane does in LDS is complete when that counter lets go, what it does in memory when the
+ * other one does.
  */
 #include "check.h"
 
@@ -21,18 +23,24 @@ static void clear_pending(uint32_t *pending, const emu_span *spans, unsigned cou
                 pending[r] = 0;
 }
 
-static void release(emu_wave *w, uint32_t id)
+/* Counter `kind` lets go of an operation. */
+static void release(emu_wave *w, unsigned kind, uint32_t id)
 {
     emu_check *c = w->worker->check;
     emu_wave_check *me = &c->waves[w->id];
     emu_event *v = &me->events[id % EVENT_SLOTS];
-    if (v->id != id || --v->left)
+    if (v->id != id)
         return;
     const emu_effects *e = &c->effects[v->op];
-    clear_pending(me->pending_v, e->writes, e->write_count, id, CHECK_ROWS);
-    clear_pending(me->pending_s, e->scalar_writes, e->scalar_write_count, id, S_COUNT);
-    emu_race_complete(w, v);
-    v->id = 0;
+    bool flat = w->ops[v->op].mem.space == SPACE_FLAT && e->counts != 1u << kind, lds = kind == COUNT_LDS;
+    v->held &= (uint8_t)~(1u << kind);
+    if (!(v->held & v->registers)) {
+        clear_pending(me->pending_v, e->writes, e->write_count, id, CHECK_ROWS);
+        clear_pending(me->pending_s, e->scalar_writes, e->scalar_write_count, id, S_COUNT);
+    }
+    emu_race_complete(w, v, lds || !flat, !lds || !flat);
+    if (!v->held)
+        v->id = 0;
 }
 
 /* All that must be complete when at most `most` operations of this counter are under way. */
@@ -44,12 +52,12 @@ static void let_go(emu_wave *w, unsigned kind, unsigned most)
     bool done[QUEUE];
     for (unsigned i = q->count; i-- > 0;) {
         const emu_event *v = &me->events[q->id[i] % EVENT_SLOTS];
-        done[i] = v->scalar ? most == 0 : ordered_behind + 1 > most;
-        ordered_behind += !v->scalar;
+        done[i] = v->unordered ? most == 0 : ordered_behind + 1 > most;
+        ordered_behind += !v->unordered;
     }
     for (unsigned i = 0; i < q->count; i++)
         if (done[i])
-            release(w, q->id[i]);
+            release(w, kind, q->id[i]);
         else
             q->id[kept++] = q->id[i];
     q->count = (uint16_t)kept;
@@ -71,6 +79,18 @@ void emu_wait_drain(emu_wave *w)
         let_go(w, i, 0);
 }
 
+/* Of the two counters of a FLAT operation those that its lanes' addresses lead to */
+static uint8_t flat_counters(const emu_wave *w, unsigned counts)
+{
+    const emu_check *c = w->worker->check;
+    unsigned needed = 0, lds = 1u << COUNT_LDS;
+    for (uint32_t i = 0; i < c->touch_count; i++) {
+        size_t at = (uintptr_t)c->touches[i].at - (uintptr_t)w->group->lds;
+        needed |= at < w->launch->lds_bytes ? lds : counts & ~lds;
+    }
+    return (uint8_t)needed;
+}
+
 emu_event *emu_wait_issue(emu_wave *w, const emu_op *op)
 {
     emu_check *c = w->worker->check;
@@ -78,20 +98,23 @@ emu_event *emu_wait_issue(emu_wave *w, const emu_op *op)
     uint32_t index = (uint32_t)(op - w->ops);
     const emu_effects *e = &c->effects[index];
     emu_event *v = &me->events[++me->last_id % EVENT_SLOTS];
-    *v = (emu_event){.id = me->last_id, .op = index, .scalar = op->klass == FA_EMU_CLASS_SMEM};
+    bool scalar = op->klass == FA_EMU_CLASS_SMEM;
+    bool flat = op->mem.space == SPACE_FLAT, cdna = w->launch->object->target->family == EMU_CDNA3;
+    *v = (emu_event){.id = me->last_id, .op = index, .unordered = scalar || (flat && cdna),
+                     .registers = flat ? flat_counters(w, e->counts) : e->counts};
     for (unsigned i = 0; i < COUNT_KINDS; i++) {
         emu_queue *q = &me->queues[i];
         if (!(e->counts >> i & 1))
             continue;
         if (q->count == QUEUE) { /* no counter reaches so far: the hardware has stalled before */
-            release(w, q->id[0]);
+            release(w, i, q->id[0]);
             memmove(q->id, q->id + 1, (QUEUE - 1) * sizeof *q->id);
             q->count--;
         }
         q->id[q->count++] = v->id;
-        v->left++;
+        v->held |= (uint8_t)(1u << i);
     }
-    if (!v->scalar && !w->exec)
+    if (!scalar && !w->exec)
         return v; /* no lane takes part: no register changes */
     for (unsigned i = 0; i < e->write_count; i++)
         for (unsigned r = 0; r < e->writes[i].count && e->writes[i].first + r < CHECK_ROWS; r++)
@@ -125,7 +148,7 @@ static bool report_use(emu_wave *w, const emu_op *op, uint32_t id, char file, un
 static bool same_order(const emu_check *c, const emu_wave_check *me, uint32_t id, const emu_effects *e)
 {
     const emu_event *v = &me->events[id % EVENT_SLOTS];
-    return e->counts && !v->scalar && c->effects[v->op].counts == e->counts;
+    return e->counts && !v->unordered && c->effects[v->op].counts == e->counts;
 }
 
 static bool other_half(const emu_check *c, const emu_wave_check *me, uint32_t id, const emu_span *span)
