@@ -171,8 +171,9 @@ fa_status fa_comgr_isa(char **isa, fa_comgr *comgr, const void *object, size_t s
 typedef struct disassembly {
   const unsigned char *bytes; /* of the section */
   uint64_t address, size;
-  uint64_t patch; /* address of a word that is read as patch_word; 0: none */
-  uint32_t patch_word;
+  uint64_t patch; /* address of words that are read as patch_words; 0: none */
+  uint32_t patch_words[2];
+  comgr_handle own, halves; /* the target's disassembler; one that knows 16-bit halves of registers, handle 0: not needed */
   fa_text line;
 } disassembly;
 
@@ -181,8 +182,8 @@ static uint64_t read_memory(uint64_t from, char *to, uint64_t size, void *user) 
   if (from < d->address || from - d->address >= d->size) return 0;
   if (size > d->size - (from - d->address)) size = d->size - (from - d->address);
   memcpy(to, d->bytes + (from - d->address), size);
-  for (uint64_t i = 0; d->patch && i < sizeof d->patch_word; i++)
-    if (d->patch + i >= from && d->patch + i - from < size) to[d->patch + i - from] = (char)(d->patch_word >> 8 * i);
+  for (uint64_t i = 0; d->patch && i < sizeof d->patch_words; i++)
+    if (d->patch + i >= from && d->patch + i - from < size) to[d->patch + i - from] = (char)(d->patch_words[i / 4] >> 8 * (i % 4));
   return size;
 }
 
@@ -208,26 +209,76 @@ static bool disassemble(fa_comgr *comgr, comgr_handle info, disassembly *d, uint
  * that.  Without the filling, in the third source and then in the second, it does. */
 static bool disassemble_filled(fa_comgr *comgr, comgr_handle info, disassembly *d, uint64_t at, uint64_t *bytes) {
   enum { SRC1 = 9, SRC2 = 18, FIELD = 0x1ff, FILLING = 0x80 };
-  uint32_t words[2];
-  bool good = false;
-  if (d->size - (at - d->address) < sizeof words) return false;
-  memcpy(words, d->bytes + (at - d->address), sizeof words);
-  if (words[0] >> 26 != 0x35 && words[0] >> 24 != 0xcc) return false;
-  d->patch = at + sizeof *words;
-  d->patch_word = words[1];
-  for (int shift = SRC2; !good && shift >= SRC1 && (words[1] >> shift & FIELD) == FILLING; shift -= SRC2 - SRC1) {
-    d->patch_word &= ~((uint32_t)FIELD << shift);
-    good = disassemble(comgr, info, d, at, bytes);
+  uint32_t *words = d->patch_words;
+  if (disassemble(comgr, info, d, at, bytes)) return true;
+  if (d->patch != at || (words[0] >> 26 != 0x35 && words[0] >> 24 != 0xcc)) return false;
+  for (int shift = SRC2; shift >= SRC1 && (words[1] >> shift & FIELD) == FILLING; shift -= SRC2 - SRC1) {
+    words[1] &= ~((uint32_t)FIELD << shift);
+    if (disassemble(comgr, info, d, at, bytes)) return true;
   }
-  d->patch = 0;
-  return good;
+  return false;
 }
 
-static void list_section(fa_text *out, fa_comgr *comgr, comgr_handle info, disassembly *d) {
+static const char *mnemonic(const disassembly *d, size_t *length) {
+  const char *text = d->line.data + strspn(d->line.data, " \t");
+  *length = strcspn(text, " \t\r\n");
+  return text;
+}
+
+/* The minimum and maximum that gfx12 has under other numbers, as the sum, which has their operands. */
+static uint32_t as_sum(uint32_t word) {
+  enum { MIN = 0x30, MAX = 0x31, SUM = 0x32, VOP3 = 0x100 };
+  if (word >> 31 == 0 && (word >> 25 == MIN || word >> 25 == MAX)) return (word & 0x1ffffff) | (uint32_t)SUM << 25;
+  uint32_t code = word >> 16 & 0x3ff;
+  if (word >> 26 == 0x35 && (code == (VOP3 | MIN) || code == (VOP3 | MAX))) return (word & ~UINT32_C(0x3ff0000)) | (uint32_t)(VOP3 | SUM) << 16;
+  return word;
+}
+
+/* LLVM 21 knows which half of a register a 16-bit operand is on gfx1100 only, while LLVM 22 uses halves on all of gfx11 and gfx12, whose
+ * 16-bit vector instructions have the same numbers (but those of as_sum, and min and max of gfx11, which gfx12 does not have).  So where the
+ * target's own disassembler names a 16-bit instruction, the operands are what gfx1100's says; it alone knows moves of halves. */
+static bool disassemble_halves(fa_comgr *comgr, disassembly *d, uint64_t at, uint64_t *bytes) {
+  bool good = disassemble_filled(comgr, d->own, d, at, bytes);
+  size_t length = 0, other_length;
+  char name[64] = "", *own = NULL;
+  if (!d->halves.handle) return good;
+  if (good) {
+    const char *text = mnemonic(d, &length);
+    snprintf(name, sizeof name, "%.*s", (int)length, text);
+    if (strncmp(name, "v_", 2) || !strstr(name, "16") || !(own = strdup(text))) return true;
+  }
+  d->patch_words[0] = as_sum(d->patch_words[0]);
+  uint64_t other_bytes;
+  bool other = disassemble_filled(comgr, d->halves, d, at, &other_bytes);
+  const char *text = other ? mnemonic(d, &other_length) : "";
+  bool sum = !strncmp(name, "v_min_num_f16", 13) || !strncmp(name, "v_max_num_f16", 13);
+  bool halves = strstr(text, ".l") || strstr(text, ".h");
+  if (!good) {
+    *bytes = other_bytes;
+    return other && (!strncmp(text, "v_mov_b16", 9) || !strncmp(text, "v_swap_b16", 10));
+  }
+  if (other && halves && other_bytes == *bytes && (sum || (other_length == length && !strncmp(text, name, length)))) {
+    free(own);
+    own = strdup(text + other_length);
+  } else {
+    name[0] = 0;
+  }
+  d->line.size = 0;
+  if (own) {
+    fa_text_add(&d->line, name, strlen(name));
+    fa_text_add(&d->line, own, strlen(own));
+  }
+  free(own);
+  return d->line.size != 0;
+}
+
+static void list_section(fa_text *out, fa_comgr *comgr, disassembly *d) {
   uint64_t end = d->address + d->size;
   for (uint64_t at = d->address; at < end;) {
     uint64_t bytes;
-    if (!disassemble(comgr, info, d, at, &bytes) && !disassemble_filled(comgr, info, d, at, &bytes)) {
+    d->patch = end - at < sizeof d->patch_words ? 0 : at;
+    if (d->patch) memcpy(d->patch_words, d->bytes + (at - d->address), sizeof d->patch_words);
+    if (!disassemble_halves(comgr, d, at, &bytes)) {
       uint32_t word = 0;
       bytes = end - at < sizeof word ? end - at : sizeof word;
       memcpy(&word, d->bytes + (at - d->address), bytes);
@@ -244,23 +295,26 @@ fa_status fa_comgr_listing(char **listing, size_t *length, fa_comgr *comgr, cons
   fa_elf_view elf;
   disassembly d = {0};
   fa_text out = {0};
-  comgr_handle info;
   size_t sections = 0;
   *listing = NULL;
   fa_status status = fa_elf_open(&elf, object, size, error);
   if (status) return status;
-  if (comgr->create_disassembly_info(isa, read_memory, print_instruction, print_address, &info))
+  if (comgr->create_disassembly_info(isa, read_memory, print_instruction, print_address, &d.own))
     return fa_fail(error, FA_ERR_UNSUPPORTED, "comgr has no disassembler for %s", isa);
+  if ((strstr(isa, "gfx115") || strstr(isa, "gfx12")) &&
+      comgr->create_disassembly_info("amdgcn-amd-amdhsa--gfx1100", read_memory, print_instruction, print_address, &d.halves))
+    d.halves.handle = 0;
   for (size_t i = 0; i < elf.header.e_shnum; i++) {
     Elf64_Shdr section = fa_elf_section(&elf, i);
     if (section.sh_type != SHT_PROGBITS || !(section.sh_flags & SHF_EXECINSTR) || section.sh_addr > UINT64_MAX - section.sh_size) continue;
     d.bytes = elf.data + section.sh_offset;
     d.address = section.sh_addr;
     d.size = section.sh_size;
-    list_section(&out, comgr, info, &d);
+    list_section(&out, comgr, &d);
     sections++;
   }
-  comgr->destroy_disassembly_info(info);
+  comgr->destroy_disassembly_info(d.own);
+  if (d.halves.handle) comgr->destroy_disassembly_info(d.halves);
   free(fa_text_take(&d.line, NULL));
   *listing = fa_text_take(&out, length);
   if (!*listing) return fa_fail(error, FA_ERR_NOMEM, "listing: out of memory");
