@@ -198,6 +198,9 @@ static void print_address(uint64_t address, void *user) {
   (void)user;
 }
 
+static const char BLANK[] = " \t\r\n";
+static const char *skip_blank(const char *text) { return text + strspn(text, BLANK); }
+
 static bool disassemble(fa_comgr *comgr, comgr_handle info, disassembly *d, uint64_t at, uint64_t *bytes) {
   uint64_t rest = d->size - (at - d->address);
   *bytes = 0;
@@ -219,12 +222,6 @@ static bool disassemble_filled(fa_comgr *comgr, comgr_handle info, disassembly *
   return false;
 }
 
-static const char *mnemonic(const disassembly *d, size_t *length) {
-  const char *text = d->line.data + strspn(d->line.data, " \t");
-  *length = strcspn(text, " \t\r\n");
-  return text;
-}
-
 /* The minimum and maximum that gfx12 has under other numbers, as the sum, which has their operands. */
 static uint32_t as_sum(uint32_t word) {
   enum { MIN = 0x30, MAX = 0x31, SUM = 0x32, VOP3 = 0x100 };
@@ -234,42 +231,45 @@ static uint32_t as_sum(uint32_t word) {
   return word;
 }
 
+/* With the lower half as destination: an upper one is beyond the registers that LLVM 21 allows in VOP1 and VOP2. */
+static bool disassemble_low(fa_comgr *comgr, disassembly *d, uint64_t at, uint64_t *bytes) {
+  enum { UPPER = 1 << 24, VOPC = 0x3e };
+  uint32_t *word = d->patch_words;
+  if (d->patch != at || *word >> 31 || *word >> 25 == VOPC || !(*word & UPPER)) return false;
+  *word &= ~(uint32_t)UPPER;
+  bool good = disassemble(comgr, d->own, d, at, bytes);
+  *word |= UPPER;
+  return good;
+}
+
 /* LLVM 21 knows which half of a register a 16-bit operand is on gfx1100 only, while LLVM 22 uses halves on all of gfx11 and gfx12, whose
  * 16-bit vector instructions have the same numbers (but those of as_sum, and min and max of gfx11, which gfx12 does not have).  So where the
  * target's own disassembler names a 16-bit instruction, the operands are what gfx1100's says; it alone knows moves of halves. */
 static bool disassemble_halves(fa_comgr *comgr, disassembly *d, uint64_t at, uint64_t *bytes) {
-  bool good = disassemble_filled(comgr, d->own, d, at, bytes);
-  size_t length = 0, other_length;
-  char name[64] = "", *own = NULL;
-  if (!d->halves.handle) return good;
-  if (good) {
-    const char *text = mnemonic(d, &length);
-    snprintf(name, sizeof name, "%.*s", (int)length, text);
-    if (strncmp(name, "v_", 2) || !strstr(name, "16") || !(own = strdup(text))) return true;
-  }
-  d->patch_words[0] = as_sum(d->patch_words[0]);
+  char own[256] = "";
   uint64_t other_bytes;
+  bool good = disassemble_filled(comgr, d->own, d, at, bytes);
+  if (!d->halves.handle) return good;
+  if (good || disassemble_low(comgr, d, at, bytes)) snprintf(own, sizeof own, "%s", skip_blank(d->line.data));
+  size_t name = strcspn(own, BLANK);
+  if (*own && (strncmp(own, "v_", 2) || !memmem(own, name, "16", 2))) return good;
+  uint32_t word = d->patch_words[0];
+  d->patch_words[0] = as_sum(word);
   bool other = disassemble_filled(comgr, d->halves, d, at, &other_bytes);
-  const char *text = other ? mnemonic(d, &other_length) : "";
-  bool sum = !strncmp(name, "v_min_num_f16", 13) || !strncmp(name, "v_max_num_f16", 13);
-  bool halves = strstr(text, ".l") || strstr(text, ".h");
-  if (!good) {
+  const char *text = other ? skip_blank(d->line.data) : "", *operands = text + strcspn(text, BLANK);
+  if (!*own) {
     *bytes = other_bytes;
-    return other && (!strncmp(text, "v_mov_b16", 9) || !strncmp(text, "v_swap_b16", 10));
+    return !strncmp(text, "v_mov_b16", 9) || !strncmp(text, "v_swap_b16", 10);
   }
-  if (other && halves && other_bytes == *bytes && (sum || (other_length == length && !strncmp(text, name, length)))) {
-    free(own);
-    own = strdup(text + other_length);
-  } else {
-    name[0] = 0;
+  bool same = word != d->patch_words[0] || ((size_t)(operands - text) == name && !strncmp(own, text, name));
+  if (same && (strstr(operands, ".l") || strstr(operands, ".h"))) {
+    good = true;
+    *bytes = other_bytes;
+    snprintf(own + name, sizeof own - name, "%s", operands);
   }
   d->line.size = 0;
-  if (own) {
-    fa_text_add(&d->line, name, strlen(name));
-    fa_text_add(&d->line, own, strlen(own));
-  }
-  free(own);
-  return d->line.size != 0;
+  fa_text_add(&d->line, own, strlen(own));
+  return good;
 }
 
 static void list_section(fa_text *out, fa_comgr *comgr, disassembly *d) {
@@ -284,7 +284,7 @@ static void list_section(fa_text *out, fa_comgr *comgr, disassembly *d) {
       memcpy(&word, d->bytes + (at - d->address), bytes);
       fa_text_print(out, "%" PRIx64 " %" PRIu64 "\t.long 0x%08" PRIx32 "\n", at, bytes, word);
     } else {
-      const char *text = d->line.data + strspn(d->line.data, " \t");
+      const char *text = skip_blank(d->line.data);
       fa_text_print(out, "%" PRIx64 " %" PRIu64 "\t%.*s\n", at, bytes, (int)strcspn(text, "\r\n"), text);
     }
     at += bytes;

@@ -64,7 +64,7 @@ static void add_registers(emu_effects *e, const emu_op *op, const char *name)
     for (unsigned i = 0; i < 4; i++)
         add_read(e, &op->src[i], 0);
     add_read(e, &op->scale_b, 0);
-    if (op->mem.store && op->mem.bytes < 4 && op->mem.space != SPACE_LDS && op->src[3].kind == K_VGPR)
+    if (op->mem.store && op->mem.bytes < 4 && op->src[op->mem.space == SPACE_LDS ? 1 : 3].kind == K_VGPR)
         narrow(e->reads, e->read_count, op->mem.form >= MEM_D16_HI_U8 ? 2 : 1);
     bool store = op->mem.bytes && op->mem.store && !op->mem.returns;
     if (op->dst.kind && !store)
