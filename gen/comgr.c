@@ -415,11 +415,12 @@ fa_status fa_comgr_metadata(char **json, fa_comgr *comgr, const void *object, si
 
 /* ---- lines ---- */
 
-/* One answer of LLVM's symbolizer: a frame a line, "FUNCTION at DIR/FILE:LINE:COLUMN", the innermost inlined one first. */
+/* One answer of LLVM's symbolizer: a frame a line, "FUNCTION at DIR/FILE:LINE:COLUMN", the innermost inlined one first, the others
+ * behind " (inlined by) ". */
 static void keep_answer(const char *text, void *user) { fa_text_add(user, text, strlen(text)); }
 
-/* Cuts a frame to its file and line; false when the line is unknown. */
-static bool read_frame(char *frame, const char **file, unsigned long *line) {
+/* Cuts a frame to its function, file and line; false when the line is unknown. */
+static bool read_frame(char *frame, const char **function, const char **file, unsigned long *line) {
   char *column = strrchr(frame, ':'), *number, *end;
   if (!column) return false;
   *column = 0;
@@ -427,7 +428,12 @@ static bool read_frame(char *frame, const char **file, unsigned long *line) {
   if (!number) return false;
   *number++ = 0;
   *line = strtoul(number, &end, 10);
-  const char *name = strrchr(frame, '/'), *at = strstr(frame, " at ");
+  static const char outer[] = " (inlined by) ";
+  if (strncmp(frame, outer, sizeof outer - 1) == 0) frame += sizeof outer - 1;
+  char *at = strstr(frame, " at ");
+  const char *name = strrchr(frame, '/');
+  *function = at ? frame : "";
+  if (at) *at = 0;
   *file = name ? name + 1 : at ? at + 4 : frame;
   return end != number && *line != 0 && **file && **file != '?';
 }
@@ -435,11 +441,11 @@ static bool read_frame(char *frame, const char **file, unsigned long *line) {
 static void add_line(fa_text *out, char *answer, uint64_t address) {
   bool any = false;
   for (char *save = NULL, *frame = strtok_r(answer, "\r\n", &save); frame; frame = strtok_r(NULL, "\r\n", &save)) {
-    const char *file;
+    const char *function, *file;
     unsigned long line;
-    if (!read_frame(frame, &file, &line)) continue;
+    if (!read_frame(frame, &function, &file, &line)) continue;
     if (!any) fa_text_print(out, "%" PRIx64, address);
-    fa_text_print(out, "%c%lu\t%s", any ? '\t' : ' ', line, file);
+    fa_text_print(out, "%c%lu\t%s\t%s", any ? '\t' : ' ', line, file, function);
     any = true;
   }
   if (any) fa_text_add(out, "\n", 1);

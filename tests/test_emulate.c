@@ -389,7 +389,7 @@ static void line_tables(void **state) {
   assert_non_null(store);
   while (store > listing && store[-1] != '\n') store--;
   char wanted[64];
-  snprintf(wanted, sizeof wanted, "%.*s 5\tfagen.hip\n", (int)strcspn(store, " "), store);
+  snprintf(wanted, sizeof wanted, "%.*s 5\tfagen.hip\tturn\n", (int)strcspn(store, " "), store);
   if (!strstr(lines, wanted)) fail_msg("no \"%s\" in\n%s", wanted, lines);
   fa_bundle_free(plain);
   fa_bundle_free(lined);

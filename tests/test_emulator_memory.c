@@ -203,7 +203,7 @@ static void test_reports(void **state)
     fill_row(t, 0, 0);
     set_scalar(t, 0, (uintptr_t)constants);
     emu_test_allow(t, constants, sizeof constants, FA_EMU_READ, "constants");
-    EXPECT(t, "inside \"constants\", which does not allow it");
+    EXPECT(t, "at offset 0 of \"constants\", which the launch allows only to be read");
     // nobody active: nothing is touched
     t = open_memory(G9, "global_store_dword v[0:1], v4, off offset:-4\nds_write_b32 v3, v4 offset:65535");
     emu_set_exec(emu_test_wave(t), 0);

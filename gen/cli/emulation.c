@@ -286,6 +286,10 @@ fa_status fa_emulation_argument(fa_emulation *e, const char *text, fa_error *err
   fa_npy_type type;
   if (strcmp(value, "null") == 0) return fa_emulation_set_bytes(e, arg, bytes, 8, error);
   if (strncmp(value, "zeros:", 6) == 0) return set_zeros(e, arg, value + 6, error);
+  if (strncmp(value, "freed:", 6) == 0) { /* memory that was given back: using it is an error */
+    arg->access = FA_EMU_FREED;
+    return set_zeros(e, arg, value + 6, error);
+  }
   if (strncmp(value, "bytes:", 6) == 0) return set_hex(e, arg, value + 6, error);
   if (size && arg->pointer)
     return fa_fail(error, FA_ERR_ARGUMENT, "--arg %s: this argument is a pointer: FILE.npy, zeros:BYTES, zeros:TYPE:SHAPE or null is expected", text);

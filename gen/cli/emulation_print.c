@@ -3,6 +3,8 @@
 #include "emulation.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
 static double percent(uint64_t part, uint64_t all) { return all ? 100.0 * (double)part / (double)all : 0.0; }
 
@@ -44,20 +46,39 @@ void fa_emulation_print(FILE *stream, const fa_emulation *e) {
 
 static json_t *number(uint64_t value) { return json_integer((json_int_t)value); }
 
+/* "LINE\tFILE\tFUNCTION" of each frame, the innermost first */
+static json_t *stack_json(const char *frames) {
+  json_t *stack = json_array();
+  for (const char *at = frames; at && *at;) {
+    char *end;
+    json_int_t line = (json_int_t)strtoul(at, &end, 10);
+    const char *file = end + (*end == '\t'), *function = file + strcspn(file, "\t");
+    int file_bytes = (int)(function - file), bytes;
+    function += *function == '\t';
+    bytes = (int)strcspn(function, "\t");
+    json_array_append_new(stack, json_pack("{s:s%,s:s%,s:I}", "function", function, (size_t)bytes, "file", file, (size_t)file_bytes, "line", line));
+    at = function + bytes + (function[bytes] == '\t');
+  }
+  return stack;
+}
+
 static json_t *report_json(const fa_emu_report *r) {
-  json_t *o = json_pack("{s:s,s:s,s:s,s:I,s:[i,i,i],s:i,s:i,s:I,s:i,s:b}", "text", r->text, "kernel", r->kernel, "instruction", r->instruction, "instruction_address",
+  json_t *o = json_pack("{s:s,s:s,s:s,s:s,s:I,s:[i,i,i],s:i,s:i,s:I,s:i,s:b}", "kind", fa_emu_report_kind_name(r->kind), "text", r->text, "kernel", r->kernel, "instruction", r->instruction, "instruction_address",
                         (json_int_t)r->instruction_address, "workgroup", (int)r->workgroup[0], (int)r->workgroup[1], (int)r->workgroup[2], "wave", (int)r->wave, "lane",
                         (int)r->lane, "address", (json_int_t)r->address, "bytes", (int)r->bytes, "write", (int)r->write);
   if (r->source[0]) json_object_set_new(o, "source", json_string(r->source));
+  if (r->frames) json_object_set_new(o, "stack", stack_json(r->frames));
   if (r->has_other) {
     json_t *other = json_pack("{s:s,s:I,s:[i,i,i],s:i,s:i,s:b}", "instruction", r->other_instruction, "instruction_address", (json_int_t)r->other_instruction_address, "workgroup",
                               (int)r->other_workgroup[0], (int)r->other_workgroup[1], (int)r->other_workgroup[2], "wave", (int)r->other_wave, "lane", (int)r->other_lane,
                               "write", (int)r->other_write);
     if (r->other_source[0]) json_object_set_new(other, "source", json_string(r->other_source));
+    if (r->other_frames) json_object_set_new(other, "stack", stack_json(r->other_frames));
     json_object_set_new(o, "other", other);
   }
   if (r->region[0]) {
     json_object_set_new(o, "memory", json_string(r->region));
+    json_object_set_new(o, "offset", json_integer(r->offset));
     json_object_set_new(o, "distance", json_integer(r->distance));
   }
   return o;

@@ -8,7 +8,7 @@
 
 enum { MAX_LINE = 1 << 20, MAX_FRAMES = 32 };
 
-/* Lines of `file` among an instruction's frames ("LINE\tFILE\tLINE\tFILE ..."), each once. */
+/* Lines of `file` among an instruction's frames ("LINE\tFILE\tFUNCTION\tLINE\tFILE\tFUNCTION ..."), each once. */
 static size_t read_frames(unsigned long found[MAX_FRAMES], const char *frames, const char *file) {
   size_t count = 0, length = strlen(file);
   for (const char *at = frames; at && *at && count < MAX_FRAMES;) {
@@ -16,11 +16,11 @@ static size_t read_frames(unsigned long found[MAX_FRAMES], const char *frames, c
     unsigned long line = strtoul(at, &end, 10);
     if (*end != '\t') break;
     const char *name = end + 1;
-    size_t n = strcspn(name, "\t");
+    size_t n = strcspn(name, "\t"), rest = n + 1 + strcspn(name + n + (name[n] != 0), "\t");
     bool known = n != length || strncmp(name, file, n) != 0 || line == 0 || line > MAX_LINE;
     for (size_t i = 0; i < count; i++) known |= found[i] == line;
     if (!known) found[count++] = line;
-    at = name[n] ? name + n + 1 : NULL;
+    at = name[n] && name[rest] ? name + rest + 1 : NULL;
   }
   return count;
 }
@@ -56,8 +56,8 @@ static const char *only_file(char name[256], const fa_emulation *e) {
       size_t length = strcspn(file, "\t");
       if (name[0] && (strncmp(file, name, length) != 0 || name[length])) return NULL;
       snprintf(name, 256, "%.*s", (int)length, file);
-      at = file[length] ? file + length + 1 : NULL;
-      if (at && !strchr(at, '\t')) at = NULL;
+      at = file[length] ? strchr(file + length + 1, '\t') : NULL;
+      if (at) at++;
     }
   }
   return name[0] ? name : NULL;

@@ -100,6 +100,7 @@ static void print_log(int level, const char *text, void *user) {
 bool fa_session_checks(unsigned *checks, const fa_cli *cli) {
   static const struct { const char *name; unsigned bits; } known[] = {
     { "memory", FA_CHECK_MEMORY }, { "init", FA_CHECK_INIT }, { "race", FA_CHECK_RACE }, { "sync", FA_CHECK_SYNC },
+    { "clamp", FA_CHECK_CLAMP }, { "align", FA_CHECK_ALIGN },
     { "all", FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC }, { "none", 0 } };
   const char *at = fa_cli_value(cli, "check");
   *checks = 0;

@@ -264,7 +264,10 @@ static void exec_load(emu_wave *w, const emu_op *op)
 {
     unsigned n = op->mem.bytes, count = n < 4 ? 1 : n / 4;
     uint64_t address = emu_read64(w, &op->src[0]) + scalar_offset(w, op);
-    address &= n < 4 ? UINT64_MAX : ~UINT64_C(3);
+    if (n >= 4 && address & 3) { /* the hardware drops these bits and loads from elsewhere */
+        emu_fault(w, op, FA_EMU_REPORT_MISALIGNED, -1, address, n, false, "a scalar load's address must be a multiple of 4");
+        return;
+    }
     const emu_region *r = emu_find_region(w->launch, address, n, FA_EMU_READ);
     if (!r) {
         emu_fault_address(w, op, -1, address, n, false);
@@ -296,6 +299,10 @@ static void exec_buffer_load(emu_wave *w, const emu_op *op)
         uint64_t at = offset + 4 * i;
         if (at + 4 > limit) {
             w->worker->clamped++;
+            if (w->launch->params->check & FA_EMU_CHECK_CLAMP) {
+                emu_fault_clamped(w, op, -1, base + at, limit);
+                return;
+            }
             continue;
         }
         if (!emu_find_region(w->launch, base + at, 4, FA_EMU_READ)) {

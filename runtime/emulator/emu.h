@@ -465,6 +465,16 @@ void emu_fault(emu_wave *w, const emu_op *op, fa_emu_report_kind kind, int lane,
                bool write, const char *what);
 void emu_fault_address(emu_wave *w, const emu_op *op, int lane, uint64_t address, uint32_t bytes, bool write);
 
+/* A buffer access that the descriptor's bounds make vanish: an error on request. */
+void emu_fault_clamped(emu_wave *w, const emu_op *op, int lane, uint64_t address, uint64_t records);
+/* Atomic operations need their natural alignment, others (on request) that of a dword; false: reported. */
+bool emu_aligned(emu_wave *w, const emu_op *op, uint8_t *const *at);
+
+/* frames.c: the instruction's frames, or (`near`) those of the nearest one that has some; NULL: no line table */
+const char *emu_frames(const fa_emu_object *o, size_t entry, bool *near);
+void emu_source_line(char *out, size_t size, const fa_emu_object *o, const char *frames);
+void emu_stack_text(char *out, size_t size, const char *frames);
+
 /* check.c: where the lanes' data lie, for the checks that look further; row: of the data, from the operand's first */
 void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part, unsigned row);
 void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, bool write);

@@ -78,6 +78,8 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
         for (unsigned i = 0; i < 2; i++) {
             if (!lds_places(w, op, address, unit * (i ? op->mods.offset1 : op->mods.offset0), &p))
                 return;
+            if (w->launch->params->check & FA_EMU_CHECK_ALIGN && !emu_aligned(w, op, p.at))
+                return;
             if (w->worker->counts)
                 emu_count_lds(w, op, p.at, m->bytes, m->store);
             if (w->worker->check)
@@ -92,6 +94,8 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
         return;
     }
     if (!lds_places(w, op, address, (uint32_t)op->mods.offset, &p))
+        return;
+    if ((m->atomic || w->launch->params->check & FA_EMU_CHECK_ALIGN) && !emu_aligned(w, op, p.at))
         return;
     if (w->worker->check)
         emu_note_places(w, op, p.at, NULL, 0);

@@ -181,6 +181,10 @@ static bool buffer_lane(emu_wave *w, const emu_op *op, const resource *r, uint32
     if (inside < op->mem.bytes) {
         w->worker->clamped++;
         p->all = false;
+        if (w->launch->params->check & FA_EMU_CHECK_CLAMP) {
+            emu_fault_clamped(w, op, (int)l, buffer_address(r, index, offset, scalar), r->records);
+            return false;
+        }
         if (op->mem.atomic)
             part[l] = 0;
     }
@@ -345,6 +349,8 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
         return;
     if (buffer ? !buffer_places(w, op, &p, part)
                : m->space == SPACE_SCRATCH ? !scratch_places(w, op, &p) : !global_places(w, op, &p))
+        return;
+    if ((m->atomic || w->launch->params->check & FA_EMU_CHECK_ALIGN) && !emu_aligned(w, op, p.at))
         return;
     if (w->worker->counts)
         emu_count_memory(w, op, p.at, buffer ? part : NULL);

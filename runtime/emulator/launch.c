@@ -50,7 +50,7 @@ static fa_emu_status check_params(emu_launch *l, fa_emu_result *res)
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
         if (p->check & reserved[i].bit)
             return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check \"%s\" does not exist yet; known: memory, init, race, sync", reserved[i].name);
-    if (p->check & ~31u)
+    if (p->check & ~127u)
         return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check flags 0x%x: unknown bits", p->check);
     if ((unsigned)p->order > FA_EMU_ORDER_RANDOM)
         return refuse(res, FA_EMU_ERR_ARGUMENT, "wave order %d is unknown", (int)p->order);
@@ -164,7 +164,7 @@ static fa_emu_status sort_regions(emu_launch *l, size_t kernarg_room, fa_emu_res
         uintptr_t base = (uintptr_t)r->base;
         if (!r->bytes)
             continue;
-        if (!base || base + r->bytes < base || r->access & ~7u)
+        if (!base || base + r->bytes < base || r->access & ~15u || (r->access & FA_EMU_FREED && r->access != FA_EMU_FREED))
             return refuse(res, FA_EMU_ERR_ARGUMENT, "region %zu (%s): base %p, %zu bytes, access %u is no region", i,
                           r->name ? r->name : "unnamed", r->base, r->bytes, r->access);
         l->regions[n++] = (emu_region){base, base + r->bytes, r->access, r->name};

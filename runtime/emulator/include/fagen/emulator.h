@@ -63,8 +63,8 @@ typedef struct fa_emu_object_source {
     size_t listing_size;
     const char *metadata;
     size_t metadata_size;
-    const char *lines; /* source lines, where the object has a line table: "<hex address> <line>\t<file>" with
-                        * "\t<line>\t<file>" for each frame that it was inlined into; may be NULL */
+    const char *lines; /* source lines, where the object has a line table: "<hex address> <line>\t<file>\t<function>",
+                        * then the same for each frame that it was inlined into, all after tabs; may be NULL */
     size_t lines_size;
 } fa_emu_object_source;
 #define FA_EMU_OBJECT_SOURCE_INIT {.size = sizeof(fa_emu_object_source)}
@@ -102,7 +102,7 @@ typedef struct fa_emu_instruction {
     const char *text;     /* the listing's text */
     const char *mnemonic; /* without encoding suffixes */
     const char *klass;    /* the name of its class: "valu", "vmem_load" ... */
-    const char *frames;   /* "<line>\t<file>", then the frames it was inlined into; NULL: not known */
+    const char *frames;   /* "<line>\t<file>\t<function>", then the frames it was inlined into; NULL: not known */
 } fa_emu_instruction;
 
 /* The instructions in the listing's order: the index is the one of fa_emu_result.executed. */
@@ -129,14 +129,15 @@ FA_EMU_API fa_emu_status fa_emu_object_occupancy(fa_emu_occupancy *out, const fa
 
 /* ---- launching -------------------------------------------------------------------------------------------- */
 
-/* UNINITIALISED, added to the others: the check "init" takes what the region holds as never written. */
-enum { FA_EMU_READ = 1, FA_EMU_WRITE = 2, FA_EMU_UNINITIALISED = 4 };
+/* UNINITIALISED, added to the others: the check "init" takes what the region holds as never written. FREED, alone: the
+ * memory that was once there; a kernel that still uses it is told so. */
+enum { FA_EMU_READ = 1, FA_EMU_WRITE = 2, FA_EMU_UNINITIALISED = 4, FA_EMU_FREED = 8 };
 
 /* A piece of host memory that the kernel may access. Regions may not overlap. */
 typedef struct fa_emu_region {
     void *base;
     size_t bytes;
-    unsigned access;  /* FA_EMU_READ, FA_EMU_WRITE or both */
+    unsigned access;  /* FA_EMU_READ, FA_EMU_WRITE or both; or FA_EMU_FREED */
     const char *name; /* for reports; may be NULL */
 } fa_emu_region;
 
@@ -152,13 +153,15 @@ enum {
     FA_EMU_CHECK_INIT = 2,
     FA_EMU_CHECK_RACE = 4,
     FA_EMU_CHECK_SYNC = 8,
-    FA_EMU_CHECK_HAZARD = 16
+    FA_EMU_CHECK_HAZARD = 16,
+    FA_EMU_CHECK_CLAMP = 32, /* buffer accesses outside the descriptor's bounds: right by themselves, so asked for apart */
+    FA_EMU_CHECK_ALIGN = 64  /* accesses of whole dwords at other addresses: the hardware takes them */
 };
 
 typedef enum fa_emu_report_kind {
     FA_EMU_REPORT_NONE = 0,
     FA_EMU_REPORT_OUT_OF_BOUNDS, /* an address in no region, or one whose region forbids the access */
-    FA_EMU_REPORT_MISALIGNED,
+    FA_EMU_REPORT_MISALIGNED,    /* atomic operations and scalar loads; others on request */
     FA_EMU_REPORT_LDS_BOUNDS,
     FA_EMU_REPORT_SCRATCH_BOUNDS,
     FA_EMU_REPORT_UNKNOWN_INSTRUCTION,
@@ -169,8 +172,11 @@ typedef enum fa_emu_report_kind {
     FA_EMU_REPORT_LIMIT,
     FA_EMU_REPORT_RACE,          /* two accesses, one a write, that nothing orders */
     FA_EMU_REPORT_SYNC,          /* a result used before the wait for it */
-    FA_EMU_REPORT_INIT           /* what was never written reaches an address, a branch, EXEC or device memory */
+    FA_EMU_REPORT_INIT,          /* what was never written reaches an address, a branch, EXEC or device memory */
+    FA_EMU_REPORT_CLAMPED        /* a buffer access that the descriptor's bounds make vanish */
 } fa_emu_report_kind;
+/* "out_of_bounds", "race" ...; NULL past the end. Static strings. */
+FA_EMU_API const char *fa_emu_report_kind_name(fa_emu_report_kind kind);
 
 typedef struct fa_emu_report {
     fa_emu_report_kind kind;
@@ -184,9 +190,10 @@ typedef struct fa_emu_report {
     uint64_t address;  /* memory or LDS address */
     uint32_t bytes;    /* width of the access */
     bool write;
-    char region[64];   /* the nearest region's name, if any */
-    int64_t distance;  /* how far the access reaches past its end (> 0) or starts before it (< 0); 0: inside, but forbidden */
-    char text[768];    /* all of it as one sentence */
+    char region[64];   /* the region that holds the address or is nearest to it, if it has a name */
+    int64_t offset;    /* of the access from the region's start */
+    int64_t distance;  /* how far the access reaches past its end (> 0) or starts before it (< 0); 0: inside */
+    char text[2048];   /* all of it as one sentence */
     /* the other side of a race, the load that a wait is missing for, the wave that another waits for */
     bool has_other;
     char other_instruction[192];
@@ -197,7 +204,11 @@ typedef struct fa_emu_report {
     uint32_t other_wave;
     int32_t other_lane;
     bool other_write;
-    char source[96];   /* "FILE:LINE" where the object has a line table, else empty */
+    /* "FILE:LINE" where the object has a line table, else empty: the innermost line in the kernel's own file, functions of
+     * one line passed over. An instruction without a line (source_near) has the line of the one before it. */
+    char source[96];
+    bool source_near;
+    const char *frames, *other_frames; /* as fa_emu_instruction has them: the whole stack; they belong to the object */
 } fa_emu_report;
 
 /* Called for each report, from the thread that launched, after the kernel stopped. */
@@ -281,7 +292,7 @@ enum { FA_EMU_MAX_REPORTS = 4 };
 typedef struct fa_emu_result {
     size_t size; /* sizeof(fa_emu_result) */
     fa_emu_status status;
-    char text[768]; /* why, if status is not FA_EMU_OK */
+    char text[2048]; /* why, if status is not FA_EMU_OK */
     fa_emu_report reports[FA_EMU_MAX_REPORTS];
     size_t report_count;
     uint64_t instructions; /* wave instructions in all */

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: MIT
+ * Planted errors: the kernels of tests/planted, each with its error and without.  A kernel begins with a line
+ *   //@ NAME [grid=N] [block=N] [lds=BYTES] [check=LIST] [aux=undefined] [targets=LIST] [options=-O1] [same=KERNEL]
+ * and marks the line that a report must name: // BUG: KIND "a part of its text".  The other side of a race is marked // OTHER (several may be), and
+ * either may be told first.  Without BUG the kernel is right.  Nothing may be reported where nothing is planted, and everything in every order of
+ * the waves.  "same" names a kernel that, run by one work item, must leave the same in out.  FA_TEST_FULL=1: all targets. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+#include <fagen/emulator.h>
+
+#include "worker_client.h"
+
+enum { DWORDS = 256, BYTES = 4 * DWORDS, ARRAYS = 4, MAX_KERNELS = 128, MAX_OTHER = 8, ALL = 15 };
+#define APART (UINT64_C(1) << 32) /* between arrays: no index leads from one into another */
+
+static fa_toolchain toolchain;
+static const char *folder = FA_TEST_PLANTED;
+static char complaints[16384];
+
+/* ---- a kernel of a file -------------------------------------------------------------------------------------------- */
+
+typedef struct planted {
+  char name[64], targets[128], options[64], same[64], kind[32], says[128];
+  unsigned grid, block, lds, check;
+  bool undefined;
+  unsigned line, other[MAX_OTHER], other_count;
+} planted;
+
+typedef struct planted_file {
+  char *text;
+  planted kernels[MAX_KERNELS];
+  size_t count;
+} planted_file;
+
+static unsigned checks_named(const char *list) {
+  static const struct { const char *name; unsigned bit; } known[] = { { "memory", 1 }, { "init", 2 }, { "race", 4 }, { "sync", 8 }, { "clamp", 32 }, { "align", 64 } };
+  unsigned bits = 0;
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (strstr(list, known[i].name)) bits |= known[i].bit;
+  return bits;
+}
+
+static void read_directive(planted *k, const char *text) {
+  char line[512], *save = NULL;
+  snprintf(line, sizeof line, "%.*s", (int)strcspn(text, "\n"), text);
+  *k = (planted){ .grid = 1, .block = 64, .check = ALL };
+  snprintf(k->name, sizeof k->name, "%s", strtok_r(line, " ", &save));
+  for (char *word; (word = strtok_r(NULL, " ", &save));) {
+    char *value = strchr(word, '=');
+    assert_non_null(value);
+    *value++ = 0;
+    if (strcmp(word, "grid") == 0) k->grid = (unsigned)atoi(value);
+    else if (strcmp(word, "block") == 0) k->block = (unsigned)atoi(value);
+    else if (strcmp(word, "lds") == 0) k->lds = (unsigned)atoi(value);
+    else if (strcmp(word, "check") == 0) k->check = checks_named(value);
+    else if (strcmp(word, "aux") == 0) k->undefined = true;
+    else if (strcmp(word, "targets") == 0) snprintf(k->targets, sizeof k->targets, "%s", value);
+    else if (strcmp(word, "options") == 0) snprintf(k->options, sizeof k->options, "%s", value);
+    else if (strcmp(word, "same") == 0) snprintf(k->same, sizeof k->same, "%s", value);
+    else fail_msg("%s: \"%s\" is no option", k->name, word);
+  }
+}
+
+static void read_mark(planted *k, const char *line, unsigned number) {
+  size_t length = strcspn(line, "\n");
+  const char *bug = strstr(line, "// BUG: "), *other = strstr(line, "// OTHER");
+  if (other && other < line + length && k->other_count < MAX_OTHER) k->other[k->other_count++] = number;
+  if (!bug || bug >= line + length) return;
+  assert_int_equal(k->line, 0);
+  k->line = number;
+  bug += strlen("// BUG: ");
+  snprintf(k->kind, sizeof k->kind, "%.*s", (int)strcspn(bug, " \n"), bug);
+  const char *open = strchr(bug, '"'), *close = line + length;
+  while (close > bug && *close != '"') close--;
+  if (open && open < close) snprintf(k->says, sizeof k->says, "%.*s", (int)(close - open - 1), open + 1);
+}
+
+static char *read_text(const char *name) {
+  char path[512];
+  snprintf(path, sizeof path, "%s/%s", folder, name);
+  FILE *file = fopen(path, "rbe");
+  if (!file) fail_msg("%s cannot be read", path);
+  char *text = calloc(1, 1 << 18);
+  assert_non_null(text);
+  assert_in_range(fread(text, 1, 1 << 18, file), 1, (1 << 18) - 1);
+  fclose(file);
+  return text;
+}
+
+static void read_planted(planted_file *f, const char *name) {
+  unsigned number = 1;
+  f->text = read_text(name);
+  f->count = 0;
+  for (const char *line = f->text; *line; line += strcspn(line, "\n"), line += *line == '\n', number++) {
+    if (strncmp(line, "//@ ", 4) == 0) {
+      assert_in_range(f->count, 0, MAX_KERNELS - 1);
+      read_directive(&f->kernels[f->count++], line + 4);
+    } else if (f->count) {
+      read_mark(&f->kernels[f->count - 1], line, number);
+    }
+  }
+}
+
+/* ---- objects ------------------------------------------------------------------------------------------------------- */
+
+static fa_section text_section(const char *name, const char *text) { return (fa_section){ name, text, strlen(text) }; }
+
+static fa_bundle *ask(const fa_section *request, size_t count) {
+  fa_bundle *reply = NULL;
+  fa_error error = {0};
+  if (fa_worker_call(&reply, &toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
+  return reply;
+}
+
+static fa_emu_object *load(const fa_bundle *compiled) {
+  const fa_section *object = fa_bundle_find(compiled, "object");
+  const fa_section inspect[] = { text_section("op", "inspect"), { "object", object->data, object->size } };
+  fa_bundle *seen = ask(inspect, 2);
+  const fa_section *listing = fa_bundle_find(seen, "listing"), *metadata = fa_bundle_find(seen, "metadata"), *lines = fa_bundle_find(seen, "lines");
+  fa_emu_object_source source = FA_EMU_OBJECT_SOURCE_INIT;
+  fa_emu_object *loaded = NULL;
+  fa_emu_error error;
+  source.object = object->data, source.object_size = object->size;
+  source.listing = listing->data, source.listing_size = listing->size;
+  source.metadata = metadata->data, source.metadata_size = metadata->size;
+  if (lines) source.lines = lines->data, source.lines_size = lines->size;
+  if (fa_emu_object_load(&loaded, &source, &error)) fail_msg("%s", error.text);
+  fa_bundle_free(seen);
+  return loaded;
+}
+
+static fa_emu_object *compile(const char *name, const char *text, const char *target, const char *options, bool wrong) {
+  char *prelude = read_text("prelude.h"), *source = NULL;
+  assert_true(asprintf(&source, "%s%s#line 1 \"%s\"\n%s", wrong ? "#define PLANTED\n" : "", prelude, name, text) > 0);
+  const fa_section request[] = { text_section("op", "compile"), text_section("source", source), text_section("target", target), text_section("options", options) };
+  fa_bundle *compiled = ask(request, 4);
+  fa_emu_object *object = load(compiled);
+  fa_bundle_free(compiled);
+  free(prelude);
+  free(source);
+  return object;
+}
+
+/* ---- a launch ------------------------------------------------------------------------------------------------------ */
+
+static uint32_t *arrays[ARRAYS]; /* in, out, aux, gone */
+
+static void make_arrays(void) {
+  char *all = mmap(NULL, (ARRAYS + 1) * APART, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  assert_ptr_not_equal(all, MAP_FAILED);
+  for (size_t i = 0; i < ARRAYS; i++) {
+    arrays[i] = (uint32_t *)(all + i * APART + APART / 2);
+    assert_int_equal(mprotect(arrays[i], BYTES, PROT_READ | PROT_WRITE), 0);
+  }
+}
+
+static fa_emu_result launch(const planted *k, const char *kernel, const fa_emu_object *object, fa_emu_order order, unsigned check) {
+  static const char *const names[ARRAYS] = { "in", "out", "aux", "gone" };
+  unsigned access[ARRAYS] = { FA_EMU_READ, 3, 3, FA_EMU_FREED };
+  struct { void *array[ARRAYS], *none; uint32_t n; } kernarg = { { arrays[0], arrays[1], arrays[2], arrays[3] }, NULL, DWORDS };
+  fa_emu_region regions[ARRAYS];
+  fa_emu_launch_params params = FA_EMU_LAUNCH_PARAMS_INIT;
+  fa_emu_result result = FA_EMU_RESULT_INIT;
+  if (k->undefined) access[2] |= FA_EMU_UNINITIALISED;
+  for (size_t i = 0; i < ARRAYS; i++) regions[i] = (fa_emu_region){ arrays[i], BYTES, access[i], names[i] };
+  for (uint32_t i = 0; i < DWORDS; i++) arrays[0][i] = 3 * i + 1, arrays[1][i] = arrays[2][i] = 0;
+  bool alone = kernel != k->name;
+  params.kernel = kernel;
+  params.grid[0] = alone ? 1 : k->grid, params.block[0] = alone ? 1 : k->block;
+  params.kernarg = &kernarg, params.kernarg_size = sizeof kernarg;
+  params.dynamic_lds = k->lds;
+  params.regions = regions, params.region_count = ARRAYS;
+  params.check = check, params.order = order, params.seed = 7;
+  params.max_seconds = 60;
+  fa_emu_launch(object, &params, &result);
+  return result;
+}
+
+/* ---- judging ------------------------------------------------------------------------------------------------------- */
+
+static void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void complain(const char *format, ...) {
+  size_t n = strlen(complaints);
+  va_list list;
+  va_start(list, format);
+  vsnprintf(complaints + n, sizeof complaints - n, format, list);
+  va_end(list);
+}
+
+static unsigned line_in(const char *source, const char *file) {
+  size_t n = strlen(file);
+  return strncmp(source, file, n) == 0 && source[n] == ':' ? (unsigned)atoi(source + n + 1) : 0;
+}
+
+static bool is_other(const planted *k, unsigned line) {
+  for (unsigned i = 0; i < k->other_count; i++)
+    if (k->other[i] == line) return true;
+  return false;
+}
+
+static bool right_report(const planted *k, const char *file, const fa_emu_report *r) {
+  unsigned here = line_in(r->source, file), there = r->has_other ? line_in(r->other_source, file) : 0;
+  if (strcmp(fa_emu_report_kind_name(r->kind), k->kind) != 0 || !strstr(r->text, k->says) || !strstr(r->text, r->source)) return false;
+  if (!k->other_count) return here == k->line;
+  return (here == k->line && is_other(k, there)) || (is_other(k, here) && there == k->line);
+}
+
+static void judge(const planted *k, const char *file, const char *target, const char *options, const fa_emu_object *object, bool wrong) {
+  for (int order = 0; order < 3; order++) {
+    fa_emu_result r = launch(k, k->name, object, (fa_emu_order)order, k->check);
+    if (wrong && k->line ? r.status != FA_EMU_ERR_FAULT || r.report_count != 1 || !right_report(k, file, &r.reports[0]) : r.status != FA_EMU_OK)
+      complain("%s %s %s (%s) order %d: %s %s\n  %s\n", file, k->name, target, options, order, wrong && k->line ? "must report line" : "is right",
+               wrong && k->line ? k->kind : "", *r.text ? r.text : "nothing reported");
+    fa_emu_result_release(&r);
+  }
+  if (!*k->same || (wrong && k->line)) return;
+  uint32_t got[DWORDS];
+  memcpy(got, arrays[1], sizeof got);
+  fa_emu_result r = launch(k, k->same, object, FA_EMU_ORDER_FORWARD, ALL);
+  if (r.status != FA_EMU_OK) complain("%s %s %s: %s\n", file, k->same, target, r.text);
+  for (size_t i = 0; i < DWORDS; i++)
+    if (got[i] != arrays[1][i]) {
+      complain("%s %s %s (%s): out[%zu] is 0x%x, 0x%x in %s\n", file, k->name, target, options, i, got[i], arrays[1][i], k->same);
+      break;
+    }
+  fa_emu_result_release(&r);
+}
+
+static const char *const targets[] = { "gfx942", "gfx1100", "gfx1201", "gfx908", "gfx90a", "gfx950", "gfx1030", "gfx1151", "gfx1200" };
+
+static size_t target_count(void) {
+  const char *full = getenv("FA_TEST_FULL");
+  return full && *full == '1' ? sizeof targets / sizeof *targets : 3;
+}
+
+static void run_file(const char *name, const char *options) {
+  static planted_file f;
+  char file[64], all[256];
+  snprintf(file, sizeof file, "%s.hip", name);
+  read_planted(&f, file);
+  snprintf(all, sizeof all, "%s\n-gline-tables-only", options);
+  complaints[0] = 0;
+  for (size_t t = 0; t < target_count(); t++)
+    for (int wrong = 0; wrong < 2; wrong++) {
+      fa_emu_object *object = compile(file, f.text, targets[t], all, wrong != 0);
+      for (size_t i = 0; i < f.count; i++)
+        if (!*f.kernels[i].targets || strstr(f.kernels[i].targets, targets[t])) judge(&f.kernels[i], file, targets[t], options, object, wrong != 0);
+      fa_emu_object_free(object);
+    }
+  free(f.text);
+  if (*complaints) fail_msg("\n%s", complaints);
+}
+
+static void memory(void **state) { (void)state; run_file("memory", "-O3"); }
+
+static int prepare(void **state) {
+  (void)state;
+  fa_error error;
+  if (fa_toolchain_find(&toolchain, NULL, NULL, &error)) fail_msg("%s", error.text);
+  make_arrays();
+  return 0;
+}
+
+int main(int argc, char **argv) {
+  const struct CMUnitTest tests[] = {
+    cmocka_unit_test(memory),
+  };
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
+  return cmocka_run_group_tests(tests, prepare, NULL);
+}
