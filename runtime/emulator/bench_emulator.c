@@ -85,7 +85,7 @@ static void set_registers(emu_test *t)
 }
 
 /* Best of several runs: instructions a second of a text that is run again and again. */
-static double rate(const char *text)
+static double checked_rate(const char *text, bool init)
 {
     emu_test *t;
     fa_emu_error error;
@@ -98,6 +98,8 @@ static double rate(const char *text)
         fprintf(stderr, "bench: an instruction of the mix is unknown\n");
         exit(1);
     }
+    if (init && !emu_test_check_init(t))
+        exit(1);
     for (int attempt = 0; attempt < 8; attempt++) {
         uint64_t before = emu_test_executed(t);
         set_registers(t);
@@ -116,6 +118,8 @@ static double rate(const char *text)
     emu_test_close(t);
     return best;
 }
+
+static double rate(const char *text) { return checked_rate(text, false); }
 
 static double plain_rate(void)
 {
@@ -156,13 +160,14 @@ int main(void)
     size_t n = ADD(text, vector_mix);
     n += ADD(text + n, memory_mix);
     ADD(text + n, scalar_mix);
-    double all = rate(text);
+    double all = rate(text), init = checked_rate(text, true);
     ADD(text, memory_mix);
     double memory = rate(text);
     ADD(text, matrix_mix);
     double matrix = rate(text), plain = plain_rate();
     printf("d128 vector mix            %7.1f M wave64 instructions/s   %5.2f of 30 M\n", valu / 1e6, valu / goal);
     printf("d128 mix without products  %7.1f M wave64 instructions/s   %5.2f of 30 M\n", all / 1e6, all / goal);
+    printf("the same, memory and init  %7.1f M wave64 instructions/s   %5.2f of 30 M, %.2f of memory alone\n", init / 1e6, init / goal, init / all);
     printf("LDS and buffer accesses    %7.1f M wave64 instructions/s   %5.2f of 5 M\n", memory / 1e6, memory / 5e6);
     printf("MFMA 32x32x8 f16           %7.1f GFLOP/s\n", matrix * flops / 1e9);
     printf("plain C, f32 arrays        %7.1f GFLOP/s, MFMA is        %5.2f of it\n", plain * flops / 1e9, matrix / plain);

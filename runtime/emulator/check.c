@@ -15,12 +15,10 @@ bool emu_check_open(emu_worker *k, unsigned want)
     if (!c)
         return false;
     c->want = want;
-    c->effects = emu_effects_make(l->object);
+    c->effects = l->object->effects;
     c->waves = calloc(l->waves_per_group, sizeof *c->waves);
     c->race = want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) ? emu_race_open(l) : NULL;
-    c->init = want & FA_EMU_CHECK_INIT ? emu_init_open(k) : NULL;
-    return c->effects && c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC))) &&
-           (c->init || !(want & FA_EMU_CHECK_INIT));
+    return c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC)));
 }
 
 void emu_check_close(emu_worker *k)
@@ -28,10 +26,8 @@ void emu_check_close(emu_worker *k)
     emu_check *c = k->check;
     if (!c)
         return;
-    free(c->effects);
     free(c->waves);
     emu_race_close(c->race);
-    emu_init_close(c->init);
     free(c);
     k->check = NULL;
 }
@@ -43,8 +39,6 @@ void emu_check_begin_group(emu_worker *k)
         emu_wait_begin(&c->waves[i]);
     if (c->race)
         emu_race_begin_group(k);
-    if (c->init)
-        emu_init_begin_group(k);
 }
 
 /* ---- touches ---------------------------------------------------------------------------------------------- */
@@ -148,14 +142,17 @@ static void step(emu_wave *w, const emu_op *op)
         if (e->barrier == BARRIER_BOTH || e->barrier == BARRIER_SIGNAL)
             emu_race_arrive(w);
     }
-    if (c->init)
+    bool marks = w->worker->init && emu_init_concerns(w, op);
+    if (marks)
         emu_init_before(w, op);
     if (w->stop == STOP_FAULT)
         return;
     op->exec(w, op);
+    if (w->stop == STOP_MARKS)
+        w->stop = STOP_NONE;
     if (w->stop == STOP_FAULT)
         return;
-    if (c->init)
+    if (marks)
         emu_init_after(w, op);
     if (c->race && w->stop != STOP_FAULT) {
         emu_event *event = e->counts ? emu_wait_issue(w, op) : NULL;

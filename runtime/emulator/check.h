@@ -31,8 +31,10 @@ typedef struct emu_effects {
     bool reads_scc, writes_scc;
 } emu_effects;
 
-/* NULL: no memory. One for each operation of the object; the caller frees it. */
-emu_effects *emu_effects_make(const fa_emu_object *o);
+/* Fills in the object's effects and touched; false: no memory. */
+bool emu_effects_make(fa_emu_object *o);
+
+enum { INIT_BLOCK = 32 }; /* operations that the check init judges together */
 
 /* ---- shadow state ----------------------------------------------------------------------------------------- */
 
@@ -95,14 +97,14 @@ typedef struct emu_wave_check {
 } emu_wave_check;
 
 typedef struct emu_init_check emu_init_check; /* check_init.c */
+typedef struct emu_row_set emu_row_set;
 typedef struct emu_race_check emu_race_check; /* check_race.c */
 
 typedef struct emu_check {
     unsigned want; /* FA_EMU_CHECK_... */
-    emu_effects *effects;
+    const emu_effects *effects;
     emu_wave_check *waves;
     emu_race_check *race;
-    emu_init_check *init;
     /* the operation that runs */
     emu_touch touches[CHECK_TOUCHES];
     uint32_t touch_count;
@@ -143,10 +145,13 @@ void emu_race_arrive(emu_wave *w); /* at a barrier: what it did is before what t
 void emu_race_leave(emu_wave *w);
 
 /* check_init.c */
-emu_init_check *emu_init_open(emu_worker *k);
-void emu_init_close(emu_init_check *i);
-void emu_init_begin_group(emu_worker *k);
-void emu_init_before(emu_wave *w, const emu_op *op); /* registers, operands as they are now */
-void emu_init_after(emu_wave *w, const emu_op *op);  /* memory: touches are known now */
+bool emu_init_open(emu_worker *k);
+void emu_init_close(emu_worker *k);
+void emu_init_begin_group(emu_worker *k); /* the waves are set up already */
+bool emu_init_sets(fa_emu_object *o);     /* from the effects; false: no memory */
+bool emu_init_concerns(const emu_wave *w, const emu_op *op); /* it may read or write a marked register */
+bool emu_init_concerns_block(const emu_wave *w, uint32_t first); /* one of the INIT_BLOCK operations from `first` on may */
+void emu_init_before(emu_wave *w, const emu_op *op); /* where it concerns: operands as they are now */
+void emu_init_after(emu_wave *w, const emu_op *op);
 
 #endif

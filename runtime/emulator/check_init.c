@@ -1,74 +1,122 @@
 /* SPDX-License-Identifier: MIT
  *
- * What was never written: a mark for each half of each lane of a vector register, each bit of a scalar one and each
- * byte of LDS, scratch and the regions that a launch declares uninitialised. Marks move with values; they are an error
- * where they reach an address, a branch, EXEC or device memory.
+ * What was never written: marks beside registers and memory (check_init.h). They move with values and are an error where
+ * they reach an address, a branch, EXEC or device memory. Here: sets, scalar operations and memory.
  */
 #include "check_init.h"
 #include "scalar.h"
+#include "transfer.h"
 
 #include <stdlib.h>
 
+/* ---- what may touch a mark -------------------------------------------------------------------------------- */
+
+static void put_spans(emu_row_set *s, const emu_span *list, unsigned count, unsigned base)
+{
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned k = 0; k < list[i].count; k++)
+            if (list[i].first + k < (base ? S_NULL : CHECK_ROWS))
+                set_put(s, base + list[i].first + k, true);
+}
+
+static void put_touched(emu_row_set *s, const fa_emu_object *o, size_t i)
+{
+    const emu_effects *e = &o->effects[i];
+    const emu_op *op = &o->ops[i];
+    const char *name = o->lines[op->entry].mnemonic;
+    put_spans(s, e->reads, e->read_count, 0);
+    put_spans(s, e->writes, e->write_count, 0);
+    put_spans(s, e->scalar_reads, e->scalar_read_count, SET_SCALAR);
+    put_spans(s, e->scalar_writes, e->scalar_write_count, SET_SCALAR);
+    set_put(s, SET_SCC, set_has(s, SET_SCC) || e->reads_scc || e->writes_scc);
+    if (op->meaning)
+        set_put(s, SET_INDEXED, true);
+    if (strstr(name, "_movrel") || strstr(name, "_set_gpr_idx") || (op->exec == emu_simd_get()->lds_lane && !op->nsrc))
+        set_put(s, SET_ALWAYS, true);
+}
+
+bool emu_init_sets(fa_emu_object *o)
+{
+    size_t blocks = o->op_count / INIT_BLOCK + 1;
+    o->touched = calloc(o->op_count + blocks, sizeof *o->touched);
+    for (size_t i = 0; o->touched && i < o->op_count; i++) {
+        emu_row_set *s = &o->touched[i], *block = &o->touched[o->op_count + i / INIT_BLOCK];
+        put_touched(s, o, i);
+        if (o->ops[i].pair == 1 && i + 1 < o->op_count)
+            put_touched(s, o, i + 1);
+        for (unsigned k = 0; k < SET_WORDS; k++)
+            block->word[k] |= s->word[k];
+    }
+    return o->touched != NULL;
+}
+
+bool emu_init_concerns(const emu_wave *w, const emu_op *op)
+{
+    return sets_meet(&marks_of(w)->marked, &w->launch->object->touched[op - w->ops]);
+}
+
+bool emu_init_concerns_block(const emu_wave *w, uint32_t first)
+{
+    const fa_emu_object *o = w->launch->object;
+    return sets_meet(&marks_of(w)->marked, &o->touched[o->op_count + first / INIT_BLOCK]);
+}
+
 /* ---- memory of the check ---------------------------------------------------------------------------------- */
 
-emu_init_check *emu_init_open(emu_worker *k)
+bool emu_init_open(emu_worker *k)
 {
     const emu_launch *l = k->launch;
-    emu_init_check *i = calloc(1, sizeof *i);
+    emu_init_check *i = k->init = calloc(1, sizeof *i);
     if (!i)
-        return NULL;
+        return false;
     i->lds_bytes = l->lds_bytes;
     i->scratch_bytes = (size_t)l->waves_per_group * EMU_ROW * l->scratch_bytes;
-    i->region_count = l->region_count;
+    i->rows = l->rows;
     i->waves = calloc(l->waves_per_group, sizeof *i->waves);
-    i->lds = malloc(i->lds_bytes + 1);
-    i->scratch = malloc(i->scratch_bytes + 1);
-    i->regions = calloc(l->region_count + 1, sizeof *i->regions);
-    bool ok = i->waves && i->lds && i->scratch && i->regions;
-    for (size_t r = 0; ok && r < l->region_count; r++)
-        if (l->regions[r].access & FA_EMU_UNINITIALISED) {
-            size_t bytes = l->regions[r].end - l->regions[r].base;
-            i->regions[r] = malloc(bytes);
-            ok = i->regions[r] != NULL;
-            if (ok)
-                memset(i->regions[r], 0xff, bytes);
-        }
-    if (ok)
-        return i;
-    emu_init_close(i);
-    return NULL;
+    i->lds = malloc(i->lds_bytes + 128);
+    i->scratch = malloc(i->scratch_bytes + 16);
+    for (size_t r = 0; r < l->region_count; r++)
+        i->any_region |= l->regions[r].shadow != NULL;
+    return i->waves && i->lds && i->scratch;
 }
 
-void emu_init_close(emu_init_check *i)
+void emu_init_close(emu_worker *k)
 {
-    if (!i)
+    if (!k->init)
         return;
-    for (size_t r = 0; i->regions && r < i->region_count; r++)
-        free(i->regions[r]);
-    free(i->regions);
-    free(i->waves);
-    free(i->lds);
-    free(i->scratch);
-    free(i);
+    free(k->init->waves);
+    free(k->init->lds);
+    free(k->init->scratch);
+    free(k->init);
+    k->init = NULL;
 }
 
-/* What a wave starts with holds poison where nothing was put. */
+/* What a wave starts with holds poison where nothing was put; beyond the first rows nothing was put anywhere. */
+enum { STARTED_ROWS = 3 };
+
 void emu_init_begin_group(emu_worker *k)
 {
-    emu_init_check *i = k->check->init;
-    const emu_launch *l = k->launch;
+    emu_init_check *i = k->init;
     memset(i->lds, 0xff, i->lds_bytes);
     memset(i->scratch, 0xff, i->scratch_bytes);
-    for (uint32_t id = 0; id < l->waves_per_group; id++) {
-        wave_marks *m = &i->waves[id];
+    for (uint32_t id = 0; id < k->launch->waves_per_group; id++) {
         const emu_wave *w = &k->waves[id];
+        wave_marks *m = &i->waves[id];
         memset(m, 0, sizeof *m);
-        for (uint32_t r = 0; r < l->rows && r < CHECK_ROWS; r++)
-            for (unsigned lane = 0; lane < EMU_ROW; lane++)
-                if (w->v[(size_t)r * EMU_ROW + lane] == EMU_POISON)
-                    m->v[r].lo |= UINT64_C(1) << lane, m->v[r].hi |= UINT64_C(1) << lane;
-        for (unsigned r = 0; r < S_COUNT; r++)
+        set_put(&m->marked, SET_ALWAYS, true);
+        for (uint32_t r = 0; r < i->rows && r < CHECK_ROWS; r++) {
+            uint32_t *marks = w->v + ((size_t)i->rows + r) * EMU_ROW, any = 0;
+            const uint32_t *v = w->v + (size_t)r * EMU_ROW;
+            for (unsigned l = 0; l < EMU_ROW; l++) {
+                marks[l] = l < w->lanes && (r >= STARTED_ROWS || v[l] == EMU_POISON) ? UINT32_MAX : 0;
+                any |= marks[l];
+            }
+            set_put(&m->marked, r, any != 0);
+        }
+        for (unsigned r = 0; r < S_NULL; r++) {
             m->s[r] = w->s[r] == EMU_POISON ? UINT32_MAX : 0;
+            set_put(&m->marked, SET_SCALAR + r, m->s[r] != 0);
+        }
     }
 }
 
@@ -76,49 +124,48 @@ void emu_init_begin_group(emu_worker *k)
 static uint8_t *shadow_at(const emu_wave *w, const uint8_t *at)
 {
     const emu_worker *k = w->worker;
-    emu_init_check *i = k->check->init;
-    uintptr_t a = (uintptr_t)at;
-    if (a >= (uintptr_t)w->group->lds && a < (uintptr_t)w->group->lds + i->lds_bytes)
-        return i->lds + (a - (uintptr_t)w->group->lds);
-    if (a >= (uintptr_t)k->scratch && a < (uintptr_t)k->scratch + i->scratch_bytes)
-        return i->scratch + (a - (uintptr_t)k->scratch);
+    const emu_init_check *i = k->init;
+    uintptr_t a = (uintptr_t)at, lds = (uintptr_t)w->group->lds, scratch = (uintptr_t)k->scratch;
+    if (a - lds < i->lds_bytes)
+        return i->lds + (a - lds);
+    if (a - scratch < i->scratch_bytes)
+        return i->scratch + (a - scratch);
     const emu_region *r = k->hint;
-    if (!r || a < r->base || a >= r->end)
+    if (!i->any_region)
+        return NULL;
+    if (!r || a - r->base >= r->end - r->base)
         r = emu_find_region(k->launch, a, 1, 0);
-    uint8_t *shadow = r ? i->regions[r - k->launch->regions] : NULL;
-    return shadow ? shadow + (a - r->base) : NULL;
+    return r && r->shadow ? r->shadow + (a - r->base) : NULL;
 }
 
 static bool is_device(const emu_wave *w, const uint8_t *at)
 {
     const emu_worker *k = w->worker;
-    const emu_init_check *i = k->check->init;
-    uintptr_t a = (uintptr_t)at, lds = (uintptr_t)w->group->lds, scratch = (uintptr_t)k->scratch;
-    return !(a >= lds && a < lds + i->lds_bytes) && !(a >= scratch && a < scratch + i->scratch_bytes);
+    uintptr_t a = (uintptr_t)at;
+    return a - (uintptr_t)w->group->lds >= k->init->lds_bytes && a - (uintptr_t)k->scratch >= k->init->scratch_bytes;
 }
 
 /* ---- scalar operations ------------------------------------------------------------------------------------ */
 
 static void scalar_result(emu_wave *w, const emu_op *op, const emu_effects *e)
 {
-    emu_init_check *i = w->worker->check->init;
-    wave_marks *m = marks_of(w);
+    emu_init_check *i = w->worker->init;
+    bool scc = scc_marked(w), wide = op->dst.dwords > 1;
     uint64_t a = scalar_marks64(w, &op->src[0]), b = scalar_marks64(w, &op->src[1]), result = 0;
-    bool wide = op->dst.dwords > 1, unmarked = !(a | b | scalar_marks64(w, &op->dst)) && !m->scc;
+    bool unmarked = !(a | b | scalar_marks64(w, &op->dst)) && !scc;
     /* names matter only where there are marks */
     const char *name = unmarked ? "" : emu_scalar_name(w->launch->object->lines[op->entry].mnemonic + 2);
     bool and = strncmp(name, "and", 3) == 0, or = strncmp(name, "or", 2) == 0, saves = strstr(name, "_saveexec") || strstr(name, "_wrexec");
     if (saves) {
-        uint64_t wrong = a & (and ? w->exec : w->full);
-        if (strstr(name, "_wrexec"))
-            wrong = a & w->full;
+        uint64_t other = strstr(name, "n2_") || strstr(name, "not1_") ? ~w->exec : w->exec; /* the other side, where it does not decide */
+        uint64_t wrong = a & w->full & (strstr(name, "_wrexec") ? UINT64_MAX : and ? other : or ? ~other : UINT64_MAX);
         if (wrong)
             report(w, op, 0, 0, "EXEC");
         result = 0;
     } else if (strncmp(name, "cselect", 7) == 0) {
-        result = m->scc ? UINT64_MAX : w->scc ? a : b;
+        result = scc ? UINT64_MAX : w->scc ? a : b;
     } else if (strncmp(name, "cmov", 4) == 0) {
-        result = m->scc ? UINT64_MAX : w->scc ? a : scalar_marks64(w, &op->dst);
+        result = scc ? UINT64_MAX : w->scc ? a : scalar_marks64(w, &op->dst);
     } else if ((and || or) && op->nsrc == 2) { /* a bit that decides alone is enough */
         uint64_t x = wide ? emu_read64(w, &op->src[0]) : emu_read32(w, &op->src[0]);
         uint64_t y = wide ? emu_read64(w, &op->src[1]) : emu_read32(w, &op->src[1]);
@@ -134,189 +181,366 @@ static void scalar_result(emu_wave *w, const emu_op *op, const emu_effects *e)
     } else if (strncmp(name, "add_", 4) == 0 || strncmp(name, "sub_", 4) == 0 || strncmp(name, "mul_i", 5) == 0) {
         result = (a | b) ? ~(((a | b) & -(a | b)) - 1) : 0; /* carries upwards */
     } else {
-        result = a | b || (e->reads_scc && m->scc) ? UINT64_MAX : 0;
+        result = a | b || (e->reads_scc && scc) ? UINT64_MAX : 0;
     }
     if (!wide)
         result &= UINT32_MAX;
     i->result = result;
     i->watch_scc = e->writes_scc;
     if (e->writes_scc && op->dst.kind == K_NONE)
-        m->scc = (a | b) != 0;
+        set_put(&marks_of(w)->marked, SET_SCC, (a | b) != 0);
     if (op->dst.kind != K_SGPR || op->dst.index >= S_NULL)
         return;
-    m->s[op->dst.index] = (uint32_t)result;
-    if (wide)
-        m->s[op->dst.index + 1] = (uint32_t)(result >> 32);
-    if ((op->dst.index & ~1u) == S_EXEC && !saves) {
-        if (result & w->full)
+    if ((op->dst.index & ~1u) == S_EXEC) {
+        if (!saves && result & w->full)
             report(w, op, 0, 0, "EXEC");
-        m->s[S_EXEC] = m->s[S_EXEC + 1] = 0;
+        return;
     }
+    set_scalar_marks(w, op->dst.index, (uint32_t)result);
+    if (wide)
+        set_scalar_marks(w, op->dst.index + 1, (uint32_t)(result >> 32));
 }
 
 /* SCC says whether the result is zero: it is known when a known bit is set. */
 static void scalar_condition(emu_wave *w, const emu_op *op)
 {
-    emu_init_check *i = w->worker->check->init;
+    emu_init_check *i = w->worker->init;
     if (!i->watch_scc)
         return;
     i->watch_scc = false;
     if (op->dst.kind != K_SGPR)
         return;
     uint64_t value = op->dst.dwords > 1 ? emu_sgpr64(w, op->dst.index) : w->s[op->dst.index];
-    marks_of(w)->scc = i->result && !(value & ~i->result);
+    set_put(&marks_of(w)->marked, SET_SCC, i->result && !(value & ~i->result));
 }
 
 static void branch_marks(emu_wave *w, const emu_op *op, const emu_effects *e, const char *name)
 {
-    const wave_marks *m = marks_of(w);
-    bool wrong = (e->reads_scc && m->scc) || scalar_marks(w, &op->src[0]);
+    bool wrong = (e->reads_scc && scc_marked(w)) || scalar_marks(w, &op->src[0]);
     if (strstr(name, "_vcc"))
         wrong |= mask_marks(w, S_VCC) != 0;
     if (wrong)
         report(w, op, 0, 0, "a branch");
     if (op->dst.kind == K_SGPR)
-        set_mask(w, &op->dst, 0), marks_of(w)->s[op->dst.index + 1] = 0;
+        set_scalar_marks(w, op->dst.index, 0), set_scalar_marks(w, op->dst.index + 1, 0);
 }
 
 /* ---- memory ----------------------------------------------------------------------------------------------- */
 
-static bool known_address(emu_wave *w, const emu_op *op)
+static void check_address(emu_wave *w, const emu_op *op)
 {
-    bool lds = op->mem.space == SPACE_LDS;
-    uint64_t lanes = op->klass == FA_EMU_CLASS_SMEM ? (scalar_marks(w, &op->src[0]) ? 1 : 0) : any_marks(w, &op->src[0]) & w->exec;
-    if (!lds && w->exec)
+    bool lds = op->mem.space == SPACE_LDS, scalar = op->klass == FA_EMU_CLASS_SMEM;
+    uint64_t lanes = any_lanes(w, &op->src[0]) & w->exec;
+    if (scalar)
+        lanes = scalar_marks(w, &op->src[0]) | scalar_marks(w, &op->src[1]) ? 1 : 0;
+    if (!lds && !scalar)
         lanes |= scalar_marks(w, &op->src[1]) ? w->exec : 0;
-    if (op->mem.space == SPACE_BUFFER && w->exec)
+    if (op->mem.space == SPACE_BUFFER && !scalar)
         lanes |= scalar_marks(w, &op->src[2]) ? w->exec : 0;
-    if (op->mods.lds && marks_of(w)->s[S_M0] && w->exec)
+    if (op->mods.lds && marks_of(w)->s[S_M0])
         lanes |= w->exec;
     if (lanes)
-        report(w, op, lanes, 0, "an address");
-    return !lanes;
+        report(w, op, scalar ? 0 : lanes, 0, "an address");
 }
 
-/* Four bits: the bytes of a dword that are marked */
-static unsigned marked_bytes(const uint8_t *shadow, unsigned bytes)
+/* What a load writes is written, unless the memory says otherwise (emu_init_access). */
+static void clear_loaded(emu_wave *w, const emu_op *op)
 {
-    unsigned out = 0;
-    for (unsigned i = 0; shadow && i < bytes; i++)
-        out |= (shadow[i] != 0) << i;
-    return out;
+    const emu_effects *e = &w->launch->object->effects[op - w->ops];
+    for (unsigned i = 0; i < e->write_count; i++)
+        for (unsigned r = 0; r < e->writes[i].count; r++)
+            put_lanes(w, e->writes[i].first + r, w->exec, 0, e->writes[i].half == 1 ? 0xffff : e->writes[i].half == 2 ? 0xffff0000 : UINT32_MAX);
+    for (unsigned i = 0; i < e->scalar_write_count; i++)
+        for (unsigned r = 0; r < e->scalar_writes[i].count; r++)
+            set_scalar_marks(w, e->scalar_writes[i].first + r, 0);
 }
 
-static void load_lane(emu_wave *w, const emu_op *op, const emu_touch *t)
+/* Marks of `bytes` at each place, together. Nearly always there is none; `bytes` is constant where this is used. */
+static inline uint64_t marks_at(uint8_t *const *at, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
 {
-    const uint8_t *shadow = shadow_at(w, t->at);
-    uint64_t lane = UINT64_C(1) << t->lane;
-    uint8_t form = op->mem.form;
-    for (unsigned k = 0; k * 4 < t->bytes; k++) {
-        unsigned bytes = t->bytes - 4 * k < 4 ? t->bytes - 4 * k : 4, marked = marked_bytes(shadow ? shadow + 4 * k : NULL, bytes);
-        unsigned row = op->dst.index + t->row + k;
-        if (!marked && form < MEM_D16_U8)
-            continue; /* cleared before */
-        mark value = {marked & 3 ? lane : 0, marked & 12 ? lane : 0};
-        if (form == MEM_I8 || form == MEM_I16)
-            value.hi = value.lo;
-        if (form >= MEM_D16_U8) {
-            mark old = row < CHECK_ROWS ? marks_of(w)->v[row] : both(0);
-            value = form >= MEM_D16_HI_U8 ? (mark){old.lo, value.lo} : (mark){value.lo, old.hi};
+    uint64_t low = 0, high = 0;
+    for (uint32_t l = 0; l < lanes; l++) {
+        uint64_t v[2] = {0, 0};
+        memcpy(v, at[l] + shadow, bytes);
+        low |= v[0], high |= v[1];
+    }
+    return low | high;
+}
+
+static bool any_marked(const emu_places *p, const uint8_t *part, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
+{
+    uint64_t all = 0;
+    if (p->all && bytes == 16)
+        return marks_at(p->at, lanes, 16, shadow) != 0;
+    if (p->all && bytes == 8)
+        return marks_at(p->at, lanes, 8, shadow) != 0;
+    if (p->all && bytes == 4)
+        return marks_at(p->at, lanes, 4, shadow) != 0;
+    for (uint32_t l = 0; l < lanes; l++) {
+        uint64_t v[2] = {0, 0};
+        if (p->at[l])
+            memcpy(v, p->at[l] + shadow, part && part[l] < bytes ? part[l] : bytes);
+        all |= v[0] | v[1];
+    }
+    return all != 0;
+}
+
+static inline void clear_at(uint8_t *const *at, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
+{
+    for (uint32_t l = 0; l < lanes; l++)
+        memset(at[l] + shadow, 0, bytes);
+}
+
+static void clear_marks(const emu_places *p, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
+{
+    if (p->all && bytes == 16)
+        clear_at(p->at, lanes, 16, shadow);
+    else if (p->all && bytes == 8)
+        clear_at(p->at, lanes, 8, shadow);
+    else if (p->all && bytes == 4)
+        clear_at(p->at, lanes, 4, shadow);
+    else
+        for (uint32_t l = 0; l < lanes; l++)
+            if (p->at[l])
+                memset(p->at[l] + shadow, 0, bytes);
+}
+
+static bool data_marked(const emu_wave *w, const emu_operand *a)
+{
+    for (unsigned i = 0; a->kind == K_VGPR && i < (a->dwords ? a->dwords : 1u); i++)
+        if (a->index + i < CHECK_ROWS && set_has(&marks_of(w)->marked, a->index + i))
+            return true;
+    return false;
+}
+
+static const emu_operand *stored_operand(const emu_op *op, unsigned which)
+{
+    return &op->src[op->mem.space != SPACE_LDS ? 3 : which ? 2 : 1];
+}
+
+/* Places of the marks. Loads take them from `zero` where all is written; stores leave them in `held` where nothing keeps
+ * them, to be looked at. */
+static void mark_places(emu_wave *w, const emu_places *p, emu_places *q, uint8_t (*held)[16])
+{
+    q->all = p->all;
+    for (uint32_t l = 0; l < EMU_ROW; l++) {
+        q->at[l] = l < w->lanes && p->at[l] ? shadow_at(w, p->at[l]) : NULL;
+        if (l < w->lanes && p->at[l] && !q->at[l])
+            q->at[l] = held[l];
+    }
+}
+
+static void changed_rows(emu_wave *w, const emu_op *op)
+{
+    bool any = false;
+    for (unsigned r = 0; op->dst.kind == K_VGPR && r < (op->dst.dwords ? op->dst.dwords : 1u) && op->dst.index + r < CHECK_ROWS; r++) {
+        row_changed(w, op->dst.index + r);
+        any |= set_has(&marks_of(w)->marked, op->dst.index + r);
+    }
+    if (any && w->stop == STOP_NONE)
+        w->stop = STOP_MARKS;
+}
+
+/* The operation's data movement once more, between the marks of registers and of memory */
+static void move_marks(emu_wave *w, const emu_op *op, const emu_places *q, const uint8_t *part, unsigned which, emu_move_fn move)
+{
+    emu_op copy = *op;
+    unsigned rows = w->worker->init->rows;
+    copy.dst.index += (uint16_t)rows;
+    if (op->mem.store)
+        for (unsigned i = op->mem.space == SPACE_LDS ? 1 : 3; i < 4; i++)
+            copy.src[i].index += (uint16_t)rows;
+    move(w, &copy, q, part, which);
+}
+
+static void store_marks(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part, unsigned which, emu_move_fn move)
+{
+    emu_places q;
+    uint8_t held[EMU_ROW][16];
+    bool marked = data_marked(w, stored_operand(op, which));
+    if (!marked && op->mem.space == SPACE_LDS) { /* nearly always */
+        clear_marks(p, w->lanes, op->mem.bytes, w->worker->init->lds - w->group->lds);
+        return;
+    }
+    memset(held, 0, sizeof held);
+    mark_places(w, p, &q, held);
+    if (!marked) {
+        for (uint32_t l = 0; l < w->lanes; l++)
+            if (q.at[l] && q.at[l] != held[l])
+                memset(q.at[l], 0, part ? part[l] : op->mem.bytes);
+        return;
+    }
+    move_marks(w, op, &q, part, which, move);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        static const uint8_t none[16];
+        uint32_t bytes = part ? part[l] : op->mem.bytes;
+        if (q.at[l] && is_device(w, p->at[l]) && memcmp(q.at[l], none, bytes) != 0) {
+            report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
+            return;
         }
-        set_row(w, row, value, lane);
     }
 }
 
-static void store_lane(emu_wave *w, const emu_op *op, const emu_touch *t)
+/* Memory takes the marks of both sides, a result those of the memory. */
+static void atomic_marks(emu_wave *w, const emu_op *op, const emu_places *p, unsigned which)
 {
-    const emu_operand *data = &op->src[3];
-    unsigned row = t->row;
-    uint64_t lane = UINT64_C(1) << t->lane;
-    uint8_t *shadow = shadow_at(w, t->at);
-    if (op->mem.space == SPACE_LDS) {
-        data = &op->src[op->mem.pairs && row ? 2 : 1];
-        row = 0;
-    }
-    for (unsigned k = 0; k < t->bytes; k++) {
-        mark m = row_marks(w, data, row + k / 4);
-        bool upper = op->mem.bytes < 4 ? op->mem.form >= MEM_D16_HI_U8 : k % 4 >= 2;
-        bool marked = half_marks(m, upper) & lane;
-        if (marked && is_device(w, t->at)) {
-            report(w, op, lane, (uintptr_t)t->at, "device memory");
+    const emu_operand *data = stored_operand(op, which);
+    unsigned dwords = (op->mem.bytes + 3) / 4;
+    uint64_t marked = any_lanes(w, data) | (op->mem.space == SPACE_LDS && op->nsrc > 2 && !op->mem.pairs ? any_lanes(w, &op->src[2]) : 0), old = 0;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint8_t *shadow = p->at[l] ? shadow_at(w, p->at[l]) : NULL;
+        bool before = false, after = marked >> l & 1;
+        for (unsigned k = 0; shadow && k < op->mem.bytes; k++)
+            before |= shadow[k] != 0;
+        old |= (uint64_t)before << l;
+        after |= before && op->mem.atomic != ATOMIC_SWAP;
+        if (p->at[l] && after && is_device(w, p->at[l])) {
+            report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
             return;
         }
         if (shadow)
-            shadow[k] = marked ? 0xff : 0;
+            memset(shadow, after ? 0xff : 0, op->mem.bytes);
+    }
+    for (unsigned r = 0; op->mem.returns && op->dst.kind == K_VGPR && r < dwords && op->dst.index + r < CHECK_ROWS; r++)
+        put_lanes(w, op->dst.index + which * dwords + r, w->exec, old, UINT32_MAX);
+    if (op->mem.returns && old && w->stop == STOP_NONE)
+        w->stop = STOP_MARKS;
+}
+
+/* All in the region of the last access: nearly always */
+static bool in_region(const emu_places *p, uint32_t lanes, const emu_region *r)
+{
+    uint64_t out = 0, size = r ? r->end - r->base : 0;
+    for (uint32_t l = 0; r && l < lanes; l++)
+        out |= (uint64_t)(p->at[l] && (uintptr_t)p->at[l] - r->base >= size);
+    return r && !out;
+}
+
+/* Loads: true where some mark is read. */
+static bool reads_marks(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part)
+{
+    const emu_worker *k = w->worker;
+    const emu_init_check *i = k->init;
+    if (op->mem.space == SPACE_LDS)
+        return any_marked(p, NULL, w->lanes, op->mem.bytes, i->lds - w->group->lds);
+    if (op->mem.space == SPACE_GLOBAL && !i->any_region)
+        return false;
+    bool one = in_region(p, w->lanes, k->hint);
+    if (one)
+        return k->hint->shadow && any_marked(p, part, w->lanes, op->mem.bytes, k->hint->shadow - (uint8_t *)k->hint->base);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        const uint8_t *shadow = p->at[l] ? shadow_at(w, p->at[l]) : NULL;
+        for (uint32_t b = 0; shadow && b < (part ? part[l] : op->mem.bytes); b++)
+            if (shadow[b])
+                return true;
+    }
+    return false;
+}
+
+void emu_init_access(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part, unsigned which, emu_move_fn move)
+{
+    if (op->mods.lds) /* emu_init_to_lds, lane by lane */
+        return;
+    if (op->mem.atomic) {
+        atomic_marks(w, op, p, which);
+    } else if (op->mem.store) {
+        bool nothing = op->mem.space == SPACE_GLOBAL && !w->worker->init->any_region;
+        if (!nothing || data_marked(w, stored_operand(op, which)))
+            store_marks(w, op, p, part, which, move);
+    } else if (reads_marks(w, op, p, part)) {
+        emu_places q;
+        uint8_t zero[EMU_ROW][16] = {{0}};
+        mark_places(w, p, &q, zero);
+        move_marks(w, op, &q, part, which, move);
+        changed_rows(w, op);
     }
 }
 
-static void clear_loaded(emu_wave *w, const emu_op *op, const emu_effects *e)
+void emu_init_to_lds(emu_wave *w, const emu_op *op, const uint8_t *from, const uint8_t *to, uint32_t bytes)
 {
-    for (unsigned i = 0; i < e->write_count; i++)
-        for (unsigned r = 0; r < e->writes[i].count; r++) {
-            mark old = row_marks(w, &op->dst, r), value = {e->writes[i].half & 1 ? 0 : old.lo, e->writes[i].half & 2 ? 0 : old.hi};
-            set_row(w, e->writes[i].first + r, value, w->exec);
-        }
-    for (unsigned i = 0; i < e->scalar_write_count; i++)
-        for (unsigned r = 0; r < e->scalar_writes[i].count; r++)
-            marks_of(w)->s[e->scalar_writes[i].first + r] = 0;
+    uint8_t *shadow = shadow_at(w, to);
+    const uint8_t *source = from ? shadow_at(w, from) : NULL;
+    bool narrow = op->mem.bytes < 4, any = false;
+    for (unsigned k = 0; source && narrow && k < op->mem.bytes; k++)
+        any |= source[k] != 0;
+    memset(shadow, any ? 0xff : 0, bytes);
+    if (source && !narrow)
+        memcpy(shadow, source, op->mem.bytes < bytes ? op->mem.bytes : bytes);
 }
 
-static void memory_marks(emu_wave *w, const emu_op *op, const emu_effects *e)
+void emu_init_scalar(emu_wave *w, const emu_op *op, unsigned i, const uint8_t *from, uint32_t bytes)
 {
-    emu_check *c = w->worker->check;
-    uint8_t direct[EMU_ROW] = {0}; /* loads into LDS: what a lane brought */
-    clear_loaded(w, op, e);
-    for (uint32_t i = 0; i < c->touch_count && w->stop != STOP_FAULT; i++) {
-        const emu_touch *t = &c->touches[i];
-        uint8_t *shadow = shadow_at(w, t->at);
-        if (op->klass == FA_EMU_CLASS_SMEM) {
-            for (unsigned k = 0; shadow && k < t->bytes && op->dst.kind == K_SGPR; k++)
-                marks_of(w)->s[op->dst.index + t->lane + k / 4] |= shadow[k] ? 255u << k % 4 * 8 : 0;
-        } else if (op->mods.lds && t->kind & TOUCH_WRITE) {
-            memset(shadow ? shadow : &direct[t->lane], direct[t->lane], shadow ? t->bytes : 1);
-        } else if (op->mods.lds) {
-            for (unsigned k = 0; shadow && k < t->bytes; k++)
-                direct[t->lane] |= shadow[k];
-        } else if (op->mem.atomic) {
-            if (op->dst.kind == K_VGPR)
-                load_lane(w, op, t);
-            if (op->mem.space != SPACE_LDS)
-                store_lane(w, op, t);
-        } else if (op->mem.store) {
-            store_lane(w, op, t);
-        } else if (op->dst.kind == K_VGPR) {
-            load_lane(w, op, t);
-        }
+    const uint8_t *shadow = shadow_at(w, from);
+    bool any = false;
+    for (uint32_t k = 0; shadow && op->dst.kind == K_SGPR && k < bytes; k += 4) {
+        uint32_t marks = 0;
+        memcpy(&marks, shadow + k, bytes - k < 4 ? bytes - k : 4);
+        marks = marks && bytes < 4 ? UINT32_MAX : marks;
+        any |= marks != 0;
+        set_scalar_marks(w, op->dst.index + i + k / 4, marks);
     }
+    if (any && w->stop == STOP_NONE)
+        w->stop = STOP_MARKS;
 }
 
 /* ---- an operation ----------------------------------------------------------------------------------------- */
 
+/* s_movrels, s_movreld */
+static void scalar_relative(emu_wave *w, const emu_op *op, const char *name)
+{
+    bool store = strncmp(name, "movreld", 7) == 0, wide = op->dst.dwords > 1;
+    uint32_t from = op->src[0].index + (store ? 0 : w->s[S_M0]), to = op->dst.index + (store ? w->s[S_M0] : 0);
+    if (marks_of(w)->s[S_M0])
+        report(w, op, 0, 0, "a register's number");
+    for (unsigned k = 0; k <= wide && from + wide < S_NULL && to + wide < S_NULL; k++)
+        set_scalar_marks(w, to + k, op->src[0].kind == K_SGPR ? marks_of(w)->s[from + k] : 0);
+}
+
+/* ds_append, ds_consume: all lanes get the counter */
+static void counter_marks(emu_wave *w, const emu_op *op)
+{
+    uint64_t at = (w->s[S_M0] >> 16) + (uint64_t)(uint32_t)op->mods.offset;
+    uint32_t marks = 0;
+    if (marks_of(w)->s[S_M0] >> 16)
+        report(w, op, 0, 0, "an address");
+    if (at + 4 <= w->worker->init->lds_bytes)
+        memcpy(&marks, w->worker->init->lds + at, 4);
+    put_lanes(w, op->dst.index, w->exec, marks ? w->exec : 0, UINT32_MAX);
+}
+
 void emu_init_before(emu_wave *w, const emu_op *op)
 {
-    const emu_effects *e = &w->worker->check->effects[op - w->ops];
+    const emu_effects *e = &w->launch->object->effects[op - w->ops];
     const char *name = w->launch->object->lines[op->entry].mnemonic + 2;
     const emu_simd *simd = emu_simd_get();
+    bool lds_lane = op->exec == simd->lds_lane;
     if (op->meaning) {
         emu_init_valu(w, op);
-    } else if (op->exec == simd->matrix) {
+    } else if (op->klass == FA_EMU_CLASS_MATRIX) {
         emu_init_matrix(w, op);
-    } else if (op->exec == simd->cross_lane || (op->exec == simd->lds_lane && op->nsrc)) {
+    } else if (lds_lane && !op->nsrc) {
+        counter_marks(w, op);
+    } else if (op->exec == simd->cross_lane || lds_lane) {
         emu_init_cross(w, op);
-    } else if (op->mem.bytes && (op->klass == FA_EMU_CLASS_SMEM || w->exec)) {
-        known_address(w, op);
+    } else if (op->mem.bytes) {
+        if (op->klass == FA_EMU_CLASS_SMEM || w->exec) {
+            check_address(w, op);
+            clear_loaded(w, op);
+        }
     } else if (op->klass == FA_EMU_CLASS_BRANCH) {
         branch_marks(w, op, e, name);
+    } else if (op->klass == FA_EMU_CLASS_SALU && strncmp(name, "movrel", 6) == 0) {
+        scalar_relative(w, op, name);
     } else if (op->klass == FA_EMU_CLASS_SALU) {
         scalar_result(w, op, e);
+    } else {
+        emu_init_other(w, op);
     }
 }
 
 void emu_init_after(emu_wave *w, const emu_op *op)
 {
-    const emu_effects *e = &w->worker->check->effects[op - w->ops];
     if (op->klass == FA_EMU_CLASS_SALU)
         scalar_condition(w, op);
-    else if (op->mem.bytes && (op->klass == FA_EMU_CLASS_SMEM || w->exec))
-        memory_marks(w, op, e);
+    set_put(&marks_of(w)->marked, SET_INDEXED, w->index_mode != 0);
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * The marks of what was never written, and how they are read and set; check_init.c moves them through scalar operations
- * and memory, check_init_vector.c through vector operations.
+ * The marks of what was never written. They have the shape of what they mark: behind a wave's registers lie as many rows
+ * again, a bit for each bit; beside LDS, scratch and uninitialised regions lies a byte for each byte. So data movement is
+ * done by the same handlers a second time, on the marks. A set of the registers that hold any mark says whether an
+ * operation, or a whole block of them, can touch one: where none can, it runs as if there were no check.
  */
 #ifndef FAGEN_EMU_CHECK_INIT_H
 #define FAGEN_EMU_CHECK_INIT_H
@@ -10,32 +12,66 @@
 
 #include <stdio.h>
 
-typedef struct mark {
-    uint64_t lo, hi; /* a bit a lane */
-} mark;
+/* A set of registers: rows, scalar registers, and what is neither. */
+enum { SET_SCALAR = 576, SET_SCC = SET_SCALAR + S_COUNT, SET_INDEXED /* s_set_gpr_idx is on */, SET_ALWAYS, SET_WORDS = 12 };
+struct emu_row_set {
+    uint64_t word[SET_WORDS];
+};
 
 typedef struct wave_marks {
-    mark v[CHECK_ROWS];
+    emu_row_set marked;
     uint32_t s[S_COUNT];
-    bool scc;
 } wave_marks;
+
+enum { MARK_TEMPORARY = 2 }; /* rows behind those of the marks */
 
 struct emu_init_check {
     wave_marks *waves;
     uint8_t *lds, *scratch;
     size_t lds_bytes, scratch_bytes;
-    uint8_t **regions; /* NULL: all written */
-    size_t region_count;
+    uint32_t rows;      /* of a wave: its marks begin behind them */
+    bool any_region;    /* one of the launch's regions is uninitialised */
     bool watch_scc;
-    uint64_t result; /* marks of the scalar result under way */
+    uint64_t result;    /* marks of the scalar result under way */
 };
 
 /* check_init_vector.c: the marks that an operation's results take */
 void emu_init_valu(emu_wave *w, const emu_op *op);
 void emu_init_cross(emu_wave *w, const emu_op *op);
 void emu_init_matrix(emu_wave *w, const emu_op *op);
+void emu_init_other(emu_wave *w, const emu_op *op); /* any marked source marks all results */
 
-static inline wave_marks *marks_of(const emu_wave *w) { return &w->worker->check->init->waves[w->id]; }
+static inline wave_marks *marks_of(const emu_wave *w) { return &w->worker->init->waves[w->id]; }
+static inline uint32_t *mark_row(const emu_wave *w, unsigned row)
+{
+    return w->v + ((size_t)w->worker->init->rows + row) * EMU_ROW;
+}
+
+/* ---- sets ------------------------------------------------------------------------------------------------- */
+
+static inline void set_put(emu_row_set *s, unsigned i, bool on)
+{
+    uint64_t bit = UINT64_C(1) << i % 64;
+    s->word[i / 64] = on ? s->word[i / 64] | bit : s->word[i / 64] & ~bit;
+}
+static inline bool set_has(const emu_row_set *s, unsigned i) { return s->word[i / 64] >> i % 64 & 1; }
+static inline bool sets_meet(const emu_row_set *a, const emu_row_set *b)
+{
+    uint64_t both = 0;
+    for (unsigned i = 0; i < SET_WORDS; i++)
+        both |= a->word[i] & b->word[i];
+    return both != 0;
+}
+
+/* The set follows a row's marks. */
+static inline void row_changed(emu_wave *w, unsigned row)
+{
+    const uint32_t *m = mark_row(w, row);
+    uint32_t any = 0;
+    for (unsigned l = 0; l < EMU_ROW; l++)
+        any |= m[l];
+    set_put(&marks_of(w)->marked, row, any != 0);
+}
 
 /* ---- reports ---------------------------------------------------------------------------------------------- */
 
@@ -46,18 +82,27 @@ static inline void report(emu_wave *w, const emu_op *op, uint64_t lanes, uint64_
     emu_fault(w, op, FA_EMU_REPORT_INIT, lanes ? __builtin_ctzll(lanes) : -1, address, 0, false, text);
 }
 
-/* ---- sources ---------------------------------------------------------------------------------------------- */
+/* ---- scalar registers ------------------------------------------------------------------------------------- */
+
+static inline void set_scalar_marks(emu_wave *w, unsigned i, uint32_t marks)
+{
+    if (i >= S_NULL)
+        return;
+    marks_of(w)->s[i] = marks;
+    set_put(&marks_of(w)->marked, SET_SCALAR + i, marks != 0);
+}
+
+static inline bool scc_marked(const emu_wave *w) { return set_has(&marks_of(w)->marked, SET_SCC); }
 
 static inline uint32_t scalar_marks(const emu_wave *w, const emu_operand *a)
 {
-    const wave_marks *m = marks_of(w);
     uint32_t all = 0;
     if (a->kind == K_SPECIAL && a->index == SP_SCC)
-        return m->scc ? UINT32_MAX : 0;
+        return scc_marked(w) ? UINT32_MAX : 0;
     if (a->kind != K_SGPR || a->index >= S_NULL)
         return 0;
     for (unsigned i = 0; i < (a->dwords ? a->dwords : 1u); i++)
-        all |= a->index + i < S_COUNT ? m->s[a->index + i] : 0;
+        all |= a->index + i < S_COUNT ? marks_of(w)->s[a->index + i] : 0;
     return all;
 }
 
@@ -75,49 +120,50 @@ static inline uint64_t mask_marks(const emu_wave *w, unsigned index)
     return (m->s[index] | (w->wave64 ? (uint64_t)m->s[index + 1] << 32 : 0)) & w->full;
 }
 
-/* Any of the operand's dwords, either half */
-static inline uint64_t any_marks(const emu_wave *w, const emu_operand *a)
+static inline void set_mask_marks(emu_wave *w, const emu_operand *d, uint64_t lanes)
 {
-    const wave_marks *m = marks_of(w);
+    if (d->kind != K_SGPR || d->index >= S_NULL)
+        return;
+    set_scalar_marks(w, d->index, (uint32_t)lanes);
+    if (w->wave64)
+        set_scalar_marks(w, d->index + 1, (uint32_t)(lanes >> 32));
+}
+
+/* ---- vector registers ------------------------------------------------------------------------------------- */
+
+/* Lanes with any mark in a row */
+static inline uint64_t row_lanes(const emu_wave *w, unsigned row)
+{
+    const uint32_t *m = mark_row(w, row);
+    uint64_t lanes = 0;
+    if (!set_has(&marks_of(w)->marked, row))
+        return 0;
+    for (unsigned l = 0; l < EMU_ROW; l++)
+        lanes |= (uint64_t)(m[l] != 0) << l;
+    return lanes;
+}
+
+/* Lanes with any mark in any of the operand's dwords */
+static inline uint64_t any_lanes(const emu_wave *w, const emu_operand *a)
+{
     uint64_t lanes = 0;
     if (a->kind != K_VGPR)
         return scalar_marks(w, a) ? w->full : 0;
     for (unsigned i = 0; i < (a->dwords ? a->dwords : 1u) && a->index + i < CHECK_ROWS; i++)
-        lanes |= m->v[a->index + i].lo | m->v[a->index + i].hi;
+        lanes |= row_lanes(w, a->index + i);
     return lanes;
 }
 
-static inline mark row_marks(const emu_wave *w, const emu_operand *a, unsigned row)
+/* Marks or clears bits of the given lanes of a row. */
+static inline void put_lanes(emu_wave *w, unsigned row, uint64_t lanes, uint64_t marked, uint32_t bits)
 {
-    if (a->kind == K_VGPR)
-        return a->index + row < CHECK_ROWS ? marks_of(w)->v[a->index + row] : (mark){0, 0};
-    bool one = a->kind == K_SGPR && a->index + row < S_NULL && row < a->dwords;
-    uint64_t lanes = (one ? marks_of(w)->s[a->index + row] : scalar_marks(w, a)) ? w->full : 0;
-    return (mark){lanes, lanes};
-}
-
-/* One operand of a 16-bit or packed operation: the half that it looks at */
-static inline uint64_t half_marks(mark m, unsigned upper) { return upper ? m.hi : m.lo; }
-
-static inline mark both(uint64_t lanes) { return (mark){lanes, lanes}; }
-
-static inline void set_row(emu_wave *w, unsigned row, mark value, uint64_t lanes)
-{
-    if (row >= CHECK_ROWS)
+    uint32_t *m = mark_row(w, row);
+    if (!marked && !set_has(&marks_of(w)->marked, row))
         return;
-    mark *m = &marks_of(w)->v[row];
-    m->lo = (m->lo & ~lanes) | (value.lo & lanes);
-    m->hi = (m->hi & ~lanes) | (value.hi & lanes);
-}
-
-static inline void set_mask(emu_wave *w, const emu_operand *d, uint64_t lanes)
-{
-    wave_marks *m = marks_of(w);
-    if (d->kind != K_SGPR || d->index >= S_NULL)
-        return;
-    m->s[d->index] = (uint32_t)lanes;
-    if (w->wave64)
-        m->s[d->index + 1] = (uint32_t)(lanes >> 32);
+    for (unsigned l = 0; l < EMU_ROW; l++)
+        if (lanes >> l & 1)
+            m[l] = marked >> l & 1 ? m[l] | bits : m[l] & ~bits;
+    row_changed(w, row);
 }
 
 #endif

@@ -279,6 +279,8 @@ static void exec_load(emu_wave *w, const emu_op *op)
     memcpy(data, (const void *)(uintptr_t)address, n);
     if (w->worker->check)
         emu_note_place(w, (uint8_t *)(uintptr_t)address, 0, n, false);
+    if (w->worker->init)
+        emu_init_scalar(w, op, 0, (const uint8_t *)(uintptr_t)address, n);
     if (op->mem.form == MEM_I8)
         data[0] = (uint32_t)(int8_t)data[0];
     if (op->mem.form == MEM_I16)
@@ -314,6 +316,8 @@ static void exec_buffer_load(emu_wave *w, const emu_op *op)
         memcpy(&data[i], (const void *)(uintptr_t)(base + at), 4);
         if (w->worker->check)
             emu_note_place(w, (uint8_t *)(uintptr_t)(base + at), i, 4, false);
+        if (w->worker->init)
+            emu_init_scalar(w, op, i, (const uint8_t *)(uintptr_t)(base + at), 4);
     }
     for (unsigned i = 0; i < count && op->dst.kind == K_SGPR; i++)
         w->s[op->dst.index + i] = data[i];

@@ -197,9 +197,9 @@ static void add_counts(emu_effects *e, const emu_op *op, emu_family family)
     }
 }
 
-emu_effects *emu_effects_make(const fa_emu_object *o)
+bool emu_effects_make(fa_emu_object *o)
 {
-    emu_effects *list = calloc(o->op_count, sizeof *list);
+    emu_effects *list = o->effects = calloc(o->op_count, sizeof *list);
     for (size_t i = 0; list && i < o->op_count; i++) {
         emu_effects *e = &list[i];
         const emu_op *op = &o->ops[i];
@@ -217,5 +217,5 @@ emu_effects *emu_effects_make(const fa_emu_object *o)
                          : strcmp(name, "s_barrier") == 0 ? BARRIER_BOTH : BARRIER_NONE;
         e->writes_scc |= strcmp(name, "s_barrier_signal_isfirst") == 0;
     }
-    return list;
+    return list && emu_init_sets(o);
 }

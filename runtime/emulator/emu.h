@@ -117,6 +117,7 @@ typedef struct emu_operand {
 
 typedef struct emu_wave emu_wave;
 typedef struct emu_op emu_op;
+struct emu_places; /* transfer.h */
 typedef void (*emu_exec_fn)(emu_wave *w, const emu_op *op);
 
 /* Arguments of a function over lanes: rows of 64. d (and x) never overlap the sources. */
@@ -300,6 +301,8 @@ struct fa_emu_object {
     size_t kernel_count;
     uint32_t vgpr_rows, agpr_rows; /* highest used */
     bool has_atomics, no_memory;
+    struct emu_effects *effects; /* of each operation */
+    struct emu_row_set *touched; /* registers that it reads or writes; then those of blocks of operations */
     /* the loaded image: segments at their virtual addresses, relative to image_low */
     uint8_t *image;
     uint64_t image_low, image_bytes;
@@ -317,6 +320,7 @@ typedef struct emu_region {
     uintptr_t base, end;
     unsigned access;
     const char *name;
+    uint8_t *shadow; /* marks of what was never written, a byte for each byte; NULL: all of it is written */
 } emu_region;
 
 typedef struct emu_launch {
@@ -353,12 +357,14 @@ typedef struct emu_worker {
     emu_group group;
     emu_wave *waves;
     uint32_t *registers;
+    size_t wave_rows; /* of registers, with the marks of "init" */
     uint8_t *scratch;
     uint64_t *executed; /* by operation */
     uint64_t clamped, groups_run, waves_run, instructions;
     uint64_t random;
     const emu_region *hint; /* the region of the last access */
-    struct emu_check *check; /* NULL: memory checks only */
+    struct emu_check *check; /* race and sync; NULL: not asked for */
+    struct emu_init_check *init; /* NULL: not asked for */
     emu_counts *counts; /* NULL: not asked for */
     fa_emu_report report; /* first fault of this worker */
     uint64_t report_group;
@@ -366,7 +372,7 @@ typedef struct emu_worker {
     fa_emu_status status;
 } emu_worker;
 
-typedef enum emu_stop { STOP_NONE, STOP_BARRIER, STOP_DONE, STOP_FAULT, STOP_YIELD } emu_stop;
+typedef enum emu_stop { STOP_NONE, STOP_BARRIER, STOP_DONE, STOP_FAULT, STOP_YIELD, STOP_MARKS /* a load brought marks: see check_init.h */ } emu_stop;
 
 struct emu_wave {
     _Alignas(64) uint32_t mask[EMU_ROW]; /* EXEC, all ones or zero a lane */
@@ -478,6 +484,15 @@ void emu_stack_text(char *out, size_t size, const char *frames);
 /* check.c: where the lanes' data lie, for the checks that look further; row: of the data, from the operand's first */
 void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part, unsigned row);
 void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, bool write);
+
+/* check_init.c: called by the handlers of memory when w->worker->init is there, before data are moved. `move` moves the
+ * data of an operation between its registers and places; it is called for marks as well. part: bytes a lane, or NULL for
+ * all of them; which: the first or second access of a pair. */
+typedef void (*emu_move_fn)(emu_wave *w, const emu_op *op, const struct emu_places *p, const uint8_t *part, unsigned which);
+void emu_init_access(emu_wave *w, const emu_op *op, const struct emu_places *p, const uint8_t *part, unsigned which,
+                     emu_move_fn move);
+void emu_init_to_lds(emu_wave *w, const emu_op *op, const uint8_t *from, const uint8_t *to, uint32_t bytes);
+void emu_init_scalar(emu_wave *w, const emu_op *op, unsigned i, const uint8_t *from, uint32_t bytes);
 
 /* memory checks: the region that holds [address, address + bytes) with this access, or NULL */
 const emu_region *emu_find_region(const emu_launch *l, uint64_t address, uint64_t bytes, unsigned access);

@@ -3,6 +3,7 @@
  * Running instructions without an object: see emu_test.h.
  */
 #include "emu_test.h"
+#include "check_init.h"
 #include "launch.h"
 
 #include <stdio.h>
@@ -63,6 +64,7 @@ fa_emu_status emu_test_open(emu_test **out, const char *target, unsigned wave_si
         wave_size = t->object->target->wave32 ? 32 : 64;
     t->params = (fa_emu_launch_params)FA_EMU_LAUNCH_PARAMS_INIT;
     t->params.block[0] = wave_size;
+    t->params.check = FA_EMU_CHECK_MEMORY;
     t->kernel = (emu_kernel){.name = (char *)"test", .rsrc1 = 0xf0u << 12, .wave_size = wave_size};
     t->launch = (emu_launch){.object = t->object, .kernel = &t->kernel, .params = &t->params, .lds_bytes = 65536,
                              .waves_per_group = 1, .wave_size = wave_size, .work_items = wave_size,
@@ -91,6 +93,32 @@ void emu_test_close(emu_test *t)
     free(t);
 }
 
+bool emu_test_check_init(emu_test *t)
+{
+    emu_worker_free(&t->worker);
+    t->params.check |= FA_EMU_CHECK_INIT;
+    if (!emu_worker_init(&t->worker, &t->launch, 1))
+        return false;
+    emu_wave *w = t->worker.waves;
+    emu_wave_start(w, &t->worker, 0);
+    emu_init_begin_group(&t->worker);
+    for (unsigned i = 0; i < TEST_ROWS; i++)
+        put_lanes(w, i, UINT64_MAX, 0, UINT32_MAX);
+    for (unsigned i = 0; i < S_NULL; i++)
+        set_scalar_marks(w, i, 0);
+    memset(t->worker.init->lds, 0, t->launch.lds_bytes);
+    return true;
+}
+
+void emu_test_mark(emu_test *t, unsigned n, uint64_t lanes, uint32_t bits)
+{
+    put_lanes(t->worker.waves, n, lanes, lanes, bits);
+}
+void emu_test_mark_scalar(emu_test *t, unsigned n, uint32_t bits) { set_scalar_marks(t->worker.waves, n, bits); }
+uint8_t *emu_test_lds_marks(emu_test *t) { return t->worker.init->lds; }
+uint32_t emu_test_marks(const emu_test *t, unsigned n, unsigned lane) { return mark_row(t->worker.waves, n)[lane]; }
+uint32_t emu_test_scalar_marks(const emu_test *t, unsigned n) { return marks_of(t->worker.waves)->s[n]; }
+
 emu_wave *emu_test_wave(emu_test *t) { return t->worker.waves; }
 uint32_t *emu_test_vgpr(emu_test *t, unsigned n) { return t->worker.registers + (size_t)n * EMU_ROW; }
 uint32_t *emu_test_agpr(emu_test *t, unsigned n) { return emu_test_vgpr(t, 256 + n); }
@@ -104,7 +132,7 @@ void emu_test_allow(emu_test *t, void *base, size_t bytes, unsigned access, cons
         return;
     for (; i && l->regions[i - 1].base > (uintptr_t)base; i--)
         l->regions[i] = l->regions[i - 1];
-    l->regions[i] = (emu_region){(uintptr_t)base, (uintptr_t)base + bytes, access, name};
+    l->regions[i] = (emu_region){(uintptr_t)base, (uintptr_t)base + bytes, access, name, NULL};
     l->region_count++;
     t->worker.hint = NULL;
 }
@@ -115,12 +143,8 @@ fa_emu_status emu_test_run(emu_test *t, fa_emu_error *error)
     w->stop = STOP_NONE;
     w->pc = 0;
     t->worker.has_report = false;
-    while (w->pc < w->limit && (w->stop == STOP_NONE || w->stop == STOP_YIELD || w->stop == STOP_BARRIER)) {
-        const emu_op *op = &w->ops[w->pc];
-        t->worker.executed[w->pc]++;
-        w->pc++;
-        op->exec(w, op);
-    }
+    while (w->pc < w->limit && (w->stop == STOP_NONE || w->stop == STOP_YIELD || w->stop == STOP_BARRIER))
+        emu_wave_run(w, UINT32_MAX);
     if (w->stop != STOP_FAULT)
         return FA_EMU_OK;
     return emu_fail(error, FA_EMU_ERR_FAULT, "%s", t->worker.report.text);

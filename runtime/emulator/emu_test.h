@@ -26,6 +26,15 @@ uint8_t *emu_test_lds(emu_test *t); /* 64 KiB */
 void emu_test_allow(emu_test *t, void *base, size_t bytes, unsigned access, const char *name);
 /* Scratch bytes a lane: 256. */
 
+/* Starts anew with the check "init": all that registers and LDS hold counts as written; false: no memory. Then what is to
+ * count as never written, bit by bit of the given lanes, and what does after a run (AGPRs begin at 256). */
+bool emu_test_check_init(emu_test *t);
+void emu_test_mark(emu_test *t, unsigned vgpr, uint64_t lanes, uint32_t bits);
+void emu_test_mark_scalar(emu_test *t, unsigned sgpr, uint32_t bits);
+uint8_t *emu_test_lds_marks(emu_test *t); /* a byte for each byte */
+uint32_t emu_test_marks(const emu_test *t, unsigned vgpr, unsigned lane);
+uint32_t emu_test_scalar_marks(const emu_test *t, unsigned sgpr);
+
 /* Runs from the first line past the last, or to s_endpgm. A fault's report is in *error. Can be called again. */
 fa_emu_status emu_test_run(emu_test *t, fa_emu_error *error);
 /* Instructions that have no meaning among those decoded. */

@@ -60,6 +60,19 @@ static void transpose_rows(emu_wave *w, const emu_op *op)
     }
 }
 
+static void move_lds(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part, unsigned which)
+{
+    const emu_mem *m = &op->mem;
+    (void)part;
+    if (m->store) {
+        store_rows(w, row(w, &op->src[1 + which]), p, m);
+        return;
+    }
+    load_rows(w, row(w, &op->dst) + (size_t)which * m->dwords * EMU_ROW, p, m->form, m->dwords);
+    if (m->transpose)
+        transpose_rows(w, op);
+}
+
 /* src[0] address, src[1], src[2] data */
 void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
 {
@@ -84,12 +97,12 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
                 emu_count_lds(w, op, p.at, m->bytes, m->store);
             if (w->worker->check)
                 emu_note_places(w, op, p.at, NULL, i * m->dwords);
+            if (w->worker->init)
+                emu_init_access(w, op, &p, NULL, i, move_lds);
             if (m->atomic)
                 atomic_rows(w, m, &p, row(w, &op->src[1 + i]), NULL, row(w, &op->dst) + (size_t)i * m->dwords * EMU_ROW);
-            else if (m->store)
-                store_rows(w, row(w, &op->src[1 + i]), &p, m);
             else
-                load_rows(w, row(w, &op->dst) + (size_t)i * m->dwords * EMU_ROW, &p, MEM_B32, m->dwords);
+                move_lds(w, op, &p, NULL, i);
         }
         return;
     }
@@ -99,18 +112,16 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
         return;
     if (w->worker->check)
         emu_note_places(w, op, p.at, NULL, 0);
+    if (w->worker->init)
+        emu_init_access(w, op, &p, NULL, 0, move_lds);
     if (w->worker->counts)
         emu_count_lds(w, op, p.at, m->bytes, m->store);
     if (m->atomic) {
         bool two = op->nsrc > 2, swapped = op->variant;
         const uint32_t *a = row(w, &op->src[1]), *b = two ? row(w, &op->src[2]) : NULL;
         atomic_rows(w, m, &p, swapped ? b : a, swapped ? a : b, m->returns ? row(w, &op->dst) : NULL);
-    } else if (m->store) {
-        store_rows(w, row(w, &op->src[1]), &p, m);
     } else {
-        load_rows(w, row(w, &op->dst), &p, m->form, m->dwords);
-        if (m->transpose)
-            transpose_rows(w, op);
+        move_lds(w, op, &p, NULL, 0);
     }
 }
 

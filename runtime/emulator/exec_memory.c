@@ -316,6 +316,8 @@ static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, cons
         memcpy(to, data, width);
         if (w->worker->check)
             emu_note_place(w, to, l, width, true);
+        if (w->worker->init)
+            emu_init_to_lds(w, op, p->at[l], to, width);
         places[l] = to;
     }
     if (w->worker->counts)
@@ -339,6 +341,21 @@ static void transpose_rows(emu_wave *w, uint32_t *d)
 
 /* ---- the instruction -------------------------------------------------------------------------------------- */
 
+static void move_memory(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part, unsigned which)
+{
+    const emu_mem *m = &op->mem;
+    uint32_t *d = w->v + (size_t)(m->store ? op->src[3].index : op->dst.index) * EMU_ROW;
+    (void)which;
+    if (part && !p->all && !(m->store && m->bytes < 4))
+        move_parts(w, op, d, p, part);
+    else if (m->store)
+        store_rows(w, d, p, m);
+    else
+        load_rows(w, d, p, m->form, m->dwords);
+    if (m->transpose)
+        transpose_rows(w, d);
+}
+
 void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
 {
     emu_places p;
@@ -356,6 +373,8 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
         emu_count_memory(w, op, p.at, buffer ? part : NULL);
     if (w->worker->check)
         emu_note_places(w, op, p.at, buffer ? part : NULL, 0);
+    if (w->worker->init)
+        emu_init_access(w, op, &p, buffer ? part : NULL, 0, move_memory);
     uint32_t *d = w->v + (size_t)op->dst.index * EMU_ROW;
     if (m->atomic) {
         const uint32_t *data = w->v + (size_t)op->src[3].index * EMU_ROW;
@@ -371,14 +390,5 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
         load_to_lds(w, op, &p, buffer ? part : NULL);
         return;
     }
-    if (m->store)
-        d = w->v + (size_t)op->src[3].index * EMU_ROW;
-    if (buffer && !p.all && !(m->store && m->bytes < 4))
-        move_parts(w, op, d, &p, part);
-    else if (m->store)
-        store_rows(w, d, &p, m);
-    else
-        load_rows(w, d, &p, m->form, m->dwords);
-    if (m->transpose)
-        transpose_rows(w, d);
+    move_memory(w, op, &p, buffer ? part : NULL, 0);
 }

@@ -167,13 +167,13 @@ static fa_emu_status sort_regions(emu_launch *l, size_t kernarg_room, fa_emu_res
         if (!base || base + r->bytes < base || r->access & ~15u || (r->access & FA_EMU_FREED && r->access != FA_EMU_FREED))
             return refuse(res, FA_EMU_ERR_ARGUMENT, "region %zu (%s): base %p, %zu bytes, access %u is no region", i,
                           r->name ? r->name : "unnamed", r->base, r->bytes, r->access);
-        l->regions[n++] = (emu_region){base, base + r->bytes, r->access, r->name};
+        l->regions[n++] = (emu_region){base, base + r->bytes, r->access, r->name, NULL};
     }
-    l->regions[n++] = (emu_region){(uintptr_t)l->kernarg, (uintptr_t)l->kernarg + kernarg_room, FA_EMU_READ, NULL};
+    l->regions[n++] = (emu_region){(uintptr_t)l->kernarg, (uintptr_t)l->kernarg + kernarg_room, FA_EMU_READ, NULL, NULL};
     l->regions[n++] = (emu_region){(uintptr_t)l->packet, (uintptr_t)l->packet + PACKET_BYTES + QUEUE_BYTES,
-                                   FA_EMU_READ, NULL};
+                                   FA_EMU_READ, NULL, NULL};
     l->regions[n++] = (emu_region){(uintptr_t)l->image, (uintptr_t)l->image + l->object->image_bytes,
-                                   FA_EMU_READ | FA_EMU_WRITE, NULL};
+                                   FA_EMU_READ | FA_EMU_WRITE, NULL, NULL};
     qsort(l->regions, n, sizeof *l->regions, by_base);
     for (size_t i = 1; i < n; i++)
         if (l->regions[i].base < l->regions[i - 1].end)
@@ -181,6 +181,15 @@ static fa_emu_status sort_regions(emu_launch *l, size_t kernarg_room, fa_emu_res
                           l->regions[i - 1].name ? l->regions[i - 1].name : "(unnamed)",
                           l->regions[i].name ? l->regions[i].name : "(unnamed)");
     l->region_count = n;
+    for (size_t i = 0; i < n; i++) { /* one for all workers: bytes are only ever cleared, by the one who writes there */
+        emu_region *r = &l->regions[i];
+        if (!(p->check & FA_EMU_CHECK_INIT) || !(r->access & FA_EMU_UNINITIALISED))
+            continue;
+        r->shadow = malloc(r->end - r->base);
+        if (!r->shadow)
+            return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for the marks of region %s", r->name ? r->name : "(unnamed)");
+        memset(r->shadow, 0xff, r->end - r->base);
+    }
     return FA_EMU_OK;
 }
 
@@ -200,7 +209,7 @@ static unsigned thread_count(const emu_launch *l)
     n = n > MAX_THREADS ? MAX_THREADS : n;
     /* atomics on shared memory make the order of workgroups visible: one fixed order, one thread */
     /* workgroups are compared with one another: their shadow memory is one thread's */
-    bool shared = l->params->check & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_INIT);
+    bool shared = l->params->check & FA_EMU_CHECK_RACE;
     return l->object->has_atomics || shared || !n ? 1 : (unsigned)n;
 }
 
@@ -352,6 +361,8 @@ cleanup:
     free(l.kernarg);
     free(l.packet);
     free(l.image);
+    for (size_t i = 0; l.regions && i < l.region_count; i++)
+        free(l.regions[i].shadow);
     free(l.regions);
     return s;
 }

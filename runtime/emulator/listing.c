@@ -2,7 +2,7 @@
  *
  * From a listing to operations: lines, names without encoding suffixes, constants, branch targets, register rows.
  */
-#include "emu.h"
+#include "check.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -330,7 +330,7 @@ fa_emu_status emu_object_read_listing(fa_emu_object *o, const char *text, size_t
         s = map_code(o, e);
     if (s == FA_EMU_OK)
         s = emu_object_link(o, e);
-    if (s == FA_EMU_OK && o->no_memory)
-        s = emu_fail(e, FA_EMU_ERR_NO_MEMORY, "no memory for constants");
+    if (s == FA_EMU_OK && (o->no_memory || !emu_effects_make(o)))
+        s = emu_fail(e, FA_EMU_ERR_NO_MEMORY, "no memory for constants and effects of %zu operations", o->op_count);
     return s;
 }

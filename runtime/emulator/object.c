@@ -285,6 +285,8 @@ void fa_emu_object_free(fa_emu_object *o)
     free(o->frames);
     free(o->lines);
     free(o->ops);
+    free(o->effects);
+    free(o->touched);
     free(o->names);
     free(o->image);
     free(o->relocs);

@@ -2,7 +2,7 @@
  *
  * Running workgroups: the state a wave starts with, and the order in which the waves of a workgroup take turns.
  */
-#include "check.h"
+#include "check_init.h"
 #include "launch.h"
 #include "count.h"
 
@@ -26,7 +26,8 @@ static void poison(uint32_t *p, size_t words)
 
 bool emu_worker_init(emu_worker *k, emu_launch *l, uint64_t seed)
 {
-    size_t waves = l->waves_per_group, registers = waves * l->rows * EMU_ROW;
+    bool init = l->params->check & FA_EMU_CHECK_INIT;
+    size_t waves = l->waves_per_group, rows = init ? 2 * (size_t)l->rows + MARK_TEMPORARY : l->rows, registers = waves * rows * EMU_ROW;
     size_t scratch = waves * EMU_ROW * l->scratch_bytes;
     memset(k, 0, sizeof *k);
     k->launch = l;
@@ -36,7 +37,10 @@ bool emu_worker_init(emu_worker *k, emu_launch *l, uint64_t seed)
     k->scratch = malloc(scratch + 4);
     k->group.lds = aligned_alloc(64, (l->lds_bytes + 127u) & ~(size_t)63);
     k->executed = calloc(l->object->op_count, sizeof *k->executed);
-    if (l->params->check & ~(unsigned)FA_EMU_CHECK_MEMORY && !emu_check_open(k, l->params->check))
+    k->wave_rows = rows;
+    if (init && !emu_init_open(k))
+        return false;
+    if (l->params->check & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) && !emu_check_open(k, l->params->check))
         return false;
     return k->waves && k->registers && k->scratch && k->group.lds && k->executed &&
            (!l->params->count_accesses || emu_counts_open(k));
@@ -45,6 +49,7 @@ bool emu_worker_init(emu_worker *k, emu_launch *l, uint64_t seed)
 void emu_worker_free(emu_worker *k)
 {
     emu_check_close(k);
+    emu_init_close(k);
     free(k->waves);
     free(k->registers);
     free(k->scratch);
@@ -121,7 +126,7 @@ void emu_wave_start(emu_wave *w, emu_worker *k, uint32_t id)
     w->lanes = l->wave_size;
     w->wave64 = w->lanes == 64;
     w->full = w->wave64 ? UINT64_MAX : UINT32_MAX;
-    w->v = k->registers + (size_t)id * l->rows * EMU_ROW;
+    w->v = k->registers + (size_t)id * k->wave_rows * EMU_ROW;
     w->scratch_stride = l->scratch_bytes;
     w->scratch = k->scratch + (size_t)id * EMU_ROW * l->scratch_bytes;
     w->stop = STOP_NONE;
@@ -163,23 +168,14 @@ static uint64_t next_random(uint64_t *state)
     return z ^ z >> 31;
 }
 
-/* Runs a wave until it stops or has executed `quantum` operations. */
-static void run_wave(emu_wave *w, uint64_t quantum)
+/* Runs operations of [first, first + count) until the wave stops, leaves them, or has executed `left`; returns the rest. */
+static uint64_t run_fast(emu_wave *w, uint32_t first, uint32_t count, uint64_t left)
 {
     const emu_op *ops = w->ops;
-    uint64_t *executed = w->worker->executed, left = quantum;
-    uint64_t *active = w->worker->counts ? w->worker->counts->active : NULL;
-    w->stop = STOP_NONE;
-    if (w->worker->check) {
-        w->worker->instructions += emu_check_run(w, quantum);
-        return;
-    }
-    while (left--) {
-        if (w->pc >= w->limit) {
-            emu_fault(w, &ops[w->limit - 1], FA_EMU_REPORT_BAD_JUMP, -1, 0, 0, false, "execution ran past the code");
-            break;
-        }
+    uint64_t *executed = w->worker->executed, *active = w->worker->counts ? w->worker->counts->active : NULL;
+    while (left && w->pc - first < count) {
         const emu_op *op = &ops[w->pc];
+        left--;
         executed[w->pc]++;
         if (active && op->klass <= FA_EMU_CLASS_TRANS)
             active[w->pc] += (uint64_t)__builtin_popcountll(w->exec);
@@ -188,7 +184,50 @@ static void run_wave(emu_wave *w, uint64_t quantum)
         if (w->stop)
             break;
     }
-    w->worker->instructions += quantum - (left == UINT64_MAX ? 0 : left);
+    return left;
+}
+
+/* The same where a mark of the check "init" may be touched. */
+static uint64_t run_marked(emu_wave *w, uint32_t first, uint32_t count, uint64_t left)
+{
+    while (left && w->stop == STOP_NONE && w->pc - first < count) {
+        const emu_op *op = &w->ops[w->pc];
+        bool marks = emu_init_concerns(w, op);
+        if (marks)
+            emu_init_before(w, op);
+        if (w->stop == STOP_FAULT)
+            break;
+        left = run_fast(w, w->pc, 1, left);
+        if (w->stop == STOP_MARKS)
+            w->stop = STOP_NONE;
+        if (marks && w->stop != STOP_FAULT)
+            emu_init_after(w, op);
+    }
+    return left;
+}
+
+uint64_t emu_wave_run(emu_wave *w, uint64_t quantum)
+{
+    emu_worker *k = w->worker;
+    uint64_t left = quantum;
+    w->stop = STOP_NONE;
+    while (left && w->stop == STOP_NONE && w->pc < w->limit) {
+        uint32_t first = k->init ? w->pc / INIT_BLOCK * INIT_BLOCK : 0, count = k->init ? INIT_BLOCK : w->limit;
+        count = count < w->limit - first ? count : w->limit - first;
+        bool marks = k->init && emu_init_concerns_block(w, first);
+        left = marks ? run_marked(w, first, count, left) : run_fast(w, first, count, left);
+        if (w->stop == STOP_MARKS)
+            w->stop = STOP_NONE;
+    }
+    return quantum - left;
+}
+
+static void run_wave(emu_wave *w, uint64_t quantum)
+{
+    emu_worker *k = w->worker;
+    k->instructions += k->check ? emu_check_run(w, quantum) : emu_wave_run(w, quantum);
+    if (w->stop == STOP_NONE && w->pc >= w->limit)
+        emu_fault(w, &w->ops[w->limit - 1], FA_EMU_REPORT_BAD_JUMP, -1, 0, 0, false, "execution ran past the code");
 }
 
 static bool over_limit(emu_worker *k, uint64_t before)
@@ -240,6 +279,8 @@ static bool run_group(emu_worker *k)
     poison((uint32_t *)k->group.lds, (l->lds_bytes + 3) / 4);
     for (uint32_t i = 0; i < count; i++)
         emu_wave_start(&k->waves[i], k, i);
+    if (k->init)
+        emu_init_begin_group(k);
     if (k->check)
         emu_check_begin_group(k);
     /* the seed of a workgroup's order does not depend on which thread runs it */

@@ -39,13 +39,16 @@ static inline void load_rows(emu_wave *w, uint32_t *rows, const emu_places *p, u
             if (p->at[l])
                 rows[l] = load_narrow(p->at[l], form, rows[l]);
     } else if (p->all && dwords == 4) {
-        for (uint32_t l = 0; l < n; l++) {
-            uint32_t v[4];
-            memcpy(v, p->at[l], 16);
-            rows[l] = v[0];
-            rows[l + EMU_ROW] = v[1];
-            rows[l + 2 * EMU_ROW] = v[2];
-            rows[l + 3 * EMU_ROW] = v[3];
+        for (uint32_t l = 0; l < n; l += 16) {
+            uint32_t v[16][4]; /* turned in registers */
+            for (uint32_t i = 0; i < 16; i++)
+                memcpy(v[i], p->at[l + i], 16);
+            for (uint32_t i = 0; i < 16; i++) {
+                rows[l + i] = v[i][0];
+                rows[l + i + EMU_ROW] = v[i][1];
+                rows[l + i + 2 * EMU_ROW] = v[i][2];
+                rows[l + i + 3 * EMU_ROW] = v[i][3];
+            }
         }
     } else {
         for (unsigned k = 0; k < dwords; k++)
