@@ -26,8 +26,7 @@ static const alu_case alu_cases[] = {
     {G9, "v_add_f32_e32 v6, 1, v2", 0, 0, 0, 1}, // an integer constant is bits
     {G9, "v_add_f32_e64 v6, -v0, |v2|", ONE, 0xc0000000, 0, ONE},
     {G9, "v_add_f32_e64 v6, v0, v2 clamp", ONE, ONE, 0, ONE},
-    {G9, "v_add_f32_e64 v6, v0, v2 mul:4", ONE, ONE, 0, 0x41000000},
-    {G9, "v_add_f32_e64 v6, v0, v2 div:2", ONE, ONE, 0, ONE},
+    {G9, "v_add_f32_e64 v6, v0, v2 mul:4", ONE, ONE, 0, 0x40000000}, // left out: IEEE
     {G9, "v_add_f32_e64 v6, v0, v2 clamp", NAN32, ONE, 0, 0},
     {G11, "v_add_f32_e64 v6, -s0, v2", ONE, ONE, 0, 0},
     {G9, "v_sub_f32_e32 v6, v0, v2", ONE, 0x40000000, 0, 0xbf800000},
@@ -344,6 +343,11 @@ static const mode_case mode_cases[] = {
     {"v_add_f16_e32 v6, v0, v2", 0xf0, 0x0001, 0x0002, 0x0003},
     {"v_cvt_f16_f32_e32 v6, v0", 0xfc, 0x477fffff, 0, 0x7bff},                    // f16 toward zero
     {"v_cvt_f16_f32_e32 v6, v0", 0xf4, 0x3f800001, 0, 0x3c01},                    // f16 up
+    {"v_add_f32_e64 v6, v0, v2 mul:4", 0xc0, ONE, ONE, 0x41000000},               // output modifiers: where
+    {"v_add_f32_e64 v6, v0, v2 div:2", 0xd0, ONE, ONE, ONE},                      // results are flushed,
+    {"v_add_f32_e64 v6, v0, v2 mul:4", 0xe0, ONE, ONE, 0x40000000},               // else left out
+    {"v_max_f32_e32 v6, v0, v2", 0x2f0, 0x7f800001, ONE, 0x7fc00001},             // IEEE: signaling NaN
+    {"v_max_f32_e32 v6, v0, v2", 0xf0, 0x7f800001, ONE, ONE},
     {"v_mov_b32_e32 v6, v0", 0x00, 1, 0, 1},                                      // moves flush nothing
     {"s_setreg_imm32_b32 hwreg(HW_REG_MODE, 0, 2), 3\nv_add_f32_e32 v6, v0, v2", 0xf0, ONE, 0x33000001, ONE},
 };

@@ -3,6 +3,7 @@
  * Scalar instructions that are not arithmetic: branches and calls, waits, barriers, mode and hardware registers,
  * register indexing, scalar memory.
  */
+#include "lanes.h"
 #include "count.h"
 #include "scalar.h"
 
@@ -114,7 +115,8 @@ static void exec_trap(emu_wave *w, const emu_op *op)
     emu_fault(w, op, FA_EMU_REPORT_TRAP, -1, 0, 0, false, "the kernel trapped (an assertion, or code not to be reached)");
 }
 
-/* MODE: rounding of f32 in bits 0-1, of f64 and f16 in 2-3; denormals kept in bits 4 (in), 5 (out) and 6, 7 */
+/* MODE: rounding of f32 in bits 0-1, of f64 and f16 in 2-3; denormals kept in bits 4 (in), 5 (out) and 6, 7;
+ * DX10_CLAMP in bit 8, IEEE in bit 9: RDNA4 has neither and behaves as with 1 and 0 */
 void emu_mode_changed(emu_wave *w)
 {
     uint32_t denorm32 = w->mode >> 4 & 3, denorm16 = w->mode >> 6 & 3;
@@ -122,6 +124,11 @@ void emu_mode_changed(emu_wave *w)
     w->round16 = w->mode >> 2 & 3;
     w->flush_in = (uint8_t)((denorm32 & 1 ? 0 : FP_F32) | (denorm16 & 1 ? 0 : FP_F16_F64));
     w->flush_out = (uint8_t)((denorm32 & 2 ? 0 : FP_F32) | (denorm16 & 2 ? 0 : FP_F16_F64));
+    emu_family family = w->launch->object->target->family;
+    bool rdna4 = family == EMU_RDNA4;
+    w->ieee = !rdna4 && w->mode >> 9 & 1;
+    w->clamp_nan = rdna4 || w->mode >> 8 & 1;
+    w->nan_rule = (uint8_t)((rdna4 ? NAN_RDNA4 : family == EMU_CDNA3 ? NAN_CDNA : NAN_RDNA) | (w->ieee ? NAN_IEEE : 0));
     w->special_fp = (uint8_t)(w->flush_in | w->flush_out | (w->round32 ? FP_F32 : 0) | (w->round16 ? FP_F16_F64 : 0));
 }
 

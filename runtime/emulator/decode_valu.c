@@ -115,6 +115,8 @@ static void set_result(const fa_emu_object *o, emu_op *op, const char *name)
     op->fp = (uint8_t)emu_fp_class(m->dst);
     for (unsigned i = 0; i < op->nsrc; i++)
         op->fp |= (uint8_t)emu_fp_class(m->src[i]);
+    if (strncmp(name, "cmp_class", 9) == 0 || strcmp(name, "pk_mov_b32") == 0) /* the bits as they are */
+        op->fp = 0;
 }
 
 /* fp8 conversions, bitop3 and signed dot products carry a number beside their operands */

@@ -128,6 +128,7 @@ typedef struct emu_lane_args {
     uint32_t n;        /* 32 or 64 */
     uint32_t round;    /* rounding of f16 and f64 results: MODE encoding, 0 = nearest even */
     uint32_t imm;      /* operation's immediate (bitop3's table, byte_sel) */
+    uint32_t nan_rule; /* of minimum and maximum: NAN_... of lanes.h */
 } emu_lane_args;
 typedef void (*emu_lane_fn)(const emu_lane_args *x);
 
@@ -138,6 +139,7 @@ enum { /* emu_meaning.flags */
     M_KEEP_HIGH = 8, /* a 16-bit result keeps the upper half on every target */
     M_ACCUMULATE = 16, /* the destination is also the last source (fmac, dot2c) */
     M_CMPX = 32,     /* writes EXEC */
+    M_NAN = 128,     /* the body asks N; rows without NaN get a loop of their own */
     M_READ_DST = 64  /* d holds the old destination on entry (partial writes) */
 };
 enum { FP_F32 = 1, FP_F16_F64 = 2 };
@@ -390,6 +392,8 @@ struct emu_wave {
     uint32_t round32, round16; /* MODE encoding */
     uint8_t special_fp;        /* FP_... whose mode is not "nearest even, denormals kept" */
     uint8_t flush_in, flush_out; /* FP_... */
+    uint8_t nan_rule;            /* NAN_... of lanes.h */
+    bool ieee, clamp_nan;        /* MODE: output modifiers off; clamp makes NaN 0 */
     uint8_t stop;
     bool wave64, in_barrier;
     uint8_t signal; /* barrier: 0 not signalled, 1 signalled, 2 complete before the wave waited (split barriers) */

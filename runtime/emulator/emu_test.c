@@ -65,7 +65,7 @@ fa_emu_status emu_test_open(emu_test **out, const char *target, unsigned wave_si
     t->params = (fa_emu_launch_params)FA_EMU_LAUNCH_PARAMS_INIT;
     t->params.block[0] = wave_size;
     t->params.check = FA_EMU_CHECK_MEMORY;
-    t->kernel = (emu_kernel){.name = (char *)"test", .rsrc1 = 0xf0u << 12, .wave_size = wave_size};
+    t->kernel = (emu_kernel){.name = (char *)"test", .rsrc1 = 0xf0u << 12 | 1u << 21 | 1u << 23, .wave_size = wave_size};
     t->launch = (emu_launch){.object = t->object, .kernel = &t->kernel, .params = &t->params, .lds_bytes = 65536,
                              .waves_per_group = 1, .wave_size = wave_size, .work_items = wave_size,
                              .scratch_bytes = TEST_SCRATCH, .rows = TEST_ROWS, .groups = 1, .regions = t->regions};

@@ -17,7 +17,7 @@ fa_emu_status emu_test_open(emu_test **out, const char *target, unsigned wave_si
 void emu_test_close(emu_test *t);
 
 /* The wave, to set and read: w->s, emu_set_exec, w->mode with emu_mode_changed, w->scc. Everything starts poisoned,
- * EXEC full, MODE as compilers set it (nearest even, denormals kept). */
+ * EXEC full, MODE as compilers set it (nearest even, denormals kept, IEEE, clamp makes NaN 0). */
 emu_wave *emu_test_wave(emu_test *t);
 uint32_t *emu_test_vgpr(emu_test *t, unsigned n); /* a row of 64 */
 uint32_t *emu_test_agpr(emu_test *t, unsigned n);

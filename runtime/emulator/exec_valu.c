@@ -10,39 +10,47 @@
 
 static const int host_round[4] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
 
-static float scale_clamp(float v, int omod, bool clamp)
+/* Output modifiers: left out where MODE.IEEE is set or output denormals are kept; -0 becomes +0 (ISA documents,
+ * chapter on VOP3). omod 0: no scaling. */
+static double scale_clamp(double v, int omod, bool clamp, bool clamp_nan)
 {
-    static const float scale[4] = {1.0f, 2.0f, 4.0f, 0.5f};
-    v *= scale[omod];
-    if (clamp)
-        v = !(v > 0) ? 0.0f : v > 1 ? 1.0f : v;
+    static const double scale[4] = {1.0, 2.0, 4.0, 0.5};
+    if (omod)
+        v = v == 0 ? 0.0 : v * scale[omod];
+    if (clamp && (v == v || clamp_nan))
+        v = !(v > 0) ? 0.0 : v > 1 ? 1.0 : v;
     return v;
 }
 
 /* omod, clamp and flushing of results, in place */
 static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
 {
-    const emu_mods *m = &op->mods;
     unsigned type = op->meaning->dst;
-    bool flush = w->flush_out & emu_fp_class(type), clamp = m->clamp;
+    bool flush = w->flush_out & emu_fp_class(type), clamp = op->mods.clamp, nan = w->clamp_nan;
+    int omod = flush && !w->ieee && type != T_PF16 && type != T_PF32 ? op->mods.omod : 0;
+    uint32_t round = type == T_F32 ? w->round32 : type == T_F64 ? w->round16 : 0;
+    if (round)
+        fesetround(host_round[round]);
     for (uint32_t l = 0; l < w->lanes; l++)
         switch (type) {
         case T_PF32:
-            d[l + EMU_ROW] = as_u32(scale_clamp(as_f32(d[l + EMU_ROW]), m->omod, clamp));
+            if (clamp)
+                d[l + EMU_ROW] = as_u32((float)scale_clamp((double)as_f32(d[l + EMU_ROW]), 0, clamp, nan));
             if (flush && !(d[l + EMU_ROW] & 0x7f800000))
                 d[l + EMU_ROW] &= 0x80000000;
             /* fall through */
         case T_F32:
-            d[l] = as_u32(scale_clamp(as_f32(d[l]), m->omod, clamp));
+            if (clamp || omod)
+                d[l] = as_u32((float)scale_clamp((double)as_f32(d[l]), omod, clamp, nan));
             if (flush && !(d[l] & 0x7f800000))
                 d[l] &= 0x80000000;
             break;
         case T_F16:
         case T_PF16: {
             uint32_t lo = d[l] & 0xffff, hi = d[l] >> 16;
-            if (clamp || m->omod) {
-                lo = f2h(scale_clamp(h2f(lo), m->omod, clamp), w->round16);
-                hi = type == T_PF16 ? f2h(scale_clamp(h2f(hi), m->omod, clamp), w->round16) : hi;
+            if (clamp || omod) {
+                lo = f2h((float)scale_clamp((double)h2f(lo), omod, clamp, nan), w->round16);
+                hi = type == T_PF16 ? f2h((float)scale_clamp((double)h2f(hi), omod, clamp, nan), w->round16) : hi;
             }
             if (flush) {
                 lo = lo & 0x7c00 ? lo : lo & 0x8000;
@@ -53,18 +61,17 @@ static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
         }
         case T_F64: {
             double v = as_f64((uint64_t)d[l + EMU_ROW] << 32 | d[l]);
-            v *= m->omod == 1 ? 2.0 : m->omod == 2 ? 4.0 : m->omod == 3 ? 0.5 : 1.0;
-            if (clamp)
-                v = !(v > 0) ? 0.0 : v > 1 ? 1.0 : v;
-            uint64_t u = as_u64(v);
+            uint64_t u = as_u64(clamp || omod ? scale_clamp(v, omod, clamp, nan) : v);
             if (flush && !(u & UINT64_C(0x7ff0000000000000)))
                 u &= UINT64_C(0x8000000000000000);
             d[l] = (uint32_t)u;
             d[l + EMU_ROW] = (uint32_t)(u >> 32);
             break;
         }
-        default: return;
+        default: break;
         }
+    if (round)
+        fesetround(FE_TONEAREST);
 }
 
 /* Registers and constants that need nothing done to them are used in place. */
@@ -83,7 +90,8 @@ static inline const uint32_t *source(emu_wave *w, const emu_op *op, unsigned i)
 /* Computes op's result rows into d (which may be the destination itself) and its condition into x. */
 static void compute(emu_wave *w, const emu_op *op, uint32_t *d, uint32_t *x)
 {
-    emu_lane_args args = {.d = d, .x = x, .n = w->lanes, .round = w->round16, .imm = (uint32_t)op->imm | (w->mode >> 23 & 1) << 9};
+    emu_lane_args args = {.d = d, .x = x, .n = w->lanes, .round = w->round16, .imm = (uint32_t)op->imm | (w->mode >> 23 & 1) << 9,
+                          .nan_rule = w->nan_rule};
     args.a = source(w, op, 0);
     args.b = op->nsrc > 1 ? source(w, op, 1) : args.a;
     args.c = op->nsrc > 2 ? source(w, op, 2) : args.a;

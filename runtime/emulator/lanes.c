@@ -113,29 +113,37 @@
         if ((flags) & M_COND_OUT)                               \
             px[l] = o;                                          \
     }
-#define LOOP(flags, D, loads, body)                             \
+/* M_NAN: rows without a NaN get a loop that knows it. */
+#define LOOP(flags, D, loads, nan, body)                        \
     {                                                           \
-        const uint32_t I = x->imm, n = x->n;                    \
+        const uint32_t I = x->imm, n = x->n, rule = x->nan_rule; \
         ROWS                                                    \
-        if (SPLIT_##D && !x->round) {                           \
-            const uint32_t R = 0;                               \
-            (void)R, (void)I;                                   \
+        uint32_t nans = 0;                                      \
+        if ((flags) & M_NAN)                                    \
+            EMU_LANES(l, n)                                     \
+            {                                                   \
+                loads nans |= (nan) ? 1 : 0;                    \
+            }                                                   \
+        if ((SPLIT_##D && !x->round) || ((flags) & M_NAN && !nans)) { \
+            const uint32_t R = 0, N = (flags) & M_NAN ? NAN_NONE : rule; \
+            (void)R, (void)I, (void)N;                          \
             LANES(flags, D, loads, body)                        \
         } else {                                                \
-            const uint32_t R = x->round;                        \
-            (void)R, (void)I;                                   \
+            const uint32_t R = x->round, N = rule;              \
+            (void)R, (void)I, (void)N;                          \
             LANES(flags, D, loads, body)                        \
         }                                                       \
     }
 #define V1(name, D, A, flags, ...) \
     static void FN_LINE(__LINE__)(const emu_lane_args *restrict x) \
-    LOOP(flags, D, TY_##A a = LD_##A(pa, l);, __VA_ARGS__)
+    LOOP(flags, D, TY_##A a = LD_##A(pa, l);, a != a, __VA_ARGS__)
 #define V2(name, D, A, B, flags, ...) \
     static void FN_LINE(__LINE__)(const emu_lane_args *restrict x) \
-    LOOP(flags, D, TY_##A a = LD_##A(pa, l); TY_##B b = LD_##B(pb, l);, __VA_ARGS__)
+    LOOP(flags, D, TY_##A a = LD_##A(pa, l); TY_##B b = LD_##B(pb, l);, a != a || b != b, __VA_ARGS__)
 #define V3(name, D, A, B, C, flags, ...) \
     static void FN_LINE(__LINE__)(const emu_lane_args *restrict x) \
-    LOOP(flags, D, TY_##A a = LD_##A(pa, l); TY_##B b = LD_##B(pb, l); TY_##C c = LD_##C(pc, l);, __VA_ARGS__)
+    LOOP(flags, D, TY_##A a = LD_##A(pa, l); TY_##B b = LD_##B(pb, l); TY_##C c = LD_##C(pc, l);, \
+         a != a || b != b || c != c, __VA_ARGS__)
 
 /* packed f32: the same over the low rows, then the high rows */
 #define PACKED(loads, body)                                                    \

@@ -163,35 +163,110 @@ static inline uint32_t f32_to_fp8(float f, int mantissa, int fnuz, int saturate)
 
 /* ---- minimum, maximum, class ------------------------------------------------------------------------------ */
 
-static inline float min_f32(float a, float b)
+/* What minimum and maximum make of NaN (ISA documents, V_MIN_F32, V_MIN_NUM_F32). CDNA and RDNA2, 3: a signaling one
+ * becomes quiet where MODE.IEEE is set; else the other operand is taken, and of two NaN the second (CDNA) or the first.
+ * RDNA4: of two the first, quiet. NONE: the caller knows that there is none. RDNA2 is inferred from RDNA3. */
+enum { NAN_NONE = 0, NAN_CDNA = 1, NAN_RDNA = 2, NAN_RDNA4 = 4, NAN_IEEE = 8 };
+
+/* Numbers in the order of integers, -0 before +0 */
+static inline int32_t order16(uint32_t h) { return h & 0x8000 ? 0x7fff - (int32_t)(h & 0xffff) : (int32_t)(h & 0xffff); }
+static inline int32_t order32(uint32_t u) { return (int32_t)(u ^ ((uint32_t)((int32_t)u >> 31) & 0x7fffffff)); }
+static inline int64_t order64(uint64_t u) { return (int64_t)(u ^ ((uint64_t)((int64_t)u >> 63) & INT64_MAX)); }
+
+/* The bits' NaN if there is one, else r; top is the bit that makes a NaN quiet. */
+#define PICK_NAN(bits)                                                                                            \
+    static inline uint##bits##_t pick_nan##bits(uint##bits##_t a, uint##bits##_t b, uint##bits##_t r, int an, int bn, \
+                                                uint##bits##_t top, uint32_t rule)                                \
+    {                                                                                                             \
+        int both = an && bn, as = an && !(a & top), bs = bn && !(b & top);                                        \
+        r = an ? b : bn ? a : r;                                                                                  \
+        r = both && rule & (NAN_RDNA | NAN_RDNA4) ? a : r;                                                        \
+        r = both && rule & NAN_RDNA4 ? a | top : r;                                                               \
+        r = bs && rule & NAN_IEEE ? b | top : r;                                                                  \
+        return as && rule & NAN_IEEE ? a | top : r;                                                               \
+    }
+PICK_NAN(32)
+PICK_NAN(64)
+
+static inline float min_f32(float a, float b, uint32_t rule)
 {
-    float r = (a < b || (a == b && as_u32(a) >> 31)) ? a : b;
-    return a != a ? b : b != b ? a : r;
+    uint32_t u = as_u32(a), v = as_u32(b), r = order32(u) < order32(v) ? u : v;
+    return as_f32(rule == NAN_NONE ? r : pick_nan32(u, v, r, a != a, b != b, 0x400000, rule));
 }
-static inline float max_f32(float a, float b)
+static inline float max_f32(float a, float b, uint32_t rule)
 {
-    float r = (a > b || (a == b && as_u32(b) >> 31)) ? a : b;
-    return a != a ? b : b != b ? a : r;
+    uint32_t u = as_u32(a), v = as_u32(b), r = order32(u) > order32(v) ? u : v;
+    return as_f32(rule == NAN_NONE ? r : pick_nan32(u, v, r, a != a, b != b, 0x400000, rule));
 }
-static inline float med3_f32(float a, float b, float c)
+static inline double min_f64(double a, double b, uint32_t rule)
 {
-    float m = max_f32(max_f32(a, b), c);
-    float r = m == a ? max_f32(b, c) : m == b ? max_f32(a, c) : max_f32(a, b);
-    return a != a || b != b || c != c ? min_f32(min_f32(a, b), c) : r;
+    uint64_t u = as_u64(a), v = as_u64(b), r = order64(u) < order64(v) ? u : v;
+    return as_f64(rule == NAN_NONE ? r : pick_nan64(u, v, r, a != a, b != b, UINT64_C(1) << 51, rule));
 }
-static inline double min_f64(double a, double b)
+static inline double max_f64(double a, double b, uint32_t rule)
 {
-    double r = (a < b || (a == b && as_u64(a) >> 63)) ? a : b;
-    return a != a ? b : b != b ? a : r;
+    uint64_t u = as_u64(a), v = as_u64(b), r = order64(u) > order64(v) ? u : v;
+    return as_f64(rule == NAN_NONE ? r : pick_nan64(u, v, r, a != a, b != b, UINT64_C(1) << 51, rule));
 }
-static inline double max_f64(double a, double b)
+static inline int nan_f16(uint32_t h) { return (h & 0x7fff) > 0x7c00; }
+static inline uint32_t min_f16(uint32_t a, uint32_t b, uint32_t rule)
 {
-    double r = (a > b || (a == b && as_u64(b) >> 63)) ? a : b;
-    return a != a ? b : b != b ? a : r;
+    uint32_t r = order16(a) < order16(b) ? a : b;
+    return pick_nan32(a, b, r, nan_f16(a), nan_f16(b), 0x200, rule);
 }
-/* IEEE 754-2019 maximum and minimum: NaN wins */
-static inline float minimum_f32(float a, float b) { return a != a ? a : b != b ? b : min_f32(a, b); }
-static inline float maximum_f32(float a, float b) { return a != a ? a : b != b ? b : max_f32(a, b); }
+static inline uint32_t max_f16(uint32_t a, uint32_t b, uint32_t rule)
+{
+    uint32_t r = order16(a) > order16(b) ? a : b;
+    return pick_nan32(a, b, r, nan_f16(a), nan_f16(b), 0x200, rule);
+}
+static inline float med3_f32(float a, float b, float c, uint32_t rule)
+{
+    float m = max_f32(max_f32(a, b, NAN_NONE), c, NAN_NONE);
+    float r = m == a ? max_f32(b, c, NAN_NONE) : m == b ? max_f32(a, c, NAN_NONE) : max_f32(a, b, NAN_NONE);
+    return rule != NAN_NONE && (a != a || b != b || c != c) ? min_f32(min_f32(a, b, rule), c, rule) : r;
+}
+static inline uint32_t med3_f16(uint32_t a, uint32_t b, uint32_t c, uint32_t rule)
+{
+    uint32_t m = max_f16(max_f16(a, b, rule), c, rule);
+    int a_most = m == a || !((m | a) & 0x7fff), b_most = m == b || !((m | b) & 0x7fff); /* +0 is -0 */
+    uint32_t r = a_most ? max_f16(b, c, rule) : b_most ? max_f16(a, c, rule) : max_f16(a, b, rule);
+    return nan_f16(a) || nan_f16(b) || nan_f16(c) ? min_f16(min_f16(a, b, rule), c, rule) : r;
+}
+
+/* IEEE 754-2019 minimum and maximum: NaN wins, signaling before quiet (ISA document, V_MINIMUM_F32) */
+static inline uint32_t nan_wins(uint32_t a, uint32_t b, uint32_t r, int an, int bn, uint32_t top)
+{
+    int as = an && !(a & top), bs = bn && !(b & top);
+    return as ? a | top : bs ? b | top : an ? a : bn ? b : r;
+}
+static inline float minimum_f32(float a, float b)
+{
+    return as_f32(nan_wins(as_u32(a), as_u32(b), as_u32(min_f32(a, b, NAN_NONE)), a != a, b != b, 0x400000));
+}
+static inline float maximum_f32(float a, float b)
+{
+    return as_f32(nan_wins(as_u32(a), as_u32(b), as_u32(max_f32(a, b, NAN_NONE)), a != a, b != b, 0x400000));
+}
+static inline uint32_t minimum_f16(uint32_t a, uint32_t b)
+{
+    return nan_wins(a, b, min_f16(a, b, NAN_RDNA4), nan_f16(a), nan_f16(b), 0x200);
+}
+static inline uint32_t maximum_f16(uint32_t a, uint32_t b)
+{
+    return nan_wins(a, b, max_f16(a, b, NAN_RDNA4), nan_f16(a), nan_f16(b), 0x200);
+}
+static inline float quiet_f32(float v) { return v != v ? as_f32(as_u32(v) | 0x400000) : v; }
+static inline double quiet_f64(double v) { return v != v ? as_f64(as_u64(v) | UINT64_C(1) << 51) : v; }
+static inline double minimum_f64(double a, double b)
+{
+    int bs = b != b && !(as_u64(b) >> 51 & 1);
+    return a != a && !(bs && as_u64(a) >> 51 & 1) ? quiet_f64(a) : b != b ? quiet_f64(b) : min_f64(a, b, NAN_NONE);
+}
+static inline double maximum_f64(double a, double b)
+{
+    int bs = b != b && !(as_u64(b) >> 51 & 1);
+    return a != a && !(bs && as_u64(a) >> 51 & 1) ? quiet_f64(a) : b != b ? quiet_f64(b) : max_f64(a, b, NAN_NONE);
+}
 
 /* bits 0..9 of v_cmp_class: signaling, quiet, -inf, -normal, -denormal, -0, +0, +denormal, +normal, +inf */
 static inline uint32_t class_bit(int negative, int nan, int quiet, int inf, int zero, int denormal)
@@ -271,14 +346,14 @@ static inline float exp2_f32(float x)
     p = p * t + 1.0;
     double scale = as_f64((as_u64(shifted) + 1023) << 52);
     float r = flush_f32((float)(p * scale));
-    return x != x ? x : r;
+    return x != x ? x + x : r;
 }
 
 static inline float log2_f32(float x)
 {
     uint32_t u = as_u32(x);
     if (x != x || u == 0x7f800000)
-        return x;
+        return x + x;
     if (u << 1 < 0x1000000) /* zeros and denormals */
         return -INFINITY;
     if (u >> 31)

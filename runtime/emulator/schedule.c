@@ -141,6 +141,8 @@ void emu_wave_start(emu_wave *w, emu_worker *k, uint32_t id)
         memcpy(w->scratch + 4 * i, &(uint32_t){EMU_POISON}, 4);
     start_scalars(w);
     w->mode = (l->kernel->rsrc1 >> 12 & 0xff) | (l->kernel->rsrc1 >> 26 & 1) << 23;
+    if (l->object->target->family != EMU_RDNA4) /* DX10_CLAMP, IEEE_MODE */
+        w->mode |= (l->kernel->rsrc1 >> 21 & 1) << 8 | (l->kernel->rsrc1 >> 23 & 1) << 9;
     emu_mode_changed(w);
     uint64_t exec = 0;
     for (uint32_t lane = 0; lane < w->lanes; lane++) {

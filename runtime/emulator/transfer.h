@@ -88,8 +88,8 @@ static inline uint32_t atomic_f32(unsigned kind, uint32_t old, uint32_t v, uint3
     float a = as_f32(old), b = as_f32(v);
     switch (kind) {
     case ATOMIC_FADD: return as_u32(a + b);
-    case ATOMIC_FMIN: return as_u32(min_f32(a, b));
-    case ATOMIC_FMAX: return as_u32(max_f32(a, b));
+    case ATOMIC_FMIN: return as_u32(min_f32(a, b, NAN_CDNA));
+    case ATOMIC_FMAX: return as_u32(max_f32(a, b, NAN_CDNA));
     case ATOMIC_FCMPSWAP: return a == as_f32(compare) ? v : old;
     case ATOMIC_PK_ADD_F16:
         return pack16(f2h_rne(h2f(old) + h2f(v)), f2h_rne(h2f(hi16(old)) + h2f(hi16(v))));
@@ -101,8 +101,8 @@ static inline uint64_t atomic_f64(unsigned kind, uint64_t old, uint64_t v, uint6
 {
     double a = as_f64(old), b = as_f64(v);
     return kind == ATOMIC_FADD   ? as_u64(a + b)
-           : kind == ATOMIC_FMIN ? as_u64(min_f64(a, b))
-           : kind == ATOMIC_FMAX ? as_u64(max_f64(a, b))
+           : kind == ATOMIC_FMIN ? as_u64(min_f64(a, b, NAN_CDNA))
+           : kind == ATOMIC_FMAX ? as_u64(max_f64(a, b, NAN_CDNA))
                                  : (a == as_f64(compare) ? v : old);
 }
 
