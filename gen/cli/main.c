@@ -32,7 +32,7 @@ static const fa_cli_option run_options[] = {
   { "causal", 'c', NULL, "mask=causal" },
   { "scale", 's', "X", "softmax_scale (1 / sqrt(head_dim))" },
   { "no-check", 0, NULL, "do not compute the reference" },
-  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync, all or none (memory)" },
+  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync,hazard, all or none (memory)" },
   LAST
 };
 
@@ -58,7 +58,7 @@ static const fa_cli_option emulate_options[] = {
   { "manifest", 'm', "FILE", "argument list, grid and block from there (docs/manifest.md)" },
   { "lds", 0, "BYTES", "dynamic LDS" },
   LAUNCH_OPTIONS,
-  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync, all or none (memory); apart from all: clamp,align" },
+  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync,hazard, all or none (memory); apart from all: clamp,align" },
   { "source", 0, "FILE", "print this source with counts beside its lines; the object needs a line table" },
   { "counters", 0, NULL, "count lanes, LDS cycles, bytes, cache lines and mnemonics as well" },
   { "list", 0, NULL, "print the kernel's arguments; run nothing" },

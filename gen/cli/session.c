@@ -100,15 +100,15 @@ static void print_log(int level, const char *text, void *user) {
 bool fa_session_checks(unsigned *checks, const fa_cli *cli) {
   static const struct { const char *name; unsigned bits; } known[] = {
     { "memory", FA_CHECK_MEMORY }, { "init", FA_CHECK_INIT }, { "race", FA_CHECK_RACE }, { "sync", FA_CHECK_SYNC },
-    { "clamp", FA_CHECK_CLAMP }, { "align", FA_CHECK_ALIGN },
-    { "all", FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC }, { "none", 0 } };
+    { "hazard", FA_CHECK_HAZARD }, { "clamp", FA_CHECK_CLAMP }, { "align", FA_CHECK_ALIGN },
+    { "all", FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD }, { "none", 0 } };
   const char *at = fa_cli_value(cli, "check");
   *checks = 0;
   while (at) {
     size_t length = strcspn(at, ","), i = 0;
     while (i < sizeof known / sizeof *known && (strlen(known[i].name) != length || strncmp(known[i].name, at, length) != 0)) i++;
     if (i == sizeof known / sizeof *known) {
-      fa_cli_usage(cli, "--check: \"%.*s\" is unknown; memory, init, race, sync, all or none are expected", (int)length, at);
+      fa_cli_usage(cli, "--check: \"%.*s\" is unknown; memory, init, race, sync, hazard, all or none are expected", (int)length, at);
       return false;
     }
     *checks |= known[i].bits;

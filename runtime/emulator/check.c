@@ -18,7 +18,8 @@ bool emu_check_open(emu_worker *k, unsigned want)
     c->effects = l->object->effects;
     c->waves = calloc(l->waves_per_group, sizeof *c->waves);
     c->race = want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) ? emu_race_open(l) : NULL;
-    return c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC)));
+    c->hazard = want & FA_EMU_CHECK_HAZARD ? emu_hazard_open(l) : NULL;
+    return c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC))) && (c->hazard || !(want & FA_EMU_CHECK_HAZARD));
 }
 
 void emu_check_close(emu_worker *k)
@@ -28,6 +29,7 @@ void emu_check_close(emu_worker *k)
         return;
     free(c->waves);
     emu_race_close(c->race);
+    emu_hazard_close(c->hazard);
     free(c);
     k->check = NULL;
 }
@@ -39,6 +41,8 @@ void emu_check_begin_group(emu_worker *k)
         emu_wait_begin(&c->waves[i]);
     if (c->race)
         emu_race_begin_group(k);
+    if (c->hazard)
+        emu_hazard_begin_group(c->hazard, k->launch->waves_per_group);
 }
 
 /* ---- touches ---------------------------------------------------------------------------------------------- */
@@ -134,6 +138,8 @@ static void step(emu_wave *w, const emu_op *op)
     emu_wave_check *me = &c->waves[w->id];
     me->last_op = index;
     c->touch_count = 0;
+    if (c->hazard && !emu_hazard_step(c->hazard, w, op))
+        return;
     if (c->race) {
         emu_wait_done(w, op);
         if (c->want & FA_EMU_CHECK_SYNC &&

@@ -99,12 +99,14 @@ typedef struct emu_wave_check {
 typedef struct emu_init_check emu_init_check; /* check_init.c */
 typedef struct emu_row_set emu_row_set;
 typedef struct emu_race_check emu_race_check; /* check_race.c */
+typedef struct emu_hazard_check emu_hazard_check; /* check_hazard.c */
 
 typedef struct emu_check {
     unsigned want; /* FA_EMU_CHECK_... */
     const emu_effects *effects;
     emu_wave_check *waves;
     emu_race_check *race;
+    emu_hazard_check *hazard;
     /* the operation that runs */
     emu_touch touches[CHECK_TOUCHES];
     uint32_t touch_count;
@@ -143,6 +145,12 @@ void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event);
 void emu_race_complete(emu_wave *w, const emu_event *event, bool lds, bool device);
 void emu_race_arrive(emu_wave *w); /* at a barrier: what it did is before what the others do behind it */
 void emu_race_leave(emu_wave *w);
+
+/* check_hazard.c */
+emu_hazard_check *emu_hazard_open(const emu_launch *l);
+void emu_hazard_close(emu_hazard_check *h);
+void emu_hazard_begin_group(emu_hazard_check *h, uint32_t waves);
+bool emu_hazard_step(emu_hazard_check *h, emu_wave *w, const emu_op *op); /* before it runs; false: reported */
 
 /* check_init.c */
 bool emu_init_open(emu_worker *k);

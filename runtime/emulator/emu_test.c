@@ -137,14 +137,25 @@ void emu_test_allow(emu_test *t, void *base, size_t bytes, unsigned access, cons
     t->worker.hint = NULL;
 }
 
+fa_emu_status emu_test_check(emu_test *t, unsigned checks, fa_emu_error *error)
+{
+    emu_check_close(&t->worker);
+    if (emu_check_open(&t->worker, checks))
+        return FA_EMU_OK;
+    emu_check_close(&t->worker);
+    return emu_fail(error, FA_EMU_ERR_NO_MEMORY, "no memory for checks");
+}
+
 fa_emu_status emu_test_run(emu_test *t, fa_emu_error *error)
 {
     emu_wave *w = t->worker.waves;
     w->stop = STOP_NONE;
     w->pc = 0;
     t->worker.has_report = false;
+    if (t->worker.check)
+        emu_check_begin_group(&t->worker);
     while (w->pc < w->limit && (w->stop == STOP_NONE || w->stop == STOP_YIELD || w->stop == STOP_BARRIER))
-        emu_wave_run(w, UINT32_MAX);
+        t->worker.check ? emu_check_run(w, 1) : emu_wave_run(w, UINT32_MAX);
     if (w->stop != STOP_FAULT)
         return FA_EMU_OK;
     return emu_fail(error, FA_EMU_ERR_FAULT, "%s", t->worker.report.text);

@@ -34,7 +34,8 @@ void emu_test_mark_scalar(emu_test *t, unsigned sgpr, uint32_t bits);
 uint8_t *emu_test_lds_marks(emu_test *t); /* a byte for each byte */
 uint32_t emu_test_marks(const emu_test *t, unsigned vgpr, unsigned lane);
 uint32_t emu_test_scalar_marks(const emu_test *t, unsigned sgpr);
-
+/* Runs with these checks (FA_EMU_CHECK_...) from now on. */
+fa_emu_status emu_test_check(emu_test *t, unsigned checks, fa_emu_error *error);
 /* Runs from the first line past the last, or to s_endpgm. A fault's report is in *error. Can be called again. */
 fa_emu_status emu_test_run(emu_test *t, fa_emu_error *error);
 /* Instructions that have no meaning among those decoded. */

@@ -41,15 +41,8 @@ static fa_emu_status find_kernel(emu_launch *l, fa_emu_result *res)
 
 static fa_emu_status check_params(emu_launch *l, fa_emu_result *res)
 {
-    static const struct {
-        unsigned bit;
-        const char *name;
-    } reserved[] = {{FA_EMU_CHECK_HAZARD, "hazard"}};
     const fa_emu_launch_params *p = l->params;
     const emu_kernel *k = l->kernel;
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++)
-        if (p->check & reserved[i].bit)
-            return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check \"%s\" does not exist yet; known: memory, init, race, sync", reserved[i].name);
     if (p->check & ~127u)
         return refuse(res, FA_EMU_ERR_UNSUPPORTED, "check flags 0x%x: unknown bits", p->check);
     if ((unsigned)p->order > FA_EMU_ORDER_RANDOM)

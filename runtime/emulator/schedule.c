@@ -40,7 +40,7 @@ bool emu_worker_init(emu_worker *k, emu_launch *l, uint64_t seed)
     k->wave_rows = rows;
     if (init && !emu_init_open(k))
         return false;
-    if (l->params->check & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) && !emu_check_open(k, l->params->check))
+    if (l->params->check & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC | FA_EMU_CHECK_HAZARD) && !emu_check_open(k, l->params->check))
         return false;
     return k->waves && k->registers && k->scratch && k->group.lds && k->executed &&
            (!l->params->count_accesses || emu_counts_open(k));

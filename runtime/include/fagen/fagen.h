@@ -132,6 +132,7 @@ enum {
   FA_CHECK_INIT = 2,   /* what was never written reaches an address, a branch, EXEC or device memory */
   FA_CHECK_RACE = 4,   /* two accesses, one a write, that no barrier, wait or atomic orders */
   FA_CHECK_SYNC = 8,   /* results used before the wait for them, barriers that not every wave reaches */
+  FA_CHECK_HAZARD = 16, /* wait states that the hardware leaves to the code */
   FA_CHECK_CLAMP = 32, /* buffer accesses that the descriptor's bounds make vanish; generated kernels rely on that */
   FA_CHECK_ALIGN = 64  /* accesses of whole dwords at addresses that are no multiple of 4; the hardware takes them */
 };

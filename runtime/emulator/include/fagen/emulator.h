@@ -147,7 +147,7 @@ typedef enum fa_emu_order {
     FA_EMU_ORDER_RANDOM   /* random wave, random quantum, from `seed` */
 } fa_emu_order;
 
-/* Checks. Memory is always possible, others cost time; what does not exist yet is refused by name. */
+/* Checks. Memory is always possible, others cost time; unknown bits are refused. */
 enum {
     FA_EMU_CHECK_MEMORY = 1,
     FA_EMU_CHECK_INIT = 2,
@@ -173,7 +173,8 @@ typedef enum fa_emu_report_kind {
     FA_EMU_REPORT_RACE,          /* two accesses, one a write, that nothing orders */
     FA_EMU_REPORT_SYNC,          /* a result used before the wait for it */
     FA_EMU_REPORT_INIT,          /* what was never written reaches an address, a branch, EXEC or device memory */
-    FA_EMU_REPORT_CLAMPED        /* a buffer access that the descriptor's bounds make vanish */
+    FA_EMU_REPORT_CLAMPED,       /* a buffer access that the descriptor's bounds make vanish */
+    FA_EMU_REPORT_HAZARD         /* too few wait states between two instructions; the other side is the first of them */
 } fa_emu_report_kind;
 /* "out_of_bounds", "race" ...; NULL past the end. Static strings. */
 FA_EMU_API const char *fa_emu_report_kind_name(fa_emu_report_kind kind);
