@@ -13,7 +13,7 @@
 #define AUTO(name, low, high, by, doc) {{#name, "auto|" SPAN(low, high, by), "auto", doc}, FA_AXIS_AUTO, FIELD(name), low, high, by}
 #define OTHER(kind, name, values, initial, doc) {{#name, values, initial, doc}, kind, FIELD(name), 0, 0, 0}
 
-#define TARGETS "gfx908|gfx90a|gfx942|gfx950|gfx1030|gfx1100|gfx1151|gfx1200|gfx1201"
+#define TARGETS "gfx908|gfx90a|gfx942|gfx950|gfx1030|gfx1100|gfx1101|gfx1102|gfx1103|gfx1150|gfx1151|gfx1152|gfx1153|gfx1200|gfx1201"
 #define FEATURES "dropout|softcap|alibi|bias|varlen|window|sink|paged"
 #define DTYPES "fp16|bf16|fp32"
 

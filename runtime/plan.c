@@ -63,7 +63,9 @@ static fa_status resolve(char *text, size_t capacity, const fa_context *context,
   if (resolved.target[0] && strcmp(resolved.target, target) != 0)
     return fa_fail(error, FA_ERR_PROBLEM, "target=%s: the context's device is %s; use target=auto, or a context for %s", resolved.target, target, resolved.target);
   snprintf(resolved.target, sizeof resolved.target, "%s", target);
-  if ((status = fa_problem_check_ranges(&resolved, error)) || (status = fa_problem_check_supported(&resolved, error))) return status;
+  if (fa_problem_check_ranges(&resolved, error)) /* the rest was in range */
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "target=%s: the context's device has no templates; `fa-gen targets` lists those that have", target);
+  if ((status = fa_problem_check_supported(&resolved, error))) return status;
   return fa_problem_format(text, capacity, NULL, &resolved, error);
 }
 

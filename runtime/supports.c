@@ -7,8 +7,6 @@
 #include "axes.h"
 #include "problem.h"
 
-static const char *const targets[] = {"gfx908", "gfx90a", "gfx942", "gfx950", "gfx1100", "gfx1151", "gfx1200", "gfx1201"};
-
 #define BIT(x) (1u << (x))
 #define SIZES(list) list, sizeof(list) / sizeof *(list)
 
@@ -39,17 +37,6 @@ static const char *value_name(char *out, size_t capacity, const char *axis, unsi
   for (; index > 0 && strchr(at, '|'); index--) at = strchr(at, '|') + 1;
   snprintf(out, capacity, "%.*s", (int)strcspn(at, "|"), at);
   return out;
-}
-
-static fa_status check_target(const fa_problem *problem, fa_error *error) {
-  char known[128] = "";
-  if (!problem->target[0]) return FA_OK;
-  for (size_t i = 0, n = 0; i < sizeof targets / sizeof *targets; i++) {
-    if (strcmp(problem->target, targets[i]) == 0) return FA_OK;
-    n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i ? " and " : "", targets[i]);
-  }
-  return fa_fail(error, FA_ERR_UNSUPPORTED, "target=%s: no template has %s yet; there are templates for %s", problem->target,
-                 problem->target, known);
 }
 
 static fa_status check_head_dims(const struct support *row, const fa_problem *problem, fa_error *error) {
@@ -90,10 +77,9 @@ static fa_status check_choice(const char *axis, unsigned value, unsigned allowed
 fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error) {
   const struct support *row = NULL;
   char name[32];
-  fa_status status = check_target(problem, error);
+  fa_status status;
   for (size_t i = 0; i < sizeof supports / sizeof *supports; i++)
     if (supports[i].kernel == problem->kernel) row = &supports[i];
-  if (status) return status;
   if (!row) return fa_fail(error, FA_ERR_UNSUPPORTED, "kernel number %d: no template has it", (int)problem->kernel);
   for (unsigned bit = 0; bit < 32; bit++) {
     if (!((problem->features & ~row->features) >> bit & 1)) continue;

@@ -2,12 +2,11 @@
 -- Entry of the templates: a problem's fields in, source, manifest and plan out.  Pure: the same fields give the same bytes.
 local recorder = require "tile.record"
 local kernel, signature = require "tile.kernel", require "tile.signature"
-local schedules = require "schedules.choose"
+local schedules, targets = require "schedules.choose", require "targets.all"
 local M = {}
 
-local target_names = { "gfx1100", "gfx1151", "gfx1200", "gfx1201", "gfx908", "gfx90a", "gfx942", "gfx950" }
 local kernels = { attention_fwd = true, attention_dv = true, gemm = true }
-function M.targets() return target_names end
+function M.targets() return targets.names end
 
 local function fail(code, text, ...) error({ code = code, message = text:format(...) }, 0) end
 
@@ -21,11 +20,9 @@ end
 function M.generate(fields, names, digest)
   local spec = {}
   for key, value in pairs(fields) do spec[key] = math.tointeger(tonumber(value)) or value end
-  local known = false
-  for _, name in ipairs(target_names) do known = known or name == spec.target end
-  if not known then fail("FA_ERR_UNSUPPORTED", "target=%s has no templates; those that have: %s", spec.target, table.concat(target_names, ", ")) end
+  local target = targets.load(spec.target)
+  if not target then fail("FA_ERR_UNSUPPORTED", "target=%s has no templates; those that have: %s", spec.target, table.concat(targets.names, ", ")) end
   if not kernels[spec.kernel] then fail("FA_ERR_UNSUPPORTED", "kernel=%s is not known; known: attention_dv, attention_fwd, gemm", spec.kernel) end
-  local target = require("targets." .. spec.target)
   spec.problem = canonical(fields, names)
   schedules(spec, target)
   spec.variant = canonical(spec, names)

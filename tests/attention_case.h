@@ -10,7 +10,7 @@
 #ifdef __SANITIZE_ADDRESS__
 #define CASE_TARGETS { "gfx942", "gfx1100" }
 #else
-#define CASE_TARGETS { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950", "gfx1151", "gfx1200", "gfx1201" }
+#define CASE_TARGETS { "gfx942", "gfx1100", "gfx908", "gfx90a", "gfx950", "gfx1030", "gfx1151", "gfx1200", "gfx1201" }
 #endif
 
 typedef enum case_layout {

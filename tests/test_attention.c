@@ -49,6 +49,16 @@ static void every_variant(void **state) {
                                      .causal = causal, .layout = LAYOUT_PADDED, .seed = d });
 }
 
+/* Targets that have the code of another one, under their own name. */
+static void other_names(void **state) {
+  (void)state;
+  static const char *const names[] = { "gfx1101", "gfx1102", "gfx1103", "gfx1150", "gfx1152", "gfx1153" };
+  for (size_t i = 0; i < COUNT(names); i++)
+    for (int causal = 0; causal < 2; causal++)
+      case_run(&(attention_case){ .target = names[i], .dtype = dtypes[(i + (size_t)causal) % 2], .head_dim = causal ? 128 : 80, .batch = 1, .seqlen_q = 45,
+                                  .seqlen_k = 101, .heads_q = 2, .heads_k = 1, .causal = causal });
+}
+
 /* Schedules that the caller fixes. */
 static void chosen_tiles(void **state) {
   (void)state;
@@ -56,6 +66,7 @@ static void chosen_tiles(void **state) {
     { "gfx942", 32, 32, 1, 0, NULL },  { "gfx942", 64, 64, 2, 0, NULL },  { "gfx942", 64, 32, 1, 0, NULL },   { "gfx942", 128, 32, 4, 0, NULL },
     { "gfx1100", 16, 16, 1, 0, NULL }, { "gfx1100", 64, 32, 4, 0, NULL }, { "gfx1100", 32, 64, 2, 0, NULL },  { "gfx942", 0, 64, 0, 1, NULL },
     { "gfx1100", 0, 64, 0, 1, NULL },  { "gfx942", 0, 32, 0, 1, "plain" }, { "gfx942", 128, 32, 4, 2, "pingpong" },
+    { "gfx1030", 16, 16, 1, 0, NULL }, { "gfx1030", 64, 32, 2, 0, NULL }, { "gfx1030", 0, 64, 0, 1, NULL },
   };
   for (size_t i = 0; i < COUNT(tiles); i++)
     for (int causal = 0; causal < 2; causal++) {
@@ -218,7 +229,7 @@ static int release(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(every_variant), cmocka_unit_test(tile_edges), cmocka_unit_test(causal_lengths), cmocka_unit_test(empty_lengths),
+    cmocka_unit_test(every_variant), cmocka_unit_test(other_names), cmocka_unit_test(tile_edges), cmocka_unit_test(causal_lengths), cmocka_unit_test(empty_lengths),
     cmocka_unit_test(grouped_heads), cmocka_unit_test(layouts),    cmocka_unit_test(scales),         cmocka_unit_test(hard_softmax),
     cmocka_unit_test(without_lse),   cmocka_unit_test(chosen_tiles),   cmocka_unit_test(alignments),   cmocka_unit_test(sweep),
   };

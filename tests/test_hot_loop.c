@@ -13,6 +13,10 @@ static void classes(void **state) {
   static const struct { const char *text; fa_class class; } cases[] = {
     { "v_mfma_f32_32x32x8_bf16_1k v[0:15], v[2:3], v[4:5], 0", FA_CLASS_MATRIX },
     { "v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]", FA_CLASS_MATRIX },
+    { "v_dot2c_f32_f16_dpp v1, v2, v3 row_share:3 row_mask:0xf bank_mask:0xf", FA_CLASS_DOT },
+    { "v_dot4_i32_i8 v1, v2, v3, v4", FA_CLASS_DOT },
+    { "v_fmac_f32_dpp v1, v2, v3 row_share:15 row_mask:0xf bank_mask:0xf", FA_CLASS_DOT },
+    { "v_fmac_f32_e32 v1, v2, v3", FA_CLASS_VALU },
     { "v_add_f32_e32 v1, v2, v3", FA_CLASS_VALU },
     { "v_max3_f32 v1, v2, v3, v4", FA_CLASS_VALU },
     { "v_pk_mul_f32 v[0:1], v[2:3], v[4:5]", FA_CLASS_PACKED },

@@ -58,6 +58,8 @@ static const build_case builds[] = {
   {"plain gfx1103", "case=plain target=gfx1103", FA_OK, NULL},
   {"plain gfx1150", "case=plain target=gfx1150", FA_OK, NULL},
   {"plain gfx1151", "case=plain target=gfx1151", FA_OK, NULL},
+  {"plain gfx1152", "case=plain target=gfx1152", FA_OK, NULL},
+  {"plain gfx1153", "case=plain target=gfx1153", FA_OK, NULL},
   {"plain gfx1200", "case=plain target=gfx1200", FA_OK, NULL},
   {"spill", "case=spill target=gfx942", FA_ERR_VALIDATION, "scratch in bytes a lane (registers spilled to memory) is "},
   {"spill gfx1100", "case=spill target=gfx1100", FA_ERR_VALIDATION, "scratch in bytes a lane (registers spilled to memory) is "},

@@ -15,8 +15,8 @@ static json_t *classes_json(const unsigned *counts, double scale) {
 }
 
 static json_t *loop_json(const fa_hot_loop *loop) {
-  double scale = 64.0 / loop->hot[FA_CLASS_MATRIX];
-  return json_pack("{s:o,s:o,s:o,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:b,s:I,s:I}", "iteration", classes_json(loop->hot, 1), "per_64_matrix",
+  double scale = fa_hot_loop_scale(loop);
+  return json_pack("{s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:b,s:I,s:I}", "products", (json_int_t)loop->products, "iteration", classes_json(loop->hot, 1), "per_64_matrix",
                    classes_json(loop->hot, scale), "with_side_blocks", classes_json(loop->all, 1), "instructions", (json_int_t)loop->hot_total,
                    "instructions_without_waits", (json_int_t)loop->working_total, "instructions_with_side_blocks", (json_int_t)loop->all_total,
                    "instructions_per_64_matrix", loop->hot_total * scale, "instructions_without_waits_per_64_matrix", loop->working_total * scale,
@@ -61,7 +61,7 @@ static int print_reply(fa_cli *cli, const fa_bundle *reply, const fa_hot_loop *l
   if (loop)
     fa_hot_loop_print(stdout, loop);
   else
-    printf("no loop with matrix instructions\n");
+    printf("no loop with matrix instructions or dot products\n");
   if (fa_cli_value(cli, "listing")) printf("\n%s", listing);
   return FA_EXIT_OK;
 }

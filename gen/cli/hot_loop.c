@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * Hot loop counter: see hot_loop.h.  The listing becomes basic blocks; loops are the natural loops of the control flow graph (so that
- * side blocks placed behind the loop belong to it); of the loop with most matrix instructions of its own, the hot path is the way
- * from its head back to its head with most matrix instructions and, among those, fewest instructions. */
+ * side blocks placed behind the loop belong to it); of the loop with most products (matrix instructions, dot products) of its own, the hot
+ * path is the way from its head back to its head with most products and, among those, fewest instructions. */
 #include "hot_loop.h"
 
 #include <stdlib.h>
@@ -10,7 +10,7 @@
 /* ---- classes ------------------------------------------------------------------------------------------------------- */
 
 const char *fa_class_name(fa_class class) {
-  static const char *const names[FA_CLASS_COUNT] = { "matrix",      "valu",        "packed_f32",   "valu_dual",   "transcendental", "cross_lane",
+  static const char *const names[FA_CLASS_COUNT] = { "matrix",      "dot",         "valu",        "packed_f32",   "valu_dual",   "transcendental", "cross_lane",
                                                      "lds_read",    "lds_write",   "global_load",  "global_store", "load_to_lds",   "scalar_load",
                                                      "salu",        "branch",      "wait",         "barrier",      "nop_delay" };
   return names[class];
@@ -41,6 +41,7 @@ static fa_class scalar_class(const char *text) {
 static fa_class vector_class(const char *text) {
   static const char *const transcendental[] = { "v_exp_", "v_log_", "v_rcp_", "v_rsq_", "v_sqrt_", "v_sin_", "v_cos_" };
   if (starts(text, "v_mfma") || starts(text, "v_smfmac") || starts(text, "v_wmma") || starts(text, "v_swmmac")) return FA_CLASS_MATRIX;
+  if (starts(text, "v_dot") || (starts(text, "v_fmac_") && strstr(text, "row_share:"))) return FA_CLASS_DOT;
   if (starts(text, "v_nop")) return FA_CLASS_NOP;
   if (starts(text, "v_dual_")) return FA_CLASS_DUAL;
   if (starts(text, "v_permlane") || starts(text, "v_readlane") || starts(text, "v_readfirstlane") || starts(text, "v_writelane") ||
@@ -80,13 +81,15 @@ typedef struct block {
   int next[2];            /* successors, -1: none */
   int order;              /* place in reverse postorder, -1: not reached */
   int dominator;          /* immediate */
-  unsigned matrix;
+  unsigned products;
   int loop;               /* innermost loop, by its head's block; -1 */
   /* hot path */
-  unsigned best_matrix, best_total;
+  unsigned best_products, best_total;
   int best_next;          /* -1: the branch back */
   bool best_known;
 } block;
+
+static bool is_product(const instruction *one) { return one->class == FA_CLASS_MATRIX || one->class == FA_CLASS_DOT; }
 
 typedef struct graph {
   char *text; /* a copy of the listing with lines as strings */
@@ -175,7 +178,7 @@ static fa_status make_blocks(graph *g, fa_error *error) {
     block *b = &g->blocks[g->block_count - 1];
     owner[i] = g->block_count - 1;
     b->end = i + 1;
-    b->matrix += g->code[i].class == FA_CLASS_MATRIX;
+    b->products += is_product(&g->code[i]);
   }
   for (int i = 0; i < g->block_count; i++) {
     block *b = &g->blocks[i];
@@ -335,19 +338,19 @@ static void find_path(graph *g, int head, const bool *inside) {
     for (int side = 0; side < 2; side++) {
       int to = b->next[side];
       if (to < 0) continue;
-      unsigned matrix = 0, total = 0;
+      unsigned products = 0, total = 0;
       if (to != head) {
         if (!inside[to] || g->blocks[to].order <= b->order || !g->blocks[to].best_known) continue;
-        matrix = g->blocks[to].best_matrix;
+        products = g->blocks[to].best_products;
         total = g->blocks[to].best_total;
       }
-      if (b->best_known && (matrix < b->best_matrix || (matrix == b->best_matrix && total >= b->best_total))) continue;
+      if (b->best_known && (products < b->best_products || (products == b->best_products && total >= b->best_total))) continue;
       b->best_known = true;
-      b->best_matrix = matrix;
+      b->best_products = products;
       b->best_total = total;
       b->best_next = to == head ? -1 : to;
     }
-    b->best_matrix += b->matrix;
+    b->best_products += b->products;
     b->best_total += (unsigned)(b->end - b->first);
   }
 }
@@ -368,33 +371,33 @@ static int wait_allows(const char *text) {
 }
 
 typedef struct flight {
-  unsigned issued[4096]; /* matrix instructions executed before each outstanding load */
+  unsigned issued[4096]; /* products executed before each outstanding load */
   bool old[4096];        /* issued in the first of the two rounds */
   unsigned first, count;
 } flight;
 
 /* Walks the hot path twice: in the second round every load's wait has been met. */
 static void follow_loads(fa_hot_loop *loop, const graph *g, int head, flight *f) {
-  unsigned matrix = 0;
+  unsigned products = 0;
   loop->flight = ~0u;
   loop->staged_waits_last = true;
   for (int round = 0; round < 2; round++)
     for (int at = head; at >= 0; at = g->blocks[at].best_next)
       for (size_t i = g->blocks[at].first; i < g->blocks[at].end; i++) {
         const instruction *one = &g->code[i];
-        matrix += one->class == FA_CLASS_MATRIX;
+        products += is_product(one);
         if ((one->class == FA_CLASS_GLOBAL_LOAD || one->class == FA_CLASS_LOAD_TO_LDS) && f->count < 4096) {
           unsigned slot = (f->first + f->count++) % 4096;
-          f->issued[slot] = matrix;
+          f->issued[slot] = products;
           f->old[slot] = round == 0;
         }
         int allowed = one->class == FA_CLASS_WAIT ? wait_allows(one->text) : -1;
         while (allowed >= 0 && f->count > (unsigned)allowed) {
-          unsigned span = matrix - f->issued[f->first];
+          unsigned span = products - f->issued[f->first];
           if (f->old[f->first]) {
             if (span < loop->flight) loop->flight = span;
-            unsigned left = loop->hot[FA_CLASS_MATRIX] * (unsigned)(round + 1) - matrix;
-            if (left > 0 && span < loop->hot[FA_CLASS_MATRIX]) loop->staged_waits_last = false;
+            unsigned left = loop->products * (unsigned)(round + 1) - products;
+            if (left > 0 && span < loop->products) loop->staged_waits_last = false;
           }
           f->first = (f->first + 1) % 4096;
           f->count--;
@@ -424,6 +427,7 @@ static fa_status count_loop(fa_hot_loop *loop, graph *g, int head, bool *inside,
       loop->hot_total++;
       loop->last = g->code[j].address;
     }
+  loop->products = loop->hot[FA_CLASS_MATRIX] + loop->hot[FA_CLASS_DOT];
   loop->working_total = loop->hot_total - loop->hot[FA_CLASS_WAIT] - loop->hot[FA_CLASS_NOP];
   follow_loads(loop, g, head, f);
   free(f);
@@ -449,11 +453,11 @@ fa_status fa_hot_loop_find(fa_hot_loop *loop, const char *listing, fa_error *err
   find_loops(&g, inside);
   int head = -1;
   for (int i = 0; i < g.block_count; i++)
-    if (g.blocks[i].loop >= 0) own[g.blocks[i].loop] += g.blocks[i].matrix;
+    if (g.blocks[i].loop >= 0) own[g.blocks[i].loop] += g.blocks[i].products;
   for (int i = 0; i < g.block_count; i++)
     if (own[i] > 0 && (head < 0 || own[i] > own[head])) head = i;
   if (head < 0) {
-    status = fa_fail(error, FA_ERR_UNSUPPORTED, "no loop of the listing holds a matrix instruction");
+    status = fa_fail(error, FA_ERR_UNSUPPORTED, "no loop of the listing holds a matrix instruction or dot product");
     goto cleanup;
   }
   status = count_loop(loop, &g, head, inside, error);
@@ -464,15 +468,17 @@ cleanup:
   return status;
 }
 
+double fa_hot_loop_scale(const fa_hot_loop *loop) { return 64.0 / (loop->hot[FA_CLASS_MATRIX] + loop->hot[FA_CLASS_DOT] / 64.0); }
+
 void fa_hot_loop_print(FILE *stream, const fa_hot_loop *loop) {
-  double scale = 64.0 / loop->hot[FA_CLASS_MATRIX];
+  double scale = fa_hot_loop_scale(loop);
   fprintf(stream, "%-16s %10s %14s %17s\n", "class", "iteration", "per 64 matrix", "with side blocks");
   for (int i = 0; i < FA_CLASS_COUNT; i++)
     if (loop->all[i])
       fprintf(stream, "%-16s %10u %14.1f %17u\n", fa_class_name((fa_class)i), loop->hot[i], loop->hot[i] * scale, loop->all[i]);
   fprintf(stream, "%-16s %10u %14.1f %17u\n", "all", loop->hot_total, loop->hot_total * scale, loop->all_total);
   fprintf(stream, "%-16s %10u %14.1f\n", "without waits", loop->working_total, loop->working_total * scale);
-  fprintf(stream, "loop from 0x%llx to 0x%llx; %u vector loads an iteration, in flight during at least %u of its %u matrix instructions; %s\n",
-          (unsigned long long)loop->first, (unsigned long long)loop->last, loop->staged_loads, loop->flight, loop->hot[FA_CLASS_MATRIX],
+  fprintf(stream, "loop from 0x%llx to 0x%llx; %u vector loads an iteration, in flight during at least %u of its %u products; %s\n",
+          (unsigned long long)loop->first, (unsigned long long)loop->last, loop->staged_loads, loop->flight, loop->products,
           loop->staged_waits_last ? "their waits stand behind the last one" : "a wait stands before the last one");
 }

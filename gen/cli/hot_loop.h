@@ -10,6 +10,7 @@
 
 typedef enum fa_class {
   FA_CLASS_MATRIX = 0,
+  FA_CLASS_DOT,            /* dot products, and multiply-adds with another lane's operand: products where there is no matrix instruction */
   FA_CLASS_VALU,
   FA_CLASS_PACKED,         /* v_pk_*_f32 */
   FA_CLASS_DUAL,           /* VOPD: two operations, one instruction */
@@ -35,17 +36,20 @@ fa_class fa_class_of(const char *text);
 
 typedef struct fa_hot_loop {
   uint64_t first, last; /* addresses of the first instruction on the hot path and of the branch back */
-  unsigned hot[FA_CLASS_COUNT], hot_total;   /* the way that most iterations take: all matrix instructions, the fewest others */
+  unsigned hot[FA_CLASS_COUNT], hot_total;   /* the way that most iterations take: all products, the fewest others */
+  unsigned products;                         /* of the hot path: matrix instructions and dot products */
   unsigned all[FA_CLASS_COUNT], all_total;   /* with side blocks (rescale, masks), each once */
   unsigned working_total;                    /* hot_total without waits, delays and nops */
   unsigned staged_loads;                     /* vector loads on the hot path */
-  unsigned flight;                           /* fewest matrix instructions between the issue of one of them and the wait for it */
-  bool staged_waits_last;                    /* every such wait stands behind the iteration's last matrix instruction */
+  unsigned flight;                           /* fewest products between the issue of one of them and the wait for it */
+  bool staged_waits_last;                    /* every such wait stands behind the iteration's last product */
 } fa_hot_loop;
 
 /* listing: one instruction a line, "<hex address> <bytes>\t<text>", ascending.  FA_ERR_ARGUMENT when a line is malformed,
- * FA_ERR_UNSUPPORTED when no loop holds a matrix instruction. */
+ * FA_ERR_UNSUPPORTED when no loop holds a product. */
 fa_status fa_hot_loop_find(fa_hot_loop *loop, const char *listing, fa_error *error);
+/* What a count is multiplied by to be per 64 matrix instructions; 64 dot products stand for one, as they do the work of a 16x16x16 of fp16. */
+double fa_hot_loop_scale(const fa_hot_loop *loop);
 /* A table for people: per iteration and per 64 matrix instructions. */
 void fa_hot_loop_print(FILE *stream, const fa_hot_loop *loop);
 

@@ -22,7 +22,13 @@ static const emu_target emu_targets[] = {
     {.name = "gfx1030", .mach = 0x36, .family = EMU_RDNA2, .wave32 = true, .separate_ids = true, .lds_bytes = 65536},
     {.name = "gfx1100", .mach = 0x41, .family = EMU_RDNA3, .wave32 = true, .zero_high16 = false,
      .kernarg_preload = false, .agprs = false, .fp8_fnuz = false, .matrix_flush16 = false, .lds_bytes = 65536},
+    {.name = "gfx1101", .mach = 0x46, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
+    {.name = "gfx1102", .mach = 0x47, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
+    {.name = "gfx1103", .mach = 0x44, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
+    {.name = "gfx1150", .mach = 0x43, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
     {.name = "gfx1151", .mach = 0x4a, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
+    {.name = "gfx1152", .mach = 0x55, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
+    {.name = "gfx1153", .mach = 0x58, .family = EMU_RDNA3, .wave32 = true, .lds_bytes = 65536},
     {.name = "gfx1200", .mach = 0x48, .family = EMU_RDNA4, .wave32 = true, .ttmp_ids = true, .lds_bytes = 65536},
     {.name = "gfx1201", .mach = 0x4e, .family = EMU_RDNA4, .wave32 = true, .ttmp_ids = true, .lds_bytes = 65536},
 };

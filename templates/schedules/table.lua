@@ -8,6 +8,9 @@ return {
   { when = { kernel = "attention_fwd", family = "rdna", head_dim_v = { 1, 32 } }, set = { wave_rows = 32 } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
   { when = { family = "rdna" }, set = { wave_rows = 16 } },
+  -- at most 2,560 products of 8 bytes in the loop: instructions are cached in 32 KiB
+  { when = { kernel = "attention_fwd", target = "gfx1030", dtype_kv = "bf16", head_dim_v = { 81, 256 } }, set = { block_n = 16 } },
+  { when = { kernel = "attention_fwd", target = "gfx1030", dtype_kv = "bf16", head_dim_v = { 1, 80 } }, set = { block_n = 32 } },
   { when = { kernel = "attention_fwd", head_dim_v = { 113, 128 } }, set = { waves = 8, block_n = 32 } },
   { when = { kernel = "attention_fwd", head_dim_v = { 97, 112 } }, set = { waves = 7, block_n = 32 } },
   { when = { kernel = "attention_fwd", head_dim_v = { 81, 96 } }, set = { waves = 6, block_n = 32 } },

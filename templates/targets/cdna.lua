@@ -3,11 +3,11 @@
 local M = {}
 
 -- size x size x k instruction; a lane holds `len` consecutive k of row (column) lane % size.
-local function inst(size, k, cycles, text)
+local function inst(size, k, text)
   local len = k * size // 64
   local rows = size == 32 and 8 or 4 -- rows of C that lie between two runs of four registers
   return {
-    name = ("mfma_%dx%dx%d"):format(size, size, k), m = size, n = size, k = k, cycles = cycles, ab_len = len, c_regs = size * size // 64,
+    name = ("mfma_%dx%dx%d"):format(size, size, k), m = size, n = size, k = k, ab_len = len, c_regs = size * size // 64,
     ab = {
       at = function(lane, e) return lane % size, len * (lane // size) + e end,
       find = function(index, kk) return index + size * (kk // len), kk % len end,
@@ -33,8 +33,8 @@ M.common = {
   family = "cdna", wave = 64, lds_bytes = 65536, banks = 32, max_vgprs = 512, buffer_flags = "0x00027000",
   -- families of instructions with one C layout, preferred first
   matrix = {
-    inst(32, 8, 32, { bf16 = mfma "32x32x8bf16_1k", fp16 = mfma "32x32x8f16" }),
-    inst(16, 16, 16, { bf16 = mfma "16x16x16bf16_1k", fp16 = mfma "16x16x16f16" }),
+    inst(32, 8, { bf16 = mfma "32x32x8bf16_1k", fp16 = mfma "32x32x8f16" }),
+    inst(16, 16, { bf16 = mfma "16x16x16bf16_1k", fp16 = mfma "16x16x16f16" }),
   },
   operand_type = { bf16 = { [2] = "short2", [4] = "short4", [8] = "bfloat8" }, fp16 = { [4] = "half4", [8] = "half8" } },
   -- how a value of lane ^ N is fetched: C text with $x

@@ -5,7 +5,7 @@ for key, value in pairs(require("targets.rdna").common) do target[key] = value e
 target.name = "gfx1201"
 local function wmma(dtype) return ("__builtin_amdgcn_wmma_f32_16x16x16_%s_w32_gfx12($a, $b, $c)"):format(dtype) end
 target.matrix = { {
-  name = "wmma_16x16x16_gfx12", m = 16, n = 16, k = 16, cycles = 16, ab_len = 8, c_regs = 8,
+  name = "wmma_16x16x16_gfx12", m = 16, n = 16, k = 16, ab_len = 8, c_regs = 8,
   ab = {
     at = function(lane, e) return lane % 16, 8 * (lane // 16) + e end,
     find = function(index, k) return index + 16 * (k // 8), k % 8 end,

@@ -6,9 +6,9 @@ local target = {}
 for key, value in pairs(cdna.common) do target[key] = value end
 target.name, target.max_vgprs = "gfx908", 512
 target.matrix = {
-  cdna.inst(32, 8, 64, { fp16 = cdna.mfma "32x32x8f16" }),
-  cdna.inst(32, 4, 64, { bf16 = cdna.mfma "32x32x4bf16" }),
-  cdna.inst(16, 16, 32, { fp16 = cdna.mfma "16x16x16f16" }),
-  cdna.inst(16, 8, 32, { bf16 = cdna.mfma "16x16x8bf16" }),
+  cdna.inst(32, 8, { fp16 = cdna.mfma "32x32x8f16" }),
+  cdna.inst(32, 4, { bf16 = cdna.mfma "32x32x4bf16" }),
+  cdna.inst(16, 16, { fp16 = cdna.mfma "16x16x16f16" }),
+  cdna.inst(16, 8, { bf16 = cdna.mfma "16x16x8bf16" }),
 }
 return target

@@ -6,7 +6,7 @@ for key, value in pairs(cdna.common) do target[key] = value end
 target.name, target.lds_bytes = "gfx950", 163840
 local function wide(size, k, tail)
   local name = ("%dx%dx%d_"):format(size, size, k)
-  local inst = cdna.inst(size, k, size, { bf16 = cdna.mfma(name .. "bf16"), fp16 = cdna.mfma(name .. "f16") })
+  local inst = cdna.inst(size, k, { bf16 = cdna.mfma(name .. "bf16"), fp16 = cdna.mfma(name .. "f16") })
   inst.tail = tail
   return inst
 end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: MIT
--- What RDNA3 and RDNA4 share: wave32, WMMA 16x16x16.
+-- What RDNA shares: wave32; the operand types are those of WMMA.
 return {
   common = {
     family = "rdna", wave = 32, lds_bytes = 65536, banks = 32, max_vgprs = 256, buffer_flags = "0x31004000",

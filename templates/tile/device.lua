@@ -29,8 +29,10 @@ local pieces = {
   { "max_i32", text = "DEVICE int max_i32(int a, int b) { return a > b ? a : b; }\n" },
   { "min_i32", text = "DEVICE int min_i32(int a, int b) { return a < b ? a : b; }\n" },
   { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
-  { "other_half", text = "$other_half" }, -- these two are the target's
-  { "lane_xor", text = "$lane_xor" },
+  { "other_half", text = "" }, -- these are the target's
+  { "lane_xor", text = "" },
+  { "product_fp16", text = "" },
+  { "product_bf16", text = "" },
   { "over_groups_max", needs = { "lane_xor", "max" }, text = [[
 DEVICE float over_groups_max(float x) { // over the lanes that share a column of the accumulator
 $over_max  return x;

@@ -20,6 +20,16 @@ function M.k_groups(inst, wave)
   return groups
 end
 
+-- What a lane reads of A: `len` consecutive k of one row; `parts` lanes share a row's k.  A is held as B is, m for n, unless the instruction says
+-- otherwise (`a`): where lanes take operands from each other's registers, a lane need not hold what it uses.
+function M.a_map(inst, wave)
+  local groups = M.k_groups(inst, wave)
+  local a = inst.a or {
+    len = inst.ab_len, at = inst.ab.at, find = inst.ab.find, row_text = ("lane %% %d"):format(inst.m), part_text = groups > 1 and "group" or "0",
+  }
+  return { len = a.len, parts = inst.k // a.len, at = a.at, find = a.find, row_text = a.row_text, part_text = a.part_text }
+end
+
 -- Accumulator tile: blocks of C, `m_blocks` along M and `n_blocks` along N.  Register index is [n][b][r].
 function M.accumulator(inst, wave, n_blocks, m_blocks)
   return {
@@ -113,20 +123,31 @@ function M.check_instruction(inst, wave)
       assert(k == (groups == 1 and 0 or lane // inst.n) * inst.ab_len + e, inst.name .. ": k is not dealt to the groups in runs of ab_len")
     end
   end
+  local a = M.a_map(inst, wave)
+  M.check({ lanes = wave, registers = a.len, rows = inst.m, columns = inst.k, replicas = wave * a.len // (inst.m * inst.k), at = a.at, find = a.find }, inst.name .. " A")
+  local row_of = assert(load("return " .. a.row_text:gsub("/", "//"), "=row_text", "t", env))
+  local part_of = assert(load("return " .. a.part_text:gsub("/", "//"), "=part_text", "t", env))
+  for lane = 0, wave - 1 do
+    env.lane, env.group = lane, lane // inst.n
+    for e = 0, a.len - 1 do
+      local m, k = a.at(lane, e)
+      assert(m == row_of() and k == part_of() * a.len + e, inst.name .. ": the printed place in A differs from the map")
+    end
+  end
 end
 
 -- Cuts a contracted axis of `length` into chunks that a lane reads as one piece of at most `max_bytes`.  The instruction pairs slot
 -- (group, element) of A with the same slot of B whatever k they stand for, so k may be dealt as suits the reads: group g of a chunk
--- holds base + g * width ... + width - 1, which feed width / ab_len instructions.  nil: this instruction does not tile the length.
+-- holds base + g * width ... + width - 1, which feed width / ab_len instructions; a lane reads `a_width` elements of A.  nil: this instruction does not tile the length.
 -- inst.tail, if there is one, is a shorter instruction with the same map of C: it takes what the longer one leaves.
 function M.chunks(inst, wave, length, max_bytes)
-  local out, base, groups = {}, 0, M.k_groups(inst, wave)
+  local out, base, groups, parts = {}, 0, M.k_groups(inst, wave), M.a_map(inst, wave).parts
   local step = inst
   while step do
     local width = math.max(step.ab_len, max_bytes // 2)
     while width >= step.ab_len do
       while length - base >= groups * width do
-        out[#out + 1] = { base = base, width = width, groups = groups, inst = step, steps = width // step.ab_len }
+        out[#out + 1] = { base = base, width = width, groups = groups, inst = step, steps = width // step.ab_len, a_width = groups * width // parts }
         base = base + groups * width
       end
       width = width // 2
@@ -142,7 +163,7 @@ function M.chunk_runs(chunks)
   for _, c in ipairs(chunks) do
     local last = out[#out]
     if last and last.width == c.width and last.inst == c.inst then last.count = last.count + 1
-    else out[#out + 1] = { base = c.base, width = c.width, groups = c.groups, inst = c.inst, steps = c.steps, count = 1 } end
+    else out[#out + 1] = { base = c.base, width = c.width, groups = c.groups, inst = c.inst, steps = c.steps, a_width = c.a_width, count = 1 } end
   end
   return out
 end

@@ -235,23 +235,33 @@ function emit.load_vector(self, x)
   self:close()
 end
 
--- The slots of one instruction within a chunk's vector.
-function P:operand(run, vector, step)
-  local want = run.inst.ab_len
-  local type = self.plan.target.operand_type[self.plan.spec.dtype_kv][want]
-  if want == run.width then return fmt("__builtin_bit_cast(%s, %s)", type, vector) end
-  local part = fmt("part%d_of%d", want // 2, run.width // 2)
+-- The slots of one instruction, `want` elements of the `width` that the chunk's vector holds.
+function P:operand(want, width, vector, step)
+  local type = self.plan.target.operand_type[self.plan.spec.dtype_kv]
+  local function cast(text) return type and fmt("__builtin_bit_cast(%s, %s)", type[want], text) or text end
+  if want == width then return cast(vector) end
+  local part = fmt("part%d_of%d", want // 2, width // 2)
   self:use(part)
-  return fmt("__builtin_bit_cast(%s, %s(%s, %s))", type, part, vector, step)
+  return cast(fmt("%s(%s, %s)", part, vector, step))
 end
 
 function P:matrix_instruction(inst, a, b, c)
   local operand = { a = a, b = b, c = c }
+  if inst.device then self:use(inst.device[self.plan.spec.dtype_kv]) end
   return (inst.text[self.plan.spec.dtype_kv]:gsub("%$(%a)", operand))
 end
 
--- The B operand of a product as chunks: text of one chunk's vector for column block n, printed by the caller's loop over c.
+-- The B operand of a product as chunks: text of one chunk's vector for column block n, printed by the caller's loop over c.  An instruction may
+-- want it in another form (`wide`), which is made once for all rows of A.
 function P:b_operand(x, run, at_register)
+  local text, wide = self:b_chunk(x, run, at_register), run.inst.wide and run.inst.wide[self.plan.spec.dtype_kv]
+  if not wide then return text end
+  self:put("%s %s_wide$N;", wide.type, x.b.name)
+  self:put("$FOR %s_wide$n = %s;", x.b.name, (wide.text:gsub("%$(%a+)", { b = text, tile = self.tile })))
+  return x.b.name .. "_wide$n"
+end
+
+function P:b_chunk(x, run, at_register)
   local plan, b = self.plan, x.b
   if not x.convert then return fmt("%s_%d$n[c]", b.name, run.base) end
   local dwords = run.width // 2
@@ -284,17 +294,18 @@ function emit.dot(self, x)
   end
   local name = A.root(x.into or x).name
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
-    local bytes = run.width * 2
+    local bytes = run.a_width * 2
     self:open("FOR(c, %d) {", run.count)
     local b = self:b_operand(x, run, run.base // run.groups // 2 * (x.convert and x.convert.kind == "exchange" and run.groups or 1))
     self:open("FOR(b, %d) { // rows of %s%s", x.m_blocks, x.a.name, s.orientation == "transposed" and ", transposed" or "")
     self:use("lds_read" .. bytes)
-    local at = fmt("%s_read_%d%s%s%s", s.name, run.width, run.base > 0 and " + " .. run.base * 2 or "", run.count > 1 and " + c * " .. run.groups * bytes or "",
+    local at = fmt("%s_read_%d%s%s%s", s.name, run.width, run.base > 0 and " + " .. run.base * 2 or "", run.count > 1 and " + c * " .. run.groups * run.width * 2 or "",
       x.m_blocks > 1 and " + b * " .. inst.m * s.stride or "")
     self:put("const u32x%d %s_operand = lds_read%d(%s);", bytes // 4, x.a.name, bytes, at)
     local step = run.steps > 1
     self:put("%s$FOR %s$n[b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", name,
-      self:matrix_instruction(run.inst, self:operand(run, x.a.name .. "_operand", "step"), self:operand(run, b, "step"), name .. "$n[b]"))
+      self:matrix_instruction(run.inst, self:operand(run.a_width // run.steps, run.a_width, x.a.name .. "_operand", "step"),
+        self:operand(run.inst.ab_len, run.width, b, "step"), name .. "$n[b]"))
     self:close()
     self:close()
   end

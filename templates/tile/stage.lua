@@ -13,12 +13,12 @@ local function cost(plan, bytes, address, stride)
   return B.cycles(plan.target, bytes, function(lane) return address(lane, stride) end)
 end
 
--- One lane's part of an operand read: row lane % m, its group's piece of a chunk.
+-- One lane's part of an operand read: its row of A, its piece of a chunk.
 local function read_access(plan, chunks)
-  local inst, c = plan.inst, chunks[1]
-  local bytes = math.min(16, c.width * 2)
-  return { what = "read", bytes = bytes, address = function(lane, stride)
-    return lane % inst.m * stride + (c.groups == 1 and 0 or lane // inst.m * c.width * 2)
+  local c, a = chunks[1], L.a_map(plan.inst, plan.target.wave)
+  return { what = "read", bytes = math.min(16, c.a_width * 2), address = function(lane, stride)
+    local row, k = a.at(lane, 0)
+    return row * stride + k // a.len * c.a_width * 2
   end }
 end
 

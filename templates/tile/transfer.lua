@@ -1,18 +1,18 @@
 -- SPDX-License-Identifier: MIT
 -- How a shared tile travels, as HIP C: global memory -> registers (fetch) -> LDS (deposit), and the addresses that it keeps.
-local B = require "tile.banks"
+local L, B = require "tile.layout", require "tile.banks"
 local P = require "tile.print"
 local M = {}
 
 -- ---- where a lane reads, and what it brings
 local function read_bases(p, s)
-  local inst, seen = p.plan.inst, {}
+  local a, seen = L.a_map(p.plan.inst, p.plan.target.wave), {}
   for _, c in ipairs(s.chunks) do
     if not seen[c.width] then
       seen[c.width] = true
       s.bases[#s.bases + 1] = ("%s_read_%d"):format(s.name, c.width)
-      p:put("int %s_read_%d = lane %% %d * %d%s%s;", s.name, c.width, inst.m, s.stride, c.groups > 1 and (" + group * %d"):format(c.width * 2) or "",
-        s.offset > 0 and " + " .. s.offset or "")
+      p:put("int %s_read_%d = %s * %d%s%s;", s.name, c.width, a.row_text:find "%+" and "(" .. a.row_text .. ")" or a.row_text, s.stride,
+        a.parts > 1 and (" + %s * %d"):format(a.part_text, c.a_width * 2) or "", s.offset > 0 and " + " .. s.offset or "")
     end
   end
 end

@@ -2,10 +2,11 @@
 -- Layouts, conversions and the bank model.
 local L, B = require "tile.layout", require "tile.banks"
 local cases = {}
-local targets = { "gfx942", "gfx1100" }
+local all = require "targets.all"
+local targets = { "gfx942", "gfx950", "gfx1030", "gfx1100", "gfx1201" }
 local function each_instruction(f)
   for _, name in ipairs(targets) do
-    local target = require("targets." .. name)
+    local target = all.load(name)
     for _, inst in ipairs(target.matrix) do f(target, inst) end
   end
 end
@@ -33,6 +34,10 @@ function cases.self_check_finds_wrong_maps()
     wrong.ab = copy(inst.ab)
     wrong.ab.at = function(lane, e) return lane % inst.n, e // 2 end
     fails(L.check_instruction, wrong, target.wave)
+    wrong = copy(inst)
+    wrong.a = copy(L.a_map(inst, target.wave))
+    wrong.a.row_text = wrong.a.row_text .. " / 2"
+    fails(L.check_instruction, wrong, target.wave)
   end)
 end
 
@@ -46,9 +51,26 @@ local published = {
     a = function(i, k) return i + 16 * (k // 4), k % 4 end,
     c = function(i, j) return j + 16 * (i // 4), i % 4 end,
   },
+  mfma_32x32x16 = {
+    a = function(i, k) return i + 32 * (k // 8), k % 8 end,
+    c = function(i, j) return j + 32 * ((i // 4) % 2), 4 * (i // 8) + i % 4 end,
+  },
+  mfma_16x16x32 = {
+    a = function(i, k) return i + 16 * (k // 8), k % 8 end,
+    c = function(i, j) return j + 16 * (i // 4), i % 4 end,
+  },
   wmma_16x16x16 = {
     a = function(i, k) return i, k end,
     c = function(i, j) return j + 16 * (i % 2), i // 2 end,
+  },
+  wmma_16x16x16_gfx12 = {
+    a = function(i, k) return i + 16 * (k // 8), k % 8 end,
+    c = function(i, j) return j + 16 * (i // 8), i % 8 end,
+  },
+  dpp_16x16x16 = { -- no instruction, ours: dot products that take A from other lanes; `a` here is B's map, `own_a` A's
+    a = function(i, k) return i, k end,
+    own_a = function(i, k) return 16 * (i // 8) + 8 * (k // 8) + i % 8, k % 8 end,
+    c = function(i, j) return j + 16 * (i // 8), i % 8 end,
   },
 }
 function cases.maps_equal_the_published_ones()
@@ -61,6 +83,9 @@ function cases.maps_equal_the_published_ones()
         assert(index == i and kk == k, inst.name .. " operand")
         local l2, e2 = inst.ab.find(i, k)
         assert(l2 == lane and e2 == e, inst.name .. " operand, inverse")
+        local a_lane, a_e = (p.own_a or p.a)(i, k)
+        local m, k2 = L.a_map(inst, target.wave).at(a_lane, a_e)
+        assert(m == i and k2 == k, inst.name .. " A")
       end
       for j = 0, inst.n - 1 do
         local lane, r = p.c(i, j)
@@ -88,7 +113,8 @@ function cases.a_length_that_no_instruction_divides_is_refused()
 end
 
 function cases.scores_become_the_operand_without_lds()
-  local expected = { mfma_32x32x8 = "none", mfma_16x16x16 = "none", wmma_16x16x16 = "exchange" }
+  local expected = { mfma_32x32x8 = "none", mfma_16x16x16 = "none", mfma_32x32x16 = "none", mfma_16x16x32 = "none", wmma_16x16x16 = "exchange",
+    wmma_16x16x16_gfx12 = "none", dpp_16x16x16 = "exchange" }
   each_instruction(function(target, inst)
     for _, keys in ipairs { 32, 64, 128 } do
       local chunks = L.chunks(inst, target.wave, keys, 16)
@@ -109,7 +135,7 @@ end
 
 function cases.bank_model_counts_conflicts()
   for _, name in ipairs(targets) do
-    local target = require("targets." .. name)
+    local target = all.load(name)
     assert(B.cycles(target, 4, function(lane) return lane * 4 end) == target.wave // 32)
     assert(B.cycles(target, 4, function(lane) return lane * 8 end) == target.wave // 32 * 2, "stride of two banks: two words a bank")
     assert(B.cycles(target, 4, function(lane) return lane * 128 end) == target.wave, "one bank for all lanes")
