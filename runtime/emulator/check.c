@@ -17,7 +17,7 @@ bool emu_check_open(emu_worker *k, unsigned want)
     c->want = want;
     c->effects = l->object->effects;
     c->waves = calloc(l->waves_per_group, sizeof *c->waves);
-    c->race = want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) ? emu_race_open(l) : NULL;
+    c->race = want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC) ? emu_race_open(k->launch, want) : NULL;
     c->hazard = want & FA_EMU_CHECK_HAZARD ? emu_hazard_open(l) : NULL;
     return c->waves && (c->race || !(want & (FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC))) && (c->hazard || !(want & FA_EMU_CHECK_HAZARD));
 }
@@ -27,6 +27,8 @@ void emu_check_close(emu_worker *k)
     emu_check *c = k->check;
     if (!c)
         return;
+    if (c->race && c->waves)
+        emu_race_end_group(k);
     free(c->waves);
     emu_race_close(c->race);
     emu_hazard_close(c->hazard);
@@ -37,6 +39,8 @@ void emu_check_close(emu_worker *k)
 void emu_check_begin_group(emu_worker *k)
 {
     emu_check *c = k->check;
+    if (c->race)
+        emu_race_end_group(k); /* the one before */
     for (uint32_t i = 0; i < k->launch->waves_per_group; i++)
         emu_wait_begin(&c->waves[i]);
     if (c->race)
@@ -45,21 +49,14 @@ void emu_check_begin_group(emu_worker *k)
         emu_hazard_begin_group(c->hazard, k->launch->waves_per_group);
 }
 
-/* ---- touches ---------------------------------------------------------------------------------------------- */
+/* ---- what is touched -------------------------------------------------------------------------------------- */
 
-static void touch(emu_check *c, uint8_t *at, uint32_t lane, uint32_t bytes, unsigned kind, unsigned row)
-{
-    if (at && bytes && c->touch_count < CHECK_TOUCHES)
-        c->touches[c->touch_count++] = (emu_touch){at, (uint8_t)lane, (uint8_t)bytes, (uint8_t)kind, (uint8_t)row};
-}
-
-/* Compilers let several waves store one value at one place, each for its own use: what changes nothing is no race. */
 static bool stores_same(const emu_wave *w, const emu_op *op, uint32_t lane, const uint8_t *at, uint32_t bytes, unsigned row)
 {
     const emu_mem *m = &op->mem;
     const emu_operand *data = &op->src[m->space != SPACE_LDS ? 3 : row ? 2 : 1];
     const uint32_t *rows = w->v + (size_t)data->index * EMU_ROW + lane;
-    if (!at || data->kind != K_VGPR)
+    if (data->kind != K_VGPR)
         return false;
     if (m->bytes < 4) {
         uint32_t v = *rows >> (m->form >= MEM_D16_HI_U8 ? 16 : 0);
@@ -71,23 +68,57 @@ static bool stores_same(const emu_wave *w, const emu_op *op, uint32_t lane, cons
     return true;
 }
 
+/* How compilers write atomic loads and stores: past a cache that others do not see. */
+static bool coherent(const emu_op *op)
+{
+    return op->mem.space != SPACE_LDS && op->mem.space != SPACE_SCRATCH &&
+           (op->mods.sc0 || op->mods.sc1 || op->mods.glc || op->mods.scope);
+}
+
 void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part, unsigned row)
 {
     const emu_mem *m = &op->mem;
+    emu_check *c = w->worker->check;
     unsigned kind = m->atomic ? TOUCH_READ | TOUCH_WRITE | TOUCH_ATOMIC : m->store ? TOUCH_WRITE : TOUCH_READ;
-    if (m->space != SPACE_LDS && m->space != SPACE_SCRATCH && (op->mods.sc0 || op->mods.sc1 || op->mods.glc))
-        kind |= TOUCH_ATOMIC; /* how compilers write atomic loads and stores */
-    for (uint32_t l = 0; l < w->lanes; l++) {
-        uint32_t bytes = part ? part[l] : m->bytes;
-        bool same = kind == TOUCH_WRITE && w->exec >> l & 1 && stores_same(w, op, l, at[l], bytes, row);
-        if (w->exec >> l & 1)
-            touch(w->worker->check, at[l], l, bytes, same ? kind | TOUCH_SAME : kind, row);
+    if (!c->race || c->access_count == CHECK_ACCESSES)
+        return;
+    emu_access *a = &c->accesses[c->access_count++];
+    kind |= coherent(op) ? TOUCH_ATOMIC : 0;
+    kind |= c->effects[op - w->ops].spins ? TOUCH_SPIN : 0;
+    a->kind = (uint8_t)kind;
+    a->lanes = w->exec;
+    a->same = 0;
+    memcpy(a->at, at, w->lanes * sizeof *a->at);
+    if (part)
+        memcpy(a->bytes, part, w->lanes);
+    else
+        memset(a->bytes, m->bytes, w->lanes);
+    for (uint64_t left = w->exec; left; left &= left - 1) {
+        unsigned l = (unsigned)__builtin_ctzll(left);
+        if (!at[l] || !a->bytes[l])
+            a->lanes &= ~(UINT64_C(1) << l);
+        else if (kind == TOUCH_WRITE && stores_same(w, op, l, at[l], a->bytes[l], row))
+            a->same |= UINT64_C(1) << l;
     }
 }
 
 void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, bool write)
 {
-    touch(w->worker->check, at, lane, bytes, write ? TOUCH_WRITE : TOUCH_READ, 0);
+    emu_check *c = w->worker->check;
+    unsigned kind = write ? TOUCH_WRITE : TOUCH_READ;
+    if (!c->race)
+        return;
+    emu_access *a = c->access_count ? &c->accesses[c->access_count - 1] : NULL;
+    if (!a || a->kind != kind || a->lanes >> lane & 1) {
+        if (c->access_count == CHECK_ACCESSES)
+            return;
+        a = &c->accesses[c->access_count++];
+        a->kind = (uint8_t)kind;
+        a->lanes = a->same = 0;
+    }
+    a->lanes |= UINT64_C(1) << lane;
+    a->at[lane] = at;
+    a->bytes[lane] = (uint8_t)bytes;
 }
 
 /* ---- barriers --------------------------------------------------------------------------------------------- */
@@ -137,7 +168,7 @@ static void step(emu_wave *w, const emu_op *op)
     const emu_effects *e = &c->effects[index];
     emu_wave_check *me = &c->waves[w->id];
     me->last_op = index;
-    c->touch_count = 0;
+    c->access_count = 0;
     if (c->hazard && !emu_hazard_step(c->hazard, w, op))
         return;
     if (c->race) {
@@ -162,7 +193,7 @@ static void step(emu_wave *w, const emu_op *op)
         emu_init_after(w, op);
     if (c->race && w->stop != STOP_FAULT) {
         emu_event *event = e->counts ? emu_wait_issue(w, op) : NULL;
-        if (c->touch_count)
+        if (c->access_count)
             emu_race_touch(w, op, event);
     }
     if (w->stop != STOP_FAULT && (e->barrier || w->stop == STOP_DONE) && c->race) {

@@ -8,7 +8,7 @@
 
 #include "emu.h"
 
-enum { CHECK_MAX_WAVES = 32, CHECK_TOUCHES = 4 * EMU_ROW, CHECK_ROWS = 544 };
+enum { CHECK_MAX_WAVES = 32, CHECK_ROWS = 544 };
 
 /* ---- what an operation does, apart from memory: made once an object (effects.c) --------------------------- */
 
@@ -29,6 +29,8 @@ typedef struct emu_effects {
     uint8_t counts;             /* bit: adds to that counter */
     uint8_t barrier;
     bool reads_scc, writes_scc;
+    bool spins;       /* a load that its loop repeats until somebody else has written */
+    bool may_release; /* a plain store that such a load may wait for */
 } emu_effects;
 
 /* Fills in the object's effects and touched; false: no memory. */
@@ -38,22 +40,39 @@ enum { INIT_BLOCK = 32 }; /* operations that the check init judges together */
 
 /* ---- shadow state ----------------------------------------------------------------------------------------- */
 
-enum { TOUCH_READ = 1, TOUCH_WRITE = 2, TOUCH_ATOMIC = 4, TOUCH_SAME = 8 /* a store of what is there already */ };
+enum {
+    TOUCH_READ = 1,
+    TOUCH_WRITE = 2,
+    TOUCH_ATOMIC = 4,
+    TOUCH_SPIN = 8 /* a load that its loop repeats until somebody else has written */
+};
 
-typedef struct emu_touch {
-    uint8_t *at;
-    uint8_t lane, bytes, kind;
-    uint8_t row; /* data register, counted from the operation's first */
-} emu_touch;
+/* One access of an operation by its lanes. */
+typedef struct emu_access {
+    uint64_t lanes, same; /* same: stores what is there already */
+    uint8_t *at[EMU_ROW];
+    uint8_t bytes[EMU_ROW];
+    uint8_t kind;
+} emu_access;
+enum { CHECK_ACCESSES = 4 };
 
 #define CLOCK_PENDING UINT32_MAX
 
-/* Who touched a byte: one tag a memory operation of a wave. */
+/* What a wave knows to have happened before, in other workgroups: a tree over their numbers whose leaves hold two clocks for
+ * each of their waves: of what is complete, and of device accesses that were issued. Never changed once made, and shared. */
+typedef struct emu_known {
+    uint32_t users;
+    union {
+        struct emu_known *child[16];
+        uint32_t clock[2 * CHECK_MAX_WAVES];
+    };
+} emu_known;
+
+/* Who touched a byte: a memory operation of a wave. */
 typedef struct emu_tag {
-    uint32_t op, issued, clock, group_clock;
-    uint64_t group;
-    uint8_t wave;
-    bool atomic, write, device;
+    uint32_t op, group, issued, clock;
+    uint8_t wave, kind;
+    bool device;
 } emu_tag;
 
 typedef struct emu_tags {
@@ -61,17 +80,14 @@ typedef struct emu_tags {
     uint32_t count, capacity;
 } emu_tags;
 
+/* Tags of a dword or byte, each with a lane in its low bits. */
 typedef struct emu_cell {
-    uint32_t writer, reader[2];
+    uint32_t writer;
     uint32_t also; /* stored the same value after the writer */
-    uint8_t writer_lane, reader_lane[2];
+    uint32_t reader[2];
 } emu_cell;
-
-/* Cells of a piece of memory: one a dword, or four once somebody touches a part of it. */
-typedef struct emu_cells {
-    emu_cell *wide, *narrow;
-    uint8_t *split;
-} emu_cells;
+enum { CELL_LANE_BITS = 6 };
+#define CELL_SPLIT UINT32_MAX /* as writer of a dword: look at its bytes */
 
 typedef struct emu_event { /* a memory operation under way */
     uint32_t id, op, lds_tag, device_tag;
@@ -80,17 +96,23 @@ typedef struct emu_event { /* a memory operation under way */
     bool unordered;    /* returns in any order: only a wait for none covers it */
 } emu_event;
 
-enum { EVENT_SLOTS = 1024, QUEUE = 256 };
+enum { EVENT_SLOTS = 1024, QUEUE = 256, SEEN = 1024, LAST_READS = 64 };
 typedef struct emu_queue {
     uint32_t id[QUEUE]; /* oldest first */
     uint16_t count;
 } emu_queue;
 
 typedef struct emu_wave_check {
-    uint32_t clock[CHECK_MAX_WAVES]; /* what of each wave has happened before */
+    uint32_t clock[CHECK_MAX_WAVES]; /* what of each wave of its workgroup has happened before */
+    emu_known *known;                /* the same of other workgroups */
+    emu_known *released;             /* known and clock together, as others take it over; valid until `changed` */
+    bool changed, ended;
     uint32_t barriers, waits; /* barriers signalled, waited for */
     uint32_t last_op, last_id;
-    bool ended;
+    uint32_t seen[2][SEEN]; /* LDS, device: tags that are before whatever this wave does */
+    struct {
+        uint32_t op, tag, clock;
+    } last_read[2][LAST_READS];
     emu_event events[EVENT_SLOTS];
     emu_queue queues[COUNT_KINDS];
     uint32_t pending_v[CHECK_ROWS], pending_s[S_COUNT]; /* event that will write the register, or 0 */
@@ -98,7 +120,7 @@ typedef struct emu_wave_check {
 
 typedef struct emu_init_check emu_init_check; /* check_init.c */
 typedef struct emu_row_set emu_row_set;
-typedef struct emu_race_check emu_race_check; /* check_race.c */
+typedef struct emu_race_check emu_race_check; /* check_race.c, check_order.c */
 typedef struct emu_hazard_check emu_hazard_check; /* check_hazard.c */
 
 typedef struct emu_check {
@@ -108,8 +130,8 @@ typedef struct emu_check {
     emu_race_check *race;
     emu_hazard_check *hazard;
     /* the operation that runs */
-    emu_touch touches[CHECK_TOUCHES];
-    uint32_t touch_count;
+    emu_access accesses[CHECK_ACCESSES];
+    uint32_t access_count;
 } emu_check;
 
 bool emu_check_open(emu_worker *k, unsigned want);
@@ -137,10 +159,11 @@ emu_event *emu_wait_issue(emu_wave *w, const emu_op *op); /* after it ran; NULL:
 void emu_wait_done(emu_wave *w, const emu_op *op);       /* what op waits for is complete */
 void emu_wait_drain(emu_wave *w);
 
-/* check_race.c */
-emu_race_check *emu_race_open(const emu_launch *l);
+/* check_race.c, check_order.c */
+emu_race_check *emu_race_open(emu_launch *l, unsigned want);
 void emu_race_close(emu_race_check *r);
 void emu_race_begin_group(emu_worker *k);
+void emu_race_end_group(emu_worker *k);
 void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event);
 void emu_race_complete(emu_wave *w, const emu_event *event, bool lds, bool device);
 void emu_race_arrive(emu_wave *w); /* at a barrier: what it did is before what the others do behind it */

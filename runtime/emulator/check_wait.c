@@ -84,10 +84,11 @@ static uint8_t flat_counters(const emu_wave *w, unsigned counts)
 {
     const emu_check *c = w->worker->check;
     unsigned needed = 0, lds = 1u << COUNT_LDS;
-    for (uint32_t i = 0; i < c->touch_count; i++) {
-        size_t at = (uintptr_t)c->touches[i].at - (uintptr_t)w->group->lds;
-        needed |= at < w->launch->lds_bytes ? lds : counts & ~lds;
-    }
+    for (uint32_t i = 0; i < c->access_count; i++)
+        for (uint64_t left = c->accesses[i].lanes; left; left &= left - 1) {
+            size_t at = (uintptr_t)c->accesses[i].at[__builtin_ctzll(left)] - (uintptr_t)w->group->lds;
+            needed |= at < w->launch->lds_bytes ? lds : counts & ~lds;
+        }
     return (uint8_t)needed;
 }
 

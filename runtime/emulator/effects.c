@@ -197,6 +197,52 @@ static void add_counts(emu_effects *e, const emu_op *op, emu_family family)
     }
 }
 
+/* ---- loops that wait -------------------------------------------------------------------------------------- */
+
+enum { SPIN_LOOP = 64 }; /* operations */
+
+static bool same_span(const emu_span *a, const emu_span *b)
+{
+    return a->first < b->first + b->count && b->first < a->first + a->count;
+}
+
+static bool written_in(const emu_effects *e, size_t from, size_t to, const emu_span *read, bool scalar)
+{
+    for (size_t i = from; i <= to; i++)
+        for (unsigned k = 0; k < (scalar ? e[i].scalar_write_count : e[i].write_count); k++)
+            if (same_span(read, scalar ? &e[i].scalar_writes[k] : &e[i].writes[k]))
+                return true;
+    return false;
+}
+
+/* A loop without stores that reads one place again and again waits for somebody to write it: compilers keep such a load
+ * in a loop only where the source says atomic or volatile, which plain LDS instructions do not show. */
+static void mark_spins(emu_effects *list, const fa_emu_object *o)
+{
+    bool any[2] = {false, false}; /* LDS, other memory */
+    for (size_t i = 0; i < o->op_count; i++) {
+        const emu_op *op = &o->ops[i];
+        size_t from = op->target;
+        if (op->klass != FA_EMU_CLASS_BRANCH || op->variant == 0 || from > i || i - from > SPIN_LOOP)
+            continue;
+        bool waits = true;
+        for (size_t k = from; k <= i && waits; k++)
+            waits = !(o->ops[k].mem.store || o->ops[k].mem.atomic || list[k].barrier || o->ops[k].klass == FA_EMU_CLASS_MATRIX);
+        for (size_t k = from; k <= i && waits; k++) {
+            const emu_op *load = &o->ops[k];
+            bool varies = !load->mem.bytes || load->klass == FA_EMU_CLASS_SMEM || load->mods.lds;
+            for (unsigned r = 0; r < list[k].read_count; r++)
+                varies |= written_in(list, from, i, &list[k].reads[r], false);
+            for (unsigned r = 0; r < list[k].scalar_read_count; r++)
+                varies |= written_in(list, from, i, &list[k].scalar_reads[r], true);
+            list[k].spins |= !varies;
+            any[load->mem.space != SPACE_LDS] |= !varies;
+        }
+    }
+    for (size_t i = 0; i < o->op_count; i++)
+        list[i].may_release = o->ops[i].mem.store && !o->ops[i].mem.atomic && any[o->ops[i].mem.space != SPACE_LDS];
+}
+
 bool emu_effects_make(fa_emu_object *o)
 {
     emu_effects *list = o->effects = calloc(o->op_count, sizeof *list);
@@ -217,5 +263,7 @@ bool emu_effects_make(fa_emu_object *o)
                          : strcmp(name, "s_barrier") == 0 ? BARRIER_BOTH : BARRIER_NONE;
         e->writes_scc |= strcmp(name, "s_barrier_signal_isfirst") == 0;
     }
+    if (list)
+        mark_spins(list, o);
     return list && emu_init_sets(o);
 }

@@ -214,7 +214,7 @@ static bool parse_sdwa(uint8_t *out, const char *s)
     return false;
 }
 
-enum flag_kind { F_BOOL, F_NUMBER, F_BITS, F_DPP, F_OFFSET, F_QUAD, F_DPP8, F_SDWA, F_UNUSED, F_OMOD, F_TH, F_IGNORE };
+enum flag_kind { F_BOOL, F_NUMBER, F_BITS, F_DPP, F_OFFSET, F_QUAD, F_DPP8, F_SDWA, F_UNUSED, F_OMOD, F_TH, F_SCOPE, F_IGNORE };
 #define AT(field) offsetof(emu_mods, field)
 static const struct {
     const char *key;
@@ -245,7 +245,7 @@ static const struct {
     {"row_share", F_DPP, DPP_ROW_SHARE, 0}, {"row_xmask", F_DPP, DPP_ROW_XMASK, 0},
     {"wait_exp", F_IGNORE, 0, 0}, {"wait_vdst", F_IGNORE, 0, 0}, {"wait_va_vdst", F_IGNORE, 0, 0},
     {"wait_vm_vsrc", F_IGNORE, 0, 0},
-    {"th", F_TH, 0, AT(glc)}, {"scope", F_IGNORE, 0, 0}, {"wait_va_vsrc", F_IGNORE, 0, 0},
+    {"th", F_TH, 0, AT(glc)}, {"scope", F_SCOPE, 0, AT(scope)}, {"wait_va_vsrc", F_IGNORE, 0, 0},
 };
 
 static bool set_dpp(emu_mods *m, uint8_t mode, const char *value)
@@ -298,6 +298,7 @@ static bool parse_modifier(emu_text *t, char *word)
             *field |= strncmp(value, "TH_ATOMIC_", 10) == 0 &&
                       (strstr(value, "RETURN") || strtoul(value + 10, NULL, 0) & 1);
             return true;
+        case F_SCOPE: *field = strstr(value, "SYS") ? 3 : strstr(value, "DEV") ? 2 : strstr(value, "SE") ? 1 : 0; return true;
         case F_OMOD: m->omod = (int8_t)(arg ? 3 : *value == '4' ? 2 : 1); return true;
         default: return true;
         }
