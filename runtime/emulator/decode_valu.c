@@ -158,6 +158,9 @@ static const emu_meaning *find_meaning(const fa_emu_object *o, const emu_text *t
     /* gfx90a: dot products of f16 flush denormals, as its matrix instructions do */
     if (m && o->target->matrix_flush16 && strncmp(m->name, "dot2", 4) == 0 && strstr(m->name, "_f32_f16"))
         return emu_meaning_find(m->name[4] == 'c' ? "dot2c_f32_f16.flush" : "dot2_f32_f16.flush", m->name[4] == 'c' ? 19 : 18);
+    /* CDNA adds the products first, RDNA to the addend (ISA documents, V_DOT2_F32_BF16) */
+    if (m && o->target->family == EMU_CDNA3 && strcmp(m->name, "dot2_f32_bf16") == 0)
+        return emu_meaning_find("dot2_f32_bf16.cdna", 18);
     return m;
 }
 

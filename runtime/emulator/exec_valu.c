@@ -43,7 +43,7 @@ static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
             if (clamp || omod)
                 d[l] = as_u32((float)scale_clamp((double)as_f32(d[l]), omod, clamp, nan));
             if (flush && !(d[l] & 0x7f800000))
-                d[l] &= 0x80000000;
+                d[l] &= omod ? 0 : 0x80000000;
             break;
         case T_F16:
         case T_PF16: {
@@ -53,7 +53,7 @@ static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
                 hi = type == T_PF16 ? f2h((float)scale_clamp((double)h2f(hi), omod, clamp, nan), w->round16) : hi;
             }
             if (flush) {
-                lo = lo & 0x7c00 ? lo : lo & 0x8000;
+                lo = lo & 0x7c00 ? lo : omod ? 0 : lo & 0x8000;
                 hi = type == T_F16 || hi & 0x7c00 ? hi : hi & 0x8000;
             }
             d[l] = lo | hi << 16;
@@ -63,7 +63,7 @@ static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
             double v = as_f64((uint64_t)d[l + EMU_ROW] << 32 | d[l]);
             uint64_t u = as_u64(clamp || omod ? scale_clamp(v, omod, clamp, nan) : v);
             if (flush && !(u & UINT64_C(0x7ff0000000000000)))
-                u &= UINT64_C(0x8000000000000000);
+                u &= omod ? 0 : UINT64_C(0x8000000000000000);
             d[l] = (uint32_t)u;
             d[l + EMU_ROW] = (uint32_t)(u >> 32);
             break;

@@ -313,9 +313,9 @@ static inline int32_t f32_to_i16(float f)
 static inline uint32_t f32_to_u16(float f) { return !(f > 0) ? 0 : f >= 65535.0f ? 65535 : (uint32_t)f; }
 static inline int32_t f32_to_snorm(float f)
 {
-    return f != f ? 0 : (int32_t)rintf(32767.0f * (f > 1 ? 1 : f < -1 ? -1 : f));
+    return f != f ? 0 : (int32_t)rint(32767.0 * (double)(f > 1 ? 1 : f < -1 ? -1 : f));
 }
-static inline uint32_t f32_to_unorm(float f) { return !(f > 0) ? 0 : (uint32_t)rintf(65535.0f * (f > 1 ? 1 : f)); }
+static inline uint32_t f32_to_unorm(float f) { return !(f > 0) ? 0 : (uint32_t)rint(65535.0 * (double)(f > 1 ? 1 : f)); }
 
 /* ---- elementary functions --------------------------------------------------------------------------------- */
 

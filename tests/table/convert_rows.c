@@ -98,7 +98,9 @@ static uint64_t dot_bfloat_last(uint64_t a, uint64_t b, uint64_t c)
     _(fma_mixhi_f16, "hxxx", "HD934", RH((double)fmaf(F(a), F(b), F(c)), x->round16)) \
     _(mad_mixlo_f16, "hxxx", "kD9", RH((double)(F(B(F(a) * F(b))) + F(c)), x->round16)) \
     _(mad_mixhi_f16, "hxxx", "HD9", RH((double)(F(B(F(a) * F(b))) + F(c)), x->round16)) \
-    _(dot2_f32_bf16, "fQQf", "ND34", dot_bfloat(a, b, c)) \
+    _(dot2_f32_bf16, "fBBf", "ND34", dot_bfloat(a, b, c)) \
+    _(cvt_f32_bf16, "fi", "D5", U32(a << 16)) \
+    _(dot2c_f32_bf16, "fBBf", "aND5", dot_bfloat(a, b, c)) \
     _(dot2c_f32_f16, "fPPf", "aND2", dot_half(a, b, c))
 
 static uint64_t c_dot2_f32_f16(lane_in *x) { return dot_half(x->a, x->b, x->c); }

@@ -61,6 +61,7 @@ uint64_t table_value(char type)
     case 'h': return float_bits(half_format) | (uint64_t)table_random() << 16;
     case 'P': return float_bits(half_format) | float_bits(half_format) << 16;
     case 'F': return float_bits(single_format) | float_bits(single_format) << 32;
+    case 'B': return float_bits(bfloat_format) | float_bits(bfloat_format) << 16;
     case 's': return integer_bits(16) | (uint64_t)table_random() << 16;
     case 'Q': return integer_bits(16) | integer_bits(16) << 16;
     case 'l': return integer_bits(64);
@@ -143,7 +144,7 @@ static void choose_source(shot *s, unsigned i, char *out, size_t size)
 {
     source *x = &s->src[i];
     char type = s->type[i + 1], plain[32];
-    bool packed = type == 'P' || type == 'Q' || type == 'F', register_only = s->sdwa || s->dpp || packed || has(s->row, 'L');
+    bool packed = type == 'P' || type == 'Q' || type == 'F' || type == 'B', register_only = s->sdwa || s->dpp || packed || has(s->row, 'L');
     *x = (source){.kind = 'v', .part = PART_ALL, .hi_high = true};
     bool literal = (has(s->row, 'K') && i == s->sources - 1) || (has(s->row, 'M') && i == 1);
     if (type == 'm') {
@@ -339,8 +340,9 @@ static void choose(shot *s, const table_row *r, const char *target)
     s->mode = 0x1f0;
     if (!has(r, 'D')) {
         s->mode = (chance(40) ? 0xf0 : below(16) << 4) | (chance(40) ? 0 : below(16)) | (s->family != '4' && chance(50) ? 1u << 9 : 0);
-        s->mode |= 1u << 8 | (chance(20) ? 1u << 23 : 0);
+        s->mode |= 1u << 8;
     }
+    s->mode |= chance(20) ? 1u << 23 : 0;
     unsigned way = below(10);
     uint64_t random = table_random() | (uint64_t)table_random() << 32;
     s->exec = way < 4 ? UINT64_MAX : way < 8 ? random : way == 8 ? UINT64_C(1) << below(s->lanes) : 0;
@@ -463,7 +465,7 @@ static uint64_t scale_clamp(const shot *s, uint64_t v, char type)
         volatile double x = number_value(v, n) * scales[s->omod];
         volatile float f = (float)x;
         v = type == 'd' ? BD(x) : type == 'f' ? B(f) : RH(x, s->mode >> 2 & 3);
-        v = v << (63 - n.exponent - n.mantissa) << 1 ? v : 0;
+        v = flush(v, n, true) << (63 - n.exponent - n.mantissa) << 1 ? v : 0;
     }
     if (s->clamp && is_float(type)) {
         double x = number_value(v, n);
@@ -507,6 +509,8 @@ static bool same(const shot *s, uint64_t got, uint64_t want)
     if (type == 'F')
         return same_number(got & UINT32_MAX, want & UINT32_MAX, single_format, exact, near) &&
                same_number(got >> 32, want >> 32, single_format, exact, near);
+    if (has(s->row, 'b'))
+        return same_number(got, want, bfloat_format, exact, near);
     return is_float(type) ? same_number(got, want, format_of(type), exact, near) : got == want;
 }
 

@@ -24,14 +24,16 @@ typedef uint64_t (*plain_fn)(lane_in *x);
 
 // types: the result, then the sources.
 //   f d h  f32 f64 f16      i l s  integers of 32, 64, 16 bits      P Q F  two f16, two integers of 16 bits, two f32
+//   B      two bf16
 //   c      a lane mask      m      the same as a source             x      f32, or f16 when op_sel_hi says so
 // flags:
 //   v  has SDWA and DPP forms      k  a 16-bit result keeps the upper half on gfx9 as well     a  the destination is the last source
 //   o  writes a condition          n  reads VCC                  S  clamp saturates             K  the last source is a literal
 //   M  the middle one is           z  NaN bits are compared      t  one unit in the last place  D  MODE as compilers set it
-//   r  the result depends on the destination's old bits (already merged)                         N  no modifiers
+//   N  no modifiers
 //   H  the result goes to the upper half                          I  draws lane_in.imm           L  no constants as sources
-//   9 2 3 4  only these families (else all)
+//   b  a result of 16 bits is a bf16      =  sources are often equal      U  denormals are kept whatever MODE says
+//   9 2 3 4  only these families (else all); 5: gfx950 only
 typedef struct table_row {
     const char *name, *types;
     plain_fn fn;
