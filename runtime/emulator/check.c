@@ -68,10 +68,12 @@ static bool stores_same(const emu_wave *w, const emu_op *op, uint32_t lane, cons
     return true;
 }
 
-/* How compilers write atomic loads and stores: past a cache that others do not see. */
-static bool coherent(const emu_op *op)
+/* How compilers write atomic loads and stores: past a cache that others do not see. In LDS, where FLAT may lead, the bits
+ * mean nothing: what is volatile has them as well. */
+static bool coherent(const emu_wave *w, const emu_op *op, uint8_t *const *at)
 {
-    return op->mem.space != SPACE_LDS && op->mem.space != SPACE_SCRATCH &&
+    uintptr_t first = w->exec ? (uintptr_t)at[__builtin_ctzll(w->exec)] - (uintptr_t)w->group->lds : 0;
+    return op->mem.space != SPACE_LDS && op->mem.space != SPACE_SCRATCH && first >= w->launch->lds_bytes &&
            (op->mods.sc0 || op->mods.sc1 || op->mods.glc || op->mods.scope);
 }
 
@@ -83,7 +85,7 @@ void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const ui
     if (!c->race || c->access_count == CHECK_ACCESSES)
         return;
     emu_access *a = &c->accesses[c->access_count++];
-    kind |= coherent(op) ? TOUCH_ATOMIC : 0;
+    kind |= coherent(w, op, at) ? TOUCH_ATOMIC : 0;
     kind |= c->effects[op - w->ops].spins ? TOUCH_SPIN : 0;
     a->kind = (uint8_t)kind;
     a->lanes = w->exec;
@@ -123,10 +125,17 @@ void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, boo
 
 /* ---- barriers --------------------------------------------------------------------------------------------- */
 
+/* Where a wave ended says little: all leave by one s_endpgm. Its last branch led it there. */
+static const emu_op *parted(const emu_wave *w, uint32_t id)
+{
+    const emu_wave_check *c = &w->worker->check->waves[id];
+    return &w->ops[c->ended && c->branch ? c->branch : c->last_op];
+}
+
 static bool report_barrier(emu_wave *w, const emu_op *op, uint32_t other, const char *what)
 {
-    const emu_wave_check *c = &w->worker->check->waves[other];
-    emu_other o = {.op = &w->ops[c->last_op], .wave = other, .lane = -1};
+    emu_other o = {.op = parted(w, other), .wave = other, .lane = -1};
+    op = w->stop == STOP_DONE ? parted(w, w->id) : op;
     memcpy(o.group, w->group->id, sizeof o.group);
     emu_fault_pair(w, op, FA_EMU_REPORT_BARRIER, -1, 0, 0, false, what, &o);
     return false;
@@ -148,9 +157,9 @@ static bool check_barrier(emu_wave *w, const emu_op *op, unsigned barrier)
     for (uint32_t i = 0; i < w->launch->waves_per_group; i++) {
         const emu_wave_check *it = &c->waves[i];
         if (end && it->barriers > me->barriers)
-            return report_barrier(w, op, i, "this wave ends before a barrier that another wave waits at");
+            return report_barrier(w, op, i, "the wave leaves by this branch and ends before a barrier that another wave waits at");
         if (!end && it->ended && it->barriers < me->barriers)
-            return report_barrier(w, op, i, "a barrier that not every wave reaches: another wave has ended");
+            return report_barrier(w, op, i, "a barrier that not every wave reaches: another wave has left by its branch and ended");
     }
     if (end && me->waits != me->barriers) {
         emu_fault(w, op, FA_EMU_REPORT_BARRIER, -1, 0, 0, false, "the wave ends between a barrier's signal and its wait");
@@ -168,6 +177,8 @@ static void step(emu_wave *w, const emu_op *op)
     const emu_effects *e = &c->effects[index];
     emu_wave_check *me = &c->waves[w->id];
     me->last_op = index;
+    if (op->klass == FA_EMU_CLASS_BRANCH)
+        me->branch = index;
     c->access_count = 0;
     if (c->hazard && !emu_hazard_step(c->hazard, w, op))
         return;
@@ -238,4 +249,31 @@ uint64_t emu_check_run(emu_wave *w, uint64_t quantum)
             break;
     }
     return quantum - left;
+}
+
+/* The others run on to their next barrier, and meet what the wave has touched. */
+void emu_check_seek_race(emu_worker *k)
+{
+    enum { SEEK = 1 << 17 };
+    fa_emu_report first = k->report;
+    if (!k->check || !(k->check->want & FA_EMU_CHECK_RACE) || !k->has_report || first.kind == FA_EMU_REPORT_RACE ||
+        first.kind == FA_EMU_REPORT_SYNC || first.kind == FA_EMU_REPORT_BARRIER)
+        return;
+    for (uint32_t i = 0; i < k->launch->waves_per_group; i++) {
+        emu_wave *w = &k->waves[i];
+        if (w->stop == STOP_FAULT || w->stop == STOP_DONE || w->in_barrier)
+            continue;
+        k->has_report = false;
+        for (uint64_t left = SEEK; left;) {
+            left -= emu_check_run(w, left);
+            if (w->stop != STOP_NONE && w->stop != STOP_YIELD)
+                break;
+        }
+        if (k->has_report && k->report.kind == FA_EMU_REPORT_RACE) {
+            k->consequence = first;
+            return;
+        }
+    }
+    k->report = first;
+    k->has_report = true;
 }

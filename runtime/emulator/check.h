@@ -109,6 +109,7 @@ typedef struct emu_wave_check {
     bool changed, ended;
     uint32_t barriers, waits; /* barriers signalled, waited for */
     uint32_t last_op, last_id;
+    uint32_t branch; /* the last one that it went through, 0: none: where it parted from the others */
     uint32_t seen[2][SEEN]; /* LDS, device: tags that are before whatever this wave does */
     struct {
         uint32_t op, tag, clock;
@@ -140,6 +141,8 @@ void emu_check_close(emu_worker *k);
 void emu_check_begin_group(emu_worker *k);
 /* Runs a wave like run_wave of schedule.c does. Returns how many operations it ran. */
 uint64_t emu_check_run(emu_wave *w, uint64_t quantum);
+/* A wave has faulted: when it went astray on what another wave has not written yet, the race is the error to tell. */
+void emu_check_seek_race(emu_worker *k);
 
 /* The other side of a report. */
 typedef struct emu_other {

@@ -371,6 +371,7 @@ typedef struct emu_worker {
     struct emu_init_check *init; /* NULL: not asked for */
     emu_counts *counts; /* NULL: not asked for */
     fa_emu_report report; /* first fault of this worker */
+    fa_emu_report consequence; /* what the race in `report` led to; FA_EMU_REPORT_NONE: nothing */
     uint64_t report_group;
     bool has_report;
     fa_emu_status status;

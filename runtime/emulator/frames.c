@@ -47,11 +47,23 @@ static bool one_line(const fa_emu_object *o, const frame *f)
     return true;
 }
 
+/* Does it stand in a clause, behind the first? The compiler gives them all the line of the first. */
+static bool in_clause(const fa_emu_object *o, size_t entry)
+{
+    static const char clause[] = "s_clause ";
+    for (size_t back = 2; back <= 64 && back <= entry; back++) {
+        const char *text = o->lines[entry - back].text;
+        if (strncmp(text, clause, sizeof clause - 1) == 0)
+            return strtoul(text + sizeof clause - 1, NULL, 0) + 1 >= back;
+    }
+    return false;
+}
+
 /* The compiler gives some instructions no line: those that it made from several. */
 const char *emu_frames(const fa_emu_object *o, size_t entry, bool *near)
 {
     size_t before = entry, behind = entry;
-    *near = !o->lines[entry].frames;
+    *near = !o->lines[entry].frames || in_clause(o, entry);
     while (before && !o->lines[before].frames)
         before--;
     while (behind + 1 < o->line_count && !o->lines[behind].frames)

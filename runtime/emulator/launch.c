@@ -287,6 +287,8 @@ static fa_emu_status collect(const emu_launch *l, emu_worker *workers, unsigned 
         return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for counters");
     if (first) {
         res->reports[res->report_count++] = first->report;
+        if (first->consequence.kind != FA_EMU_REPORT_NONE)
+            res->reports[res->report_count++] = first->consequence;
         return refuse(res, FA_EMU_ERR_FAULT, "%s", first->report.text);
     }
     if (l->limit_hit == 1)

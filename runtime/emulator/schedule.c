@@ -299,8 +299,10 @@ static bool run_group(emu_worker *k)
         if (w->stop == STOP_DONE || w->in_barrier)
             continue;
         run_wave(w, quantum);
-        if (w->stop == STOP_FAULT)
+        if (w->stop == STOP_FAULT) {
+            emu_check_seek_race(k);
             return false;
+        }
         if (w->stop == STOP_BARRIER)
             w->in_barrier = true;
         done += w->stop == STOP_DONE;
