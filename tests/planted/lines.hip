@@ -28,7 +28,7 @@ KERNEL in_a_macro(ARGS) {
   STORE(out, me() + PLANT(193, 192), n); // BUG: out_of_bounds
 }
 
-//@ in_a_clause targets=gfx1030,gfx11,gfx12
+//@ in_a_clause targets=gfx11,gfx12
 KERNEL in_a_clause(ARGS) {
   STORE(out, me(), n); // BUG: out_of_bounds "near lines.hip:33"
   STORE(out, me() + PLANT(193, 192), n);
