@@ -6,19 +6,19 @@
 #include "publish.h"
 
 #define AT(field) offsetof(fa_attention_fwd_args, field)
-#define TENSOR(x) \
-  {#x, FA_ARG_POINTER, AT(x.data)}, {#x "_stride_batch", FA_ARG_I64, AT(x.stride_batch)}, {#x "_stride_seq", FA_ARG_I64, AT(x.stride_seq)}, \
-    {#x "_stride_head", FA_ARG_I64, AT(x.stride_head)}
+#define TENSOR(name, field) \
+  {#name, FA_ARG_POINTER, AT(field.data)}, {#name "_stride_batch", FA_ARG_I64, AT(field.stride_batch)}, \
+    {#name "_stride_seq", FA_ARG_I64, AT(field.stride_seq)}, {#name "_stride_head", FA_ARG_I64, AT(field.stride_head)}
 
 static const struct {
   const char *name;
   fa_arg_kind kind;
   size_t offset;
 } rows[] = {
-  TENSOR(q),
-  TENSOR(k),
-  TENSOR(v),
-  TENSOR(o),
+  TENSOR(q, q),
+  TENSOR(k, k),
+  TENSOR(v, v),
+  TENSOR(o, o),
   {"lse", FA_ARG_POINTER, AT(lse)},
   {"workspace", FA_ARG_POINTER, AT(workspace)},
   {"batch", FA_ARG_I32, AT(batch)},
@@ -27,6 +27,16 @@ static const struct {
   {"heads_q", FA_ARG_I32, AT(heads_q)},
   {"heads_k", FA_ARG_I32, AT(heads_k)},
   {"softmax_scale", FA_ARG_F32, AT(softmax_scale)},
+  {"window_left", FA_ARG_I32, AT(extras.window_left)},
+  {"window_right", FA_ARG_I32, AT(extras.window_right)},
+  {"chunk_size", FA_ARG_I32, AT(extras.chunk_size)},
+  {"prefix_lens", FA_ARG_POINTER, AT(extras.prefix_lens)},
+  {"softcap", FA_ARG_F32, AT(extras.softcap)},
+  {"alibi_slopes", FA_ARG_POINTER, AT(extras.alibi_slopes)},
+  {"alibi_slopes_stride_batch", FA_ARG_I64, AT(extras.alibi_slopes_stride_batch)},
+  TENSOR(bias, extras.bias),
+  TENSOR(bool_mask, extras.bool_mask),
+  {"sinks", FA_ARG_POINTER, AT(extras.sinks)},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

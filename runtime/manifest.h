@@ -15,6 +15,7 @@ typedef struct fa_manifest_arg {
   const char *name;
   fa_arg_kind kind;
   unsigned offset, size;
+  bool positive; /* above 0 */
   bool is_size; /* an integer that a shape or the grid names: never negative */
   /* pointers */
   bool reads, writes, optional;

@@ -20,6 +20,9 @@ end
 function M.generate(fields, names, digest)
   local spec = {}
   for key, value in pairs(fields) do spec[key] = math.tointeger(tonumber(value)) or value end
+  spec.has = {} -- of the features
+  for name in spec.features:gmatch "[%w_]+" do spec.has[name] = name ~= "none" end
+  spec.pairs = spec.has.bias or spec.has.bool_mask or false -- a tensor with an element for each query and key
   local target = targets.load(spec.target)
   if not target then fail("FA_ERR_UNSUPPORTED", "target=%s has no templates; those that have: %s", spec.target, table.concat(targets.names, ", ")) end
   if not kernels[spec.kernel] then fail("FA_ERR_UNSUPPORTED", "kernel=%s is not known; known: attention_dv, attention_fwd, gemm", spec.kernel) end

@@ -35,11 +35,16 @@ static float normal(uint64_t *seed) {
 
 static int promised(const attention_case *c) { return c->alignment ? c->alignment : 16; }
 
+/* One place: the kernel and its reference get the same mask. */
+static fa_mask mask_of(const attention_case *c) { return c->causal ? FA_MASK_CAUSAL : c->mask; }
+
 const char *case_name(const attention_case *c) {
-  static char name[224];
+  static char name[320];
+  static const char *const masks[] = { "", " causal", " top-left", " window", " chunked", " prefix" };
   static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
-  snprintf(name, sizeof name, "%s %s d%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
-           promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->causal ? " causal" : "", layouts[c->layout], fills[c->fill],
+  snprintf(name, sizeof name, "%s %s d%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s(%d,%d,%d) features 0x%x over %u %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
+           promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, masks[mask_of(c)], c->window_left, c->window_right, c->chunk_size,
+           c->features, c->broadcast, layouts[c->layout], fills[c->fill],
            (double)c->scale, (unsigned long long)c->seed);
   return name;
 }
@@ -67,9 +72,6 @@ fa_context *case_context(const char *target) {
   return contexts[i].context;
 }
 
-/* One place: the kernel and its reference get the same mask. */
-static fa_mask mask_of(const attention_case *c) { return c->causal ? FA_MASK_CAUSAL : FA_MASK_NONE; }
-
 const fa_plan *case_plan(const attention_case *c) {
   fa_problem problem;
   memset(&problem, 0, sizeof problem);
@@ -78,6 +80,7 @@ const fa_plan *case_plan(const attention_case *c) {
   problem.dtype_q = problem.dtype_kv = problem.dtype_o = c->dtype;
   problem.head_dim_qk = problem.head_dim_v = c->head_dim;
   problem.mask = mask_of(c);
+  problem.features = c->features;
   problem.alignment = promised(c);
   problem.block_m = c->block_m;
   problem.block_n = c->block_n;
@@ -87,7 +90,7 @@ const fa_plan *case_plan(const attention_case *c) {
   int i = 0;
   for (; i < MAX_PLANS && plans[i].plan; i++) {
     const fa_problem *p = &plans[i].problem;
-    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask && p->alignment == problem.alignment &&
+    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask && p->features == problem.features && p->alignment == problem.alignment &&
         p->block_m == problem.block_m && p->block_n == problem.block_n && p->waves == problem.waves && p->stages == problem.stages &&
         strcmp(p->schedule, problem.schedule) == 0)
       return plans[i].plan;
@@ -165,12 +168,75 @@ static void make_peaks(const fa_reference_inputs *in) {
         }
 }
 
+/* Strides of (batch, heads, queries, keys) with padding behind each row, 0 where it is broadcast; the number of elements. */
+static size_t pair_strides(fa_tensor *x, const attention_case *c, int pad) {
+  int64_t row = (c->seqlen_k + pad) / pad * pad + pad, head = row * (c->broadcast & CASE_OVER_QUERIES ? 1 : c->seqlen_q);
+  int64_t batch = head * (c->broadcast & CASE_OVER_HEADS ? 1 : c->heads_q);
+  x->stride_seq = c->broadcast & CASE_OVER_QUERIES ? 0 : row;
+  x->stride_head = c->broadcast & CASE_OVER_HEADS ? 0 : head;
+  x->stride_batch = c->broadcast & CASE_OVER_BATCH ? 0 : batch;
+  return (size_t)(batch * (c->broadcast & CASE_OVER_BATCH ? 1 : c->batch));
+}
+
+static void make_bias(case_tensors *t, const attention_case *c, uint64_t *seed) {
+  fa_tensor *x = &t->inputs.extras.bias;
+  allocate(t, CASE_BIAS, x, pair_strides(x, c, promised(c) > 2 ? 2 : 1), fa_dtype_size(c->dtype), POISON, promised(c) < 4 ? promised(c) : 4);
+  for (int b = 0; b < c->batch; b++)
+    for (int h = 0; h < c->heads_q; h++)
+      for (int i = 0; i < c->seqlen_q; i++)
+        for (int j = 0; j < c->seqlen_k; j++)
+          fa_dtype_store(x->data, c->dtype, b * x->stride_batch + h * x->stride_head + i * x->stride_seq + j, case_random(seed) % 16 ? normal(seed) : -INFINITY);
+}
+
+static void make_bool_mask(case_tensors *t, const attention_case *c, uint64_t *seed) {
+  fa_tensor *x = &t->inputs.extras.bool_mask;
+  allocate(t, CASE_BOOL, x, pair_strides(x, c, 1), 1, POISON, 1);
+  for (int b = 0; b < c->batch; b++)
+    for (int h = 0; h < c->heads_q; h++)
+      for (int i = 0; i < c->seqlen_q; i++)
+        for (int j = 0; j < c->seqlen_k; j++) /* every seventh query sees nothing */
+          ((unsigned char *)x->data)[b * x->stride_batch + h * x->stride_head + i * x->stride_seq + j] = i % 7 == 6 ? 0 : (unsigned char)(case_random(seed) % 3);
+}
+
+static float *make_floats(case_tensors *t, int which, size_t count) {
+  fa_tensor x;
+  allocate(t, which, &x, count, sizeof(float), POISON, 4);
+  return x.data;
+}
+
+static void make_extras(case_tensors *t, const attention_case *c, uint64_t *seed) {
+  fa_attention_extras *x = &t->inputs.extras;
+  size_t heads = (size_t)c->heads_q, slopes = heads * (c->broadcast & CASE_OVER_BATCH ? 1 : (size_t)c->batch);
+  x->window_left = c->window_left;
+  x->window_right = c->window_right;
+  x->chunk_size = c->chunk_size;
+  x->softcap = c->softcap ? c->softcap : 20;
+  if (c->features & FA_FEATURE_BIAS) make_bias(t, c, seed);
+  if (c->features & FA_FEATURE_BOOL_MASK) make_bool_mask(t, c, seed);
+  if (c->features & FA_FEATURE_ALIBI) {
+    float *at = make_floats(t, CASE_SLOPES, slopes);
+    x->alibi_slopes = at;
+    x->alibi_slopes_stride_batch = c->broadcast & CASE_OVER_BATCH ? 0 : (int64_t)heads;
+    for (size_t i = 0; i < slopes; i++) at[i] = (float)(case_random(seed) % 64) / 128;
+  }
+  if (c->features & FA_FEATURE_SINK) {
+    float *at = make_floats(t, CASE_SINKS, heads);
+    x->sinks = at;
+    for (size_t i = 0; i < heads; i++) at[i] = i % 5 == 4 ? -INFINITY : 3 * normal(seed);
+  }
+  if (mask_of(c) == FA_MASK_PREFIX) {
+    int32_t *at = (void *)make_floats(t, CASE_PREFIX, (size_t)c->batch);
+    x->prefix_lens = at;
+    for (int b = 0; b < c->batch; b++) at[b] = (int32_t)(case_random(seed) % (unsigned)(c->seqlen_k + 8));
+  }
+}
+
 void case_make(case_tensors *t, const attention_case *c) {
   memset(t, 0, sizeof *t);
   fa_reference_inputs *in = &t->inputs;
   size_t width = fa_dtype_size(c->dtype);
   *in = (fa_reference_inputs){ .dtype = c->dtype, .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
-                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = c->head_dim, .mask = mask_of(c) };
+                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = c->head_dim, .mask = mask_of(c), .features = c->features };
   in->softmax_scale = c->scale == NO_SCALE ? 0 : c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->head_dim);
   case_layout layout = c->layout == LAYOUT_PACKED && c->seqlen_q != c->seqlen_k ? LAYOUT_PADDED : c->layout;
   if (layout == LAYOUT_PACKED) {
@@ -191,10 +257,11 @@ void case_make(case_tensors *t, const attention_case *c) {
   fill_tensor(&in->k, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, factor);
   fill_tensor(&in->v, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, 1);
   if (c->fill == FILL_PEAKED) make_peaks(in);
+  make_extras(t, c, &seed);
 }
 
 void case_free(case_tensors *t) {
-  for (int i = 0; i < 5; i++) free(t->memory[i]);
+  for (int i = 0; i < CASE_TENSORS; i++) free(t->memory[i]);
 }
 
 /* ---- launch and checks --------------------------------------------------------------------------------------------- */
@@ -213,6 +280,7 @@ fa_status case_try(case_tensors *t, const attention_case *c) {
   args.heads_q = c->heads_q;
   args.heads_k = c->heads_k;
   args.softmax_scale = t->inputs.softmax_scale;
+  args.extras = t->inputs.extras;
   size_t workspace = 1;
   fa_status status = fa_attention_fwd_workspace(&workspace, plan, &args);
   if (status != FA_OK) return status;

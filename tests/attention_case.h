@@ -27,11 +27,18 @@ typedef enum case_fill {
   FILL_ZERO_Q      /* all probabilities equal */
 } case_fill;
 
+enum { CASE_OVER_BATCH = 1, CASE_OVER_HEADS = 2, CASE_OVER_QUERIES = 4 };
+
 typedef struct attention_case {
   const char *target;
   fa_dtype dtype;
   int head_dim, batch, seqlen_q, seqlen_k, heads_q, heads_k;
-  bool causal;
+  bool causal;  /* the same as mask = FA_MASK_CAUSAL */
+  fa_mask mask;
+  unsigned features;         /* FA_FEATURE_...; their tensors are made at random */
+  int window_left, window_right, chunk_size;
+  float softcap;             /* 0: 20 */
+  unsigned broadcast;        /* of bias and bool_mask, alibi's slopes: CASE_OVER_... */
   case_layout layout;
   case_fill fill;
   float scale; /* 0: 1 / sqrt(head_dim); a negative or other value is taken; use NO_SCALE for zero */
@@ -44,13 +51,15 @@ typedef struct attention_case {
 
 #define NO_SCALE 1e-38f
 
+enum { CASE_BIAS = 5, CASE_BOOL, CASE_SLOPES, CASE_SINKS, CASE_PREFIX, CASE_TENSORS };
+
 /* Tensors of a case, for tests that change some values before the launch. */
 typedef struct case_tensors {
   fa_reference_inputs inputs; /* q, k, v as the kernel gets them */
   fa_tensor o;
   float *lse;
-  unsigned char *memory[5]; /* q, k, v, o, lse with their guards; packed: k and v are q's */
-  size_t bytes[5];
+  unsigned char *memory[CASE_TENSORS]; /* q, k, v, o, lse with their guards; packed: k and v are q's; then what features read */
+  size_t bytes[CASE_TENSORS];
 } case_tensors;
 
 enum { CASE_GUARD = 256 };

@@ -135,7 +135,7 @@ static void structs_are_checked(void **state) {
   problem = (fa_problem)FA_PROBLEM_INIT;
   problem.mask = (fa_mask)7;
   assert_int_equal(fa_problem_validate(&problem), FA_ERR_PROBLEM);
-  assert_string_equal(fa_last_error(), "mask=(number 7): unknown value; known: none, causal");
+  assert_string_equal(fa_last_error(), "mask=(number 7): unknown value; known: none, causal, causal_top_left, window, chunked, prefix");
   problem = (fa_problem)FA_PROBLEM_INIT;
   problem.features = 1u << 31;
   assert_int_equal(fa_problem_validate(&problem), FA_ERR_PROBLEM);

@@ -202,9 +202,12 @@ static void refuses(void **state) {
   in = make_inputs(a, FA_DTYPE_BF16, 1, -1, 8, 2, 2);
   assert_int_equal(fa_reference_create(&reference, &in, &error), FA_ERR_ARGUMENT);
   in = make_inputs(a, FA_DTYPE_BF16, 1, 8, 8, 2, 2);
-  for (int mask = -1; mask <= 7; mask++) { /* a mask that is not computed is never compared as if it were another */
+  const int32_t prefix = 3;
+  in.extras.chunk_size = 2;
+  in.extras.prefix_lens = &prefix;
+  for (int mask = -1; mask <= 9; mask++) { /* a mask that is not computed is never compared as if it were another */
     in.mask = (fa_mask)mask;
-    bool known = mask == FA_MASK_NONE || mask == FA_MASK_CAUSAL;
+    bool known = mask >= FA_MASK_NONE && mask <= FA_MASK_PREFIX;
     assert_int_equal(fa_reference_create(&reference, &in, &error), known ? FA_OK : FA_ERR_UNSUPPORTED);
     if (!known && (reference || !strstr(error.text, "mask=") || !strstr(error.text, "--no-check"))) fail_msg("mask %d: %s", mask, error.text);
     fa_reference_destroy(reference);

@@ -47,54 +47,109 @@ static void load_rows(float *rows, const fa_tensor *tensor, fa_dtype dtype, int 
       rows[(size_t)i * (size_t)head_dim + (size_t)d] = fa_dtype_load(tensor->data, dtype, element(tensor, batch, first + i, head) + d);
 }
 
-/* Keys that the row may see: all below this one.  check_inputs has refused all masks but these two. */
-static int visible_keys(const fa_reference_inputs *in, int query) {
-  if (in->mask == FA_MASK_NONE) return in->seqlen_k;
-  int64_t last = (int64_t)query + in->seqlen_k - in->seqlen_q;
-  return last < 0 ? 0 : last + 1 > in->seqlen_k ? in->seqlen_k : (int)(last + 1);
+typedef struct score_row {
+  int batch, head, query;
+} score_row;
+
+/* fa_mask's definition in fagen.h, key by key. */
+static bool mask_shows(const fa_reference_inputs *in, score_row at, int key) {
+  const fa_attention_extras *x = &in->extras;
+  int64_t place = (int64_t)at.query + in->seqlen_k - in->seqlen_q;
+  switch (in->mask) {
+  case FA_MASK_NONE: return true;
+  case FA_MASK_CAUSAL: return key <= place;
+  case FA_MASK_CAUSAL_TOP_LEFT: return key <= at.query;
+  case FA_MASK_WINDOW: return (x->window_left < 0 || key >= place - x->window_left) && (x->window_right < 0 || key <= place + x->window_right);
+  case FA_MASK_CHUNKED: return key <= place && key / x->chunk_size == place / x->chunk_size;
+  case FA_MASK_PREFIX: return key <= place || key < x->prefix_lens[at.batch];
+  }
+  return false;
+}
+
+static bool visible(const fa_reference_inputs *in, score_row at, int key) {
+  const fa_tensor *mask = &in->extras.bool_mask;
+  if (!mask_shows(in, at, key)) return false;
+  return !(in->features & FA_FEATURE_BOOL_MASK) || ((const unsigned char *)mask->data)[element(mask, at.batch, at.query, at.head) + key];
+}
+
+/* The features' work on a score, in the order of fagen.h. */
+static double exact_score(const fa_reference_inputs *in, score_row at, int key, double s) {
+  const fa_attention_extras *x = &in->extras;
+  double place = (double)at.query + in->seqlen_k - in->seqlen_q;
+  if (in->features & FA_FEATURE_SOFTCAP) s = (double)x->softcap * tanh(s / (double)x->softcap);
+  if (in->features & FA_FEATURE_ALIBI) s -= (double)x->alibi_slopes[at.batch * x->alibi_slopes_stride_batch + at.head] * fabs(place - key);
+  if (in->features & FA_FEATURE_BIAS) s += (double)fa_dtype_load(x->bias.data, in->dtype, element(&x->bias, at.batch, at.query, at.head) + key);
+  return s;
+}
+
+static float plain_score(const fa_reference_inputs *in, score_row at, int key, float s) {
+  const fa_attention_extras *x = &in->extras;
+  int place = at.query + in->seqlen_k - in->seqlen_q;
+  if (in->features & FA_FEATURE_SOFTCAP) s = x->softcap * tanhf(s / x->softcap);
+  if (in->features & FA_FEATURE_ALIBI) s -= x->alibi_slopes[at.batch * x->alibi_slopes_stride_batch + at.head] * fabsf((float)(place - key));
+  if (in->features & FA_FEATURE_BIAS) s += fa_dtype_load(x->bias.data, in->dtype, element(&x->bias, at.batch, at.query, at.head) + key);
+  return s;
+}
+
+static float sink_of(const fa_reference_inputs *in, score_row at) {
+  return in->features & FA_FEATURE_SINK ? in->extras.sinks[at.head] : -INFINITY;
 }
 
 /* softmax(scale q.k) in double: p[j]; returns the natural logarithm of the sum. */
-static double exact_row(const scratch *space, const fa_reference_inputs *in, int keys) {
-  double top = -INFINITY, sum = 0, *p = space->p;
+static double exact_row(const scratch *space, const fa_reference_inputs *in, score_row at) {
+  double sink = (double)sink_of(in, at), top = sink, sum = 0, *p = space->p;
   bool nan = false;
-  for (int j = 0; j < keys; j++) {
+  for (int j = 0; j < in->seqlen_k; j++) {
+    p[j] = -INFINITY;
+    if (!visible(in, at, j)) continue;
     const float *k = space->k + (size_t)j * (size_t)in->head_dim_qk;
     double s = 0;
     for (int d = 0; d < in->head_dim_qk; d++) s += (double)space->q[d] * (double)k[d];
-    p[j] = s * (double)in->softmax_scale;
+    p[j] = exact_score(in, at, j, s * (double)in->softmax_scale);
     if (p[j] > top) top = p[j];
     nan |= isnan(p[j]);
   }
-  if (keys == 0) return -INFINITY;
-  for (int j = 0; j < keys; j++) sum += p[j] = exp(p[j] - top);
-  for (int j = 0; j < keys; j++) p[j] /= sum;
+  if (top == -INFINITY && !nan) { /* nothing is seen */
+    memset(p, 0, (size_t)in->seqlen_k * sizeof *p);
+    return -INFINITY;
+  }
+  sum = exp(sink - top);
+  for (int j = 0; j < in->seqlen_k; j++) sum += p[j] = exp(p[j] - top);
+  for (int j = 0; j < in->seqlen_k; j++) p[j] /= sum;
   return nan ? NAN : top + log(sum);
 }
 
 /* The same with fp32 everywhere, and the probabilities rounded to the dtype after normalisation. */
-static void plain_row(const scratch *space, const fa_reference_inputs *in, int keys) {
-  float top = -INFINITY, sum = 0, *p = space->plain_p;
-  for (int j = 0; j < keys; j++) {
+static void plain_row(const scratch *space, const fa_reference_inputs *in, score_row at) {
+  float sink = sink_of(in, at), top = sink, sum = 0, *p = space->plain_p;
+  for (int j = 0; j < in->seqlen_k; j++) {
+    p[j] = -INFINITY;
+    if (!visible(in, at, j)) continue;
     const float *k = space->k + (size_t)j * (size_t)in->head_dim_qk;
     float s = 0;
     for (int d = 0; d < in->head_dim_qk; d++) s += space->q[d] * k[d];
-    p[j] = s * in->softmax_scale;
+    p[j] = plain_score(in, at, j, s * in->softmax_scale);
     if (p[j] > top) top = p[j];
   }
-  for (int j = 0; j < keys; j++) sum += p[j] = expf(p[j] - top);
-  for (int j = 0; j < keys; j++) p[j] = fa_dtype_round(in->dtype, p[j] / sum);
+  if (top == -INFINITY) {
+    memset(p, 0, (size_t)in->seqlen_k * sizeof *p);
+    return;
+  }
+  sum = expf(sink - top);
+  for (int j = 0; j < in->seqlen_k; j++) sum += p[j] = expf(p[j] - top);
+  for (int j = 0; j < in->seqlen_k; j++) p[j] = fa_dtype_round(in->dtype, p[j] / sum);
 }
 
 static void compute_row(fa_reference *r, const scratch *space, int batch, int head, int query) {
   const fa_reference_inputs *in = &r->inputs;
   size_t row = ((size_t)batch * (size_t)in->heads_q + (size_t)head) * (size_t)in->seqlen_q + (size_t)query, dims = (size_t)in->head_dim_v;
-  int keys = visible_keys(in, query);
+  const score_row at = { batch, head, query };
   load_rows(space->q, &in->q, in->dtype, batch, query, 1, head, in->head_dim_qk);
-  r->lse[row] = exact_row(space, in, keys);
-  plain_row(space, in, keys);
+  r->lse[row] = exact_row(space, in, at);
+  plain_row(space, in, at);
   for (size_t d = 0; d < dims; d++) space->plain[d] = 0, space->exact[d] = space->absolute[d] = 0;
-  for (int j = 0; j < keys; j++) {
+  for (int j = 0; j < in->seqlen_k; j++) {
+    if (!visible(in, at, j)) continue; /* a NaN in V that no query sees reaches none */
     const float *v = space->v + (size_t)j * dims;
     for (size_t d = 0; d < dims; d++) {
       space->exact[d] += space->p[j] * (double)v[d];
@@ -160,15 +215,43 @@ cleanup:
   return status;
 }
 
-/* The mask's name in the table of axes. */
-static void name_mask(char *name, size_t capacity, fa_mask mask) {
-  snprintf(name, capacity, "(number %d)", (int)mask);
+/* A value's name in the table of axes. */
+static void name_value(char *name, size_t capacity, const char *axis, int value) {
+  snprintf(name, capacity, "(number %d)", value);
   for (size_t i = 0; i < fa_axis_count(); i++) {
-    if (strcmp(fa_axis_get(i)->name, "mask") != 0) continue;
+    if (strcmp(fa_axis_get(i)->name, axis) != 0) continue;
     const char *at = fa_axis_get(i)->values;
-    for (int skip = (int)mask; at && skip > 0; skip--) at = (at = strchr(at, '|')) ? at + 1 : NULL;
-    if (at && (int)mask >= 0) snprintf(name, capacity, "%.*s", (int)strcspn(at, "|"), at);
+    for (int skip = value; at && skip > 0; skip--) at = (at = strchr(at, '|')) ? at + 1 : NULL;
+    if (at && value >= 0) snprintf(name, capacity, "%.*s", (int)strcspn(at, "|"), at);
   }
+}
+
+/* What is not computed is never compared as if it were something else. */
+static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
+  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK };
+  const fa_attention_extras *x = &in->extras;
+  const struct { bool asked; const void *pointer; const char *name; } needed[] = {
+    { in->mask == FA_MASK_PREFIX, x->prefix_lens, "prefix_lens" },
+    { in->features & FA_FEATURE_ALIBI, x->alibi_slopes, "alibi_slopes" },
+    { in->features & FA_FEATURE_BIAS, x->bias.data, "bias" },
+    { in->features & FA_FEATURE_BOOL_MASK, x->bool_mask.data, "bool_mask" },
+    { in->features & FA_FEATURE_SINK, x->sinks, "sinks" },
+  };
+  char name[64];
+  if ((int)in->mask < FA_MASK_NONE || in->mask > FA_MASK_PREFIX) {
+    name_value(name, sizeof name, "mask", (int)in->mask);
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: mask=%s: it does not compute this one; fa-gen run --no-check leaves the comparison out", name);
+  }
+  if (in->features & ~(unsigned)FEATURES) {
+    name_value(name, sizeof name, "features", __builtin_ctz(in->features & ~(unsigned)FEATURES));
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: features=%s: it does not compute this one; fa-gen run --no-check leaves the comparison out", name);
+  }
+  for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
+    if (needed[i].asked && !needed[i].pointer && in->batch && in->heads_q && in->seqlen_q && in->seqlen_k)
+      return fa_fail(error, FA_ERR_ARGUMENT, "reference: %s is missing", needed[i].name);
+  if (in->mask == FA_MASK_CHUNKED && x->chunk_size < 1) return fa_fail(error, FA_ERR_ARGUMENT, "reference: chunk_size=%d: must be 1 or more", x->chunk_size);
+  if (in->features & FA_FEATURE_SOFTCAP && !(x->softcap > 0)) return fa_fail(error, FA_ERR_ARGUMENT, "reference: softcap=%g: must be above 0", (double)x->softcap);
+  return FA_OK;
 }
 
 static fa_status check_inputs(const fa_reference_inputs *in, fa_error *error) {
@@ -179,12 +262,7 @@ static fa_status check_inputs(const fa_reference_inputs *in, fa_error *error) {
     return fa_fail(error, FA_ERR_ARGUMENT, "heads_q=%d heads_k=%d: heads_q must be a multiple of heads_k", in->heads_q, in->heads_k);
   if (in->head_dim_qk < 1 || in->head_dim_v < 1 || in->head_dim_qk > 1 << 16 || in->head_dim_v > 1 << 16)
     return fa_fail(error, FA_ERR_ARGUMENT, "reference: head dims %d and %d must lie between 1 and 65536", in->head_dim_qk, in->head_dim_v);
-  if (in->mask != FA_MASK_NONE && in->mask != FA_MASK_CAUSAL) {
-    char name[64];
-    name_mask(name, sizeof name, in->mask);
-    return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: mask=%s: it computes none and causal only; fa-gen run --no-check leaves the comparison out", name);
-  }
-  return FA_OK;
+  return check_extras(in, error);
 }
 
 fa_status fa_reference_create(fa_reference **reference, const fa_reference_inputs *inputs, fa_error *error) {

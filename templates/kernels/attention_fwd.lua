@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Attention, forward: FlashAttention-2 (Dao 2023), Algorithm 1.  The rescale of the running output is taken only when a row maximum grew by
 -- more than SLACK (exact for any slack: the final division uses the same maximum).
-local masks = require "kernels.masks"
+local masks, scores = require "kernels.masks", require "kernels.scores"
 
 local NEVER = -3.0e38 -- below every score, finite: exp2(-inf - NEVER) is 0 and no NaN arises from an empty row
 local SLACK = 8.0     -- powers of two by which exp2 may exceed 1; far from the range of fp16
@@ -26,13 +26,18 @@ return function(t, spec)
   t.require("heads_k", ">=", "1", "query heads need a key head")
   t.require("heads_q % heads_k", "==", "0", "every key head serves equally many query heads: heads_q must be a multiple of heads_k")
 
+  local at = { batch = batch, head = head, q = q, kv = kv }
+  local score = scores.chain(t, spec, at) -- nil: the softmax takes the product as it is
+  local sink = spec.has.sink and scores.sink(t, at)
   local softmax_scale = t.scalar "softmax_scale"
-  local scale = t.positive(t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
-  local sees = masks[spec.mask](t)
+  local scale = t.positive(score and LOG2_E or t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
+  local sees = masks[spec.mask](t, at)
   local row_stop, row_start = sees(t.index(q))
   row_stop, row_start = t.let("row_stop", row_stop), row_start and t.let("row_start", row_start)
+  local row_keys = row_start and t.let("row_keys", t.max(row_stop - row_start, 0))
 
-  local Q = t.flip_sign(t.load("q", t.slice(q_all, { batch = batch, head = head }), q, d), softmax_scale:lt(0.0))
+  local Q = t.load("q", t.slice(q_all, { batch = batch, head = head }), q, d)
+  if not score then Q = t.flip_sign(Q, softmax_scale:lt(0.0)) end
   local K_all, V_all = t.slice(k_all, { batch = batch, head = head_k }), t.slice(v_all, { batch = batch, head = head_k })
   local m = t.full("row_max", { q }, NEVER) -- in powers of two, scale included
   local l = t.full("row_sum", { q }, 0.0)
@@ -47,10 +52,12 @@ return function(t, spec)
     t.stage "scores"
     local K = t.load("k", K_all, kv, d)
     local S = t.dot("s", Q, K, d)
+    if score then S = score(S * softmax_scale) end
     t.stage "rescale"
     S = t.when("the mask or the end of the keys cuts this tile", t.cut(kv), function()
-      local seen = t.index(kv):lt(row_stop)
-      return t.where(row_start and t["and"](seen, t.index(kv):ge(row_start)) or seen, S, -math.huge)
+      local here, step = t.index_first(kv), t.index_step(kv)
+      local seen = row_start and t.within(step - t.let("start_here", row_start - here), row_keys) or step:lt(t.let("stop_here", row_stop - here))
+      return t.where(seen, S, -math.huge)
     end, S)
     local top = t.rowmax("top", S, kv) * scale
     m, l, O = t.when("a row maximum grew: rescale what was summed", top:gt(m + SLACK), function()
@@ -68,7 +75,9 @@ return function(t, spec)
     return m, l, O
   end)
 
-  local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), 1.0 / l, 0.0)) -- a row that sees no key gives 0
+  local shrink = 1.0
+  if sink then m, l, shrink = sink(m, l) end
+  local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), shrink / l, 0.0)) -- a row that sees no key gives 0
   t.store(t.slice(o_all, { batch = batch, head = head }), t.cast(O * inv_sum, spec.dtype_o), q, dv)
   t.store(t.slice(lse_all, { batch = batch, heads_q = head }), (m + t.log2(l)) * LN_2, q)
 end

@@ -4,6 +4,9 @@
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
 return {
+  -- elements of bias and masks take registers beside the product
+  { when = { kernel = "attention_fwd", family = "rdna", pairs = true }, set = { wave_rows = 16, block_n = 32, stages = 1 } },
+  { when = { kernel = "attention_fwd", target = "gfx908", pairs = true, head_dim_v = { 113, 128 } }, set = { waves = 4, block_n = 32 } },
   -- 16 rows would leave so little work between the loads and their use that LLVM moves products behind the wait
   { when = { kernel = "attention_fwd", family = "rdna", head_dim_v = { 1, 32 } }, set = { wave_rows = 32 } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },

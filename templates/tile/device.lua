@@ -22,6 +22,7 @@ local pieces = {
   { "begin", text = "\n" },
   { "exp2", text = "DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }\n" },
   { "log2", text = "DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }\n" },
+  { "rcp", text = "DEVICE float rcp(float x) { return __builtin_amdgcn_rcpf(x); }\n" },
   { "fabs", text = "DEVICE float fabs(float x) { return __builtin_fabsf(x); }\n" },
   { "fma", text = "DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }\n" },
   { "max", text = "DEVICE float max(float a, float b) { return __builtin_fmaxf(a, b); }\n" },
@@ -45,6 +46,11 @@ $over_sum  return x;
 ]] },
   { "low2", text = "DEVICE u32 low2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x05040100u); }  // low halves of a and b\n" },
   { "high2", text = "DEVICE u32 high2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x07060302u); } // high halves\n" },
+  { "u8_low", text = "DEVICE float u8_low(u32 x) { return (float)(x & 0xffu); }\n" },
+  { "bf16_low", text = "DEVICE float bf16_low(u32 x) { return __builtin_bit_cast(float, x << 16); }\n" },
+  { "bf16_high", text = "DEVICE float bf16_high(u32 x) { return __builtin_bit_cast(float, x & 0xffff0000u); }\n" },
+  { "fp16_low", text = "DEVICE float fp16_low(u32 x) { return (float)__builtin_bit_cast(half2, x).x; }\n" },
+  { "fp16_high", text = "DEVICE float fp16_high(u32 x) { return (float)__builtin_bit_cast(half2, x).y; }\n" },
   { "part1_of4", text = "DEVICE u32 part1_of4(u32x4 x, int i) { return x[i]; }\n" },
   { "part1_of2", text = "DEVICE u32 part1_of2(u32x2 x, int i) { return x[i]; }\n" },
   { "part2_of4", text = "DEVICE u32x2 part2_of4(u32x4 x, int i) { return i ? x.zw : x.xy; }\n" },
@@ -86,10 +92,12 @@ DEVICE int rows_bytes(int count, int stride_bytes, int row_bytes) { // from the 
 }
 ]] },
   { "rows_rsrc", needs = { "rsrc", "rows_bytes" }, text = [[
-DEVICE rsrc_t rows(const u16* first, int count, int stride_bytes, int row_bytes) {
+DEVICE rsrc_t rows(const void* first, int count, int stride_bytes, int row_bytes) {
   return buffer(first, rows_bytes(count, stride_bytes, row_bytes));
 }
 ]] },
+  { "buffer_read1", needs = { "rsrc" }, text = "DEVICE u32 buffer_read1(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b8(r, at, 0, 0); }\n" },
+  { "buffer_read2", needs = { "rsrc" }, text = "DEVICE u32 buffer_read2(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b16(r, at, 0, 0); }\n" },
   { "buffer_read4", needs = { "rsrc" }, text = "DEVICE u32 buffer_read4(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b32(r, at, 0, 0); }\n" },
   { "buffer_read8", needs = { "rsrc" }, text = "DEVICE u32x2 buffer_read8(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b64(r, at, 0, 0); }\n" },
   { "buffer_read16", needs = { "rsrc" }, text = "DEVICE u32x4 buffer_read16(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b128(r, at, 0, 0); }\n" },

@@ -5,8 +5,8 @@ local M = {}
 
 -- operator -> C operator and its precedence (C's own, higher binds tighter)
 local infix = { mul = { "*", 13 }, div = { "/", 13 }, add = { "+", 12 }, sub = { "-", 12 }, lt = { "<", 10 }, le = { "<=", 10 }, gt = { ">", 10 }, ge = { ">=", 10 },
-  ["and"] = { "&&", 5 } }
-local call = { exp2 = "exp2", log2 = "log2", abs = "fabs", max = "max", min = "min" }
+  ["and"] = { "&&", 5 }, ["or"] = { "||", 4 } }
+local call = { exp2 = "exp2", log2 = "log2", abs = "fabs", max = "max", min = "min", rcp = "rcp" }
 
 function M.float(value)
   if value == math.huge or value == -math.huge then return value < 0 and "-INF" or "INF" end
@@ -32,6 +32,12 @@ function M.print(printer, statement, x, outer)
     local origin = axis == plan.recording.loop_axis and ("%s * %d"):format(printer.tile, axis.size) or axis.origin and go(axis.origin, 12)
     printer:use "ROW"
     return wrap(("%srow_lane + b * %d + ROW(r)"):format(origin and origin .. " + " or "", plan.inst.m), 12)
+  elseif op == "index_first" then return wrap(("%s * %d + row_lane"):format(printer.tile, x.axis.size), 12)
+  elseif op == "index_step" then
+    printer:use "ROW"
+    return wrap(("b * %d + ROW(r)"):format(plan.inst.m), 12)
+  elseif op == "within" then return wrap(("(u32)%s < (u32)%s"):format(go(x.args[1], 14), go(x.args[2], 14)), 10)
+  elseif op == "float" then return wrap(("(float)%s"):format(go(x.args[1], 14)), 14)
   elseif op == "cut" then
     local behind = ("%s >= %s_full_tiles"):format(printer.tile, x.axis.name)
     if not x.axis.has_start then return wrap(behind, 10) end

@@ -65,6 +65,11 @@ function P:assign(statement, variable, x)
   if self:kind(x) == "tile" and x.op == "mul" and A.root(x.args[1]) == root and self:kind(x.args[2]) == "row" then -- whole vectors
     return self:put("$FOR FOR(b, %d) %s$n[b] *= %s;", root.m_blocks, root.name, self:expr(statement, x.args[2], 13))
   end
+  if self:kind(x) == "tile" and x.op == "where" and root.m_blocks * self.plan.n_blocks > 1 then
+    -- a condition is a pair of scalar registers: no more of them at once than one block has
+    self:use "KEEP_ORDER"
+    return self:put("$FOR FOR(b, %d) {\n  FOR(r, %d) %s = %s;\n  KEEP_ORDER();\n}", root.m_blocks, self.plan.inst.c_regs, self:expr(nil, root), self:expr(statement, x))
+  end
   self:put("%s%s = %s;", self:loops(root), self:expr(nil, root), self:expr(statement, x))
 end
 
@@ -77,9 +82,11 @@ function P:slice_base(slice)
     local at = slice.at[dim[2] or dim[1]]
     if at then
       local stride = {}
-      if contiguous then for j = i + 1, #tensor.dims do stride[#stride + 1] = tostring(tensor.dims[j][1]) end
+      if i == #tensor.dims then stride = nil
+      elseif contiguous then for j = i + 1, #tensor.dims do stride[#stride + 1] = tostring(tensor.dims[j][1]) end
       else stride[1] = fmt("%s_stride_%s", tensor.name, dim[2]) end
-      terms[#terms + 1] = fmt("%s%s * %s", contiguous and "(long)" or "", self:expr(nil, at, 13), table.concat(stride, " * "))
+      if stride then terms[#terms + 1] = fmt("%s%s * %s", contiguous and "(long)" or "", self:expr(nil, at, 13), table.concat(stride, " * "))
+      else terms[#terms + 1] = self:expr(nil, at, 13) end
     end
   end
   return tensor.name .. "_base" .. (#terms > 0 and " + " .. table.concat(terms, " + ") or "")
@@ -234,6 +241,13 @@ function emit.load_vector(self, x)
   self:put("FOR(j, %d) %s[b][r + j] = part[j];", run, x.name)
   self:close()
 end
+
+function emit.element(self, x)
+  self:declare(x, x.name)
+  self:put("const %s = *(%s);", self:declaration(x, x.name), self:slice_base(x.slice))
+end
+
+function emit.load_elements(self, x) require("tile.elements")(self, x) end
 
 -- The slots of one instruction, `want` elements of the `width` that the chunk's vector holds.
 function P:operand(want, width, vector, step)

@@ -49,13 +49,15 @@ end
 
 for _, op in ipairs { "add", "sub", "mul", "div" } do Tile["__" .. op] = elementwise(op) end
 Tile.__unm = elementwise "neg"
-for _, op in ipairs { "max", "min", "exp2", "log2", "abs" } do T[op] = elementwise(op) end
+for _, op in ipairs { "max", "min", "exp2", "log2", "abs", "rcp" } do T[op] = elementwise(op) end -- rcp: 1 / x, to one unit in the last place
 for _, op in ipairs { "lt", "le", "gt", "ge" } do T[op] = elementwise(op, "bool"); Tile[op] = T[op] end
-T["and"] = elementwise("and", "bool")
+T["and"], T["or"] = elementwise("and", "bool"), elementwise("or", "bool")
+T.float = elementwise("float", "f32") -- of an integer
+T.within = elementwise("within", "bool") -- 0 <= a < b, of integers: one comparison
 function T.where(condition, a, b) return node("where", { condition, lift(a), lift(b) }, { dtype = lift(a).dtype }) end
 function T.cast(x, dtype) return node("cast", { x }, { dtype = dtype }) end
 -- The author's word that a scalar is above zero: the maximum of x * s is then the maximum of x, times s.
-function T.positive(x) return node("positive", { x }, {}) end
+function T.positive(x) return node("positive", { lift(x) }, {}) end
 
 -- One recording of one kernel.
 function T.recorder()
@@ -86,19 +88,21 @@ function T.recorder()
   -- ---- what the launch passes
   -- A tensor argument.  dims: { { size name or number, stride name }, ..., { size } }, the last one contiguous; no stride names at all: the
   -- tensor is contiguous.  Strides become 64-bit arguments called <tensor>_stride_<name>.
+  -- options: optional, may be null; align, bytes to which rows are aligned at most, whatever the problem promises.
   function t.tensor(name, access, dtype, dims, options)
-    local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false }
+    local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false, align = options and options.align }
     t.tensors[#t.tensors + 1] = x
     for _, dim in ipairs(dims) do if type(dim[1]) == "string" then t.size(dim[1]) end end
     return x
   end
-  local function argument(list, name, dtype)
+  local function argument(list, name, dtype, options)
     for _, n in ipairs(list) do if n.name == name then return n end end
-    list[#list + 1] = node("argument", {}, { name = name, dtype = dtype, axes = {} })
+    list[#list + 1] = node("argument", {}, { name = name, dtype = dtype, axes = {}, above_zero = options and options.positive })
     return list[#list]
   end
   function t.size(name) return argument(t.sizes, name, "i32") end
-  function t.scalar(name) return argument(t.scalars, name, "f32") end
+  -- options: positive, the launch refuses 0 and less.
+  function t.scalar(name, dtype, options) return argument(t.scalars, name, dtype or "f32", options) end
   -- What a launch must hold besides: expressions over sizes and strides.
   function t.require(check, relation, limit, text)
     t.constraints[#t.constraints + 1] = { check = check, relation = relation, limit = limit, text = text }
@@ -125,6 +129,9 @@ function T.recorder()
     return table.unpack(out)
   end
   function t.index(axis) return node("index", {}, { axis = axis, dtype = "i32", axes = { axis } }) end
+  -- The index in two parts: that of a lane's first element of the tile, one value a lane, and the step from there, a constant.
+  function t.index_first(axis) return node("index_first", {}, { axis = axis, dtype = "i32", axes = {} }) end
+  function t.index_step(axis) return node("index_step", {}, { axis = axis, dtype = "i32", axes = { axis } }) end
   local function edge(scope, which) return node("edge", {}, { scope = scope, which = which, dtype = "i32", axes = {} }) end
 
   -- ---- statements
@@ -132,6 +139,12 @@ function T.recorder()
   function t.slice(tensor, at) return { tensor = tensor, at = at } end
   function t.load(name, slice, row, column) return emit("load", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = slice.tensor.dtype }) end
   function t.load_vector(name, slice, axis) return emit("load_vector", {}, { name = name, slice = slice, axes = { axis }, row = axis, dtype = "f32" }) end
+  -- One element that the whole workgroup wants; every dimension stands in the slice.
+  function t.element(name, slice) return emit("element", {}, { name = name, slice = slice, axes = {}, dtype = slice.tensor.dtype == "i32" and "i32" or "f32" }) end
+  -- A tile of both axes, element by element where the accumulator has it: what is added to a product, or masks it.
+  function t.load_elements(name, slice, row, column)
+    return emit("load_elements", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = "f32" })
+  end
   function t.store(slice, x, row, column) return emit("store", { x }, { slice = slice, row = row, column = column }) end
   function t.full(name, axes, value) return emit("full", {}, { name = name, value = value, axes = axes, dtype = "f32" }) end
   function t.let(name, x) x = lift(x); return emit("let", { x }, { name = name, dtype = x.dtype }) end

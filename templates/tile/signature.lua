@@ -5,13 +5,14 @@ local json = require "tile.json"
 local A = require "tile.assign"
 local M = {}
 
-local element_bytes = { fp16 = 2, bf16 = 2, fp32 = 4 }
+local element_bytes = { fp16 = 2, bf16 = 2, fp32 = 4, i32 = 4, u8 = 1 }
+local element_type = { fp16 = "u16", bf16 = "u16", fp32 = "float", i32 = "int", u8 = "unsigned char" }
 
 function M.arguments(plan)
   local t, args = plan.recording, {}
   local function add(fields) args[#args + 1] = fields end
   for _, x in ipairs(t.tensors) do
-    add { name = x.name, kind = "pointer", size = 8, tensor = x, c = ("%s%s* %s_base"):format(x.access == "read" and "const " or "", x.dtype == "fp32" and "float" or "u16", x.name) }
+    add { name = x.name, kind = "pointer", size = 8, tensor = x, c = ("%s%s* %s_base"):format(x.access == "read" and "const " or "", element_type[x.dtype], x.name) }
   end
   for _, x in ipairs(t.tensors) do
     for _, dim in ipairs(x.dims) do
@@ -19,7 +20,7 @@ function M.arguments(plan)
     end
   end
   for _, x in ipairs(t.sizes) do add { name = x.name, kind = "i32", size = 4, c = "int " .. x.name } end
-  for _, x in ipairs(t.scalars) do add { name = x.name, kind = "f32", size = 4, c = "float " .. x.name } end
+  for _, x in ipairs(t.scalars) do add { name = x.name, kind = x.dtype, size = 4, positive = x.above_zero, c = (x.dtype == "i32" and "int " or "float ") .. x.name } end
   local offset = 0
   for _, a in ipairs(args) do
     offset = (offset + a.size - 1) // a.size * a.size
@@ -78,14 +79,18 @@ local function constraints(plan)
   return out
 end
 
+-- Bytes to which a tensor's pointer and rows are aligned.
+function M.alignment(x, spec) return math.min(x.align or 16, (x.dtype == "fp32" or x.dtype == "i32") and 4 or spec.alignment, x.dtype == "u8" and 1 or 16) end
+
 function M.manifest(plan, args, bytes)
   local spec, list = plan.spec, {}
   for i, a in ipairs(args) do
     local x = a.tensor
     if x then
-      list[i] = json.object("name", a.name, "kind", "pointer", "offset", a.offset, "size", 8, "access", x.access, "dtype", x.dtype, "align", x.dtype == "fp32" and 4 or spec.alignment,
+      list[i] = json.object("name", a.name, "kind", "pointer", "offset", a.offset, "size", 8, "access", x.access, "dtype", x.dtype, "align", M.alignment(x, spec),
         "optional", x.optional, "shape", shape(x), "strides", strides(x), "element_bytes", element_bytes[x.dtype])
     elseif a.unit then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "unit", a.unit)
+    elseif a.positive then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "positive", true)
     else list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size) end
   end
   return json.text(json.object("manifest", 1, "kernel", spec.kernel, "symbol", spec.kernel, "target", spec.target, "wave_size", plan.target.wave,

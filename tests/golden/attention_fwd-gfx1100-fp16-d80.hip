@@ -53,7 +53,7 @@ DEVICE rsrc_t buffer(const void* base, int bytes) {
 DEVICE int rows_bytes(int count, int stride_bytes, int row_bytes) { // from the first row to the last one's last element
   return count > 0 ? (count - 1) * stride_bytes + row_bytes : 0;
 }
-DEVICE rsrc_t rows(const u16* first, int count, int stride_bytes, int row_bytes) {
+DEVICE rsrc_t rows(const void* first, int count, int stride_bytes, int row_bytes) {
   return buffer(first, rows_bytes(count, stride_bytes, row_bytes));
 }
 DEVICE u32x2 buffer_read8(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b64(r, at, 0, 0); }
@@ -193,7 +193,11 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(160, 160))) void a
     }
     // ---- rescale
     if (tile >= kv_full_tiles) { // the mask or the end of the keys cuts this tile
-      FOR(b, 2) FOR(r, 8) s[b][r] = tile * 32 + row_lane + b * 16 + ROW(r) < row_stop ? s[b][r] : -INF;
+      const int stop_here = row_stop - (tile * 32 + row_lane);
+      FOR(b, 2) {
+        FOR(r, 8) s[b][r] = b * 16 + ROW(r) < stop_here ? s[b][r] : -INF;
+        KEEP_ORDER();
+      }
     }
     float top; // this lane's part of each row
     {

@@ -56,7 +56,7 @@ DEVICE rsrc_t buffer(const void* base, int bytes) {
 DEVICE int rows_bytes(int count, int stride_bytes, int row_bytes) { // from the first row to the last one's last element
   return count > 0 ? (count - 1) * stride_bytes + row_bytes : 0;
 }
-DEVICE rsrc_t rows(const u16* first, int count, int stride_bytes, int row_bytes) {
+DEVICE rsrc_t rows(const void* first, int count, int stride_bytes, int row_bytes) {
   return buffer(first, rows_bytes(count, stride_bytes, row_bytes));
 }
 DEVICE u32 buffer_read4(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b32(r, at, 0, 0); }
@@ -92,7 +92,7 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
 
   const int head_k = heads_q_index / (heads_q / heads_k);
   const float scale_log2 = max(fabs(softmax_scale) * 1.44269504f, 1.17549435e-38f);
-  int row_stop = max_i32(min_i32(seqlen_k, q_row + 1 + (seqlen_k - seqlen_q)), 0);
+  int row_stop = max_i32(min_i32(seqlen_k, q_row + (seqlen_k - seqlen_q) + 1), 0);
   // q: this wave's rows as the operand of mfma_32x32x8, for the whole kernel
   const u16* q_tile = q_base + batch_index * q_stride_batch + heads_q_index * q_stride_head + (long)q_first * q_stride_seq;
   const rsrc_t q_rsrc = rows(q_tile, min_i32(seqlen_q - q_first, 256), (int)q_stride_seq * 2, 256);
@@ -104,9 +104,9 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
   float row_sum = 0.0f;
   f32x16 o[4];
   FOR(b, 4) FOR(r, 16) o[b][r] = 0.0f;
-  const int kv_stop = max_i32(min_i32(seqlen_k, q_first + 255 + 1 + (seqlen_k - seqlen_q)), 0);
-  const int kv_wave_stop = max_i32(min_i32(seqlen_k, q_wave + 31 + 1 + (seqlen_k - seqlen_q)), 0);
-  const int kv_full = max_i32(min_i32(seqlen_k, q_wave + 1 + (seqlen_k - seqlen_q)), 0);
+  const int kv_stop = max_i32(min_i32(seqlen_k, q_first + 255 + (seqlen_k - seqlen_q) + 1), 0);
+  const int kv_wave_stop = max_i32(min_i32(seqlen_k, q_wave + 31 + (seqlen_k - seqlen_q) + 1), 0);
+  const int kv_full = max_i32(min_i32(seqlen_k, q_wave + (seqlen_k - seqlen_q) + 1), 0);
 
   // k: LDS 0 .. 8703, and the second buffer 18944 further on; rows of 272 bytes
   int k_read_8 = lane % 32 * 272 + group * 16;
@@ -192,7 +192,8 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
       }
       // ---- rescale
       if (tile >= kv_full_tiles) { // the mask or the end of the keys cuts this tile
-        FOR(b, 1) FOR(r, 16) s[b][r] = tile * 32 + row_lane + b * 32 + ROW(r) < row_stop ? s[b][r] : -INF;
+        int stop_here = row_stop - (tile * 32 + row_lane);
+        FOR(b, 1) FOR(r, 16) s[b][r] = b * 32 + ROW(r) < stop_here ? s[b][r] : -INF;
       }
       float top; // this lane's part of each row
       {

@@ -38,7 +38,7 @@ DEVICE rsrc_t buffer(const void* base, int bytes) {
 DEVICE int rows_bytes(int count, int stride_bytes, int row_bytes) { // from the first row to the last one's last element
   return count > 0 ? (count - 1) * stride_bytes + row_bytes : 0;
 }
-DEVICE rsrc_t rows(const u16* first, int count, int stride_bytes, int row_bytes) {
+DEVICE rsrc_t rows(const void* first, int count, int stride_bytes, int row_bytes) {
   return buffer(first, rows_bytes(count, stride_bytes, row_bytes));
 }
 DEVICE u32x2 buffer_read8(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b64(r, at, 0, 0); }

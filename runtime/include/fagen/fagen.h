@@ -61,18 +61,27 @@ FA_API const char *fa_version(void);
 
 typedef enum fa_kernel { FA_KERNEL_ATTENTION_FWD = 0, FA_KERNEL_ATTENTION_DV, FA_KERNEL_GEMM } fa_kernel;
 typedef enum fa_dtype { FA_DTYPE_FP16 = 0, FA_DTYPE_BF16, FA_DTYPE_FP32 } fa_dtype;
-typedef enum fa_mask { FA_MASK_NONE = 0, FA_MASK_CAUSAL } fa_mask; /* causal: bottom-right, key <= query + seqlen_k - seqlen_q */
+/* A query's place is query + seqlen_k - seqlen_q: the last query stands at the last key (bottom-right alignment). */
+typedef enum fa_mask {
+  FA_MASK_NONE = 0,        /* sees every key */
+  FA_MASK_CAUSAL,          /* key <= place */
+  FA_MASK_CAUSAL_TOP_LEFT, /* key <= query, as PyTorch's is_causal */
+  FA_MASK_WINDOW,          /* place - window_left <= key <= place + window_right; a negative one is no limit */
+  FA_MASK_CHUNKED,         /* key <= place, and key / chunk_size == place / chunk_size */
+  FA_MASK_PREFIX           /* key <= place or key < prefix_lens[batch] */
+} fa_mask;
 typedef enum fa_rounding { FA_ROUNDING_NEAREST_EVEN = 0, FA_ROUNDING_TOWARD_ZERO } fa_rounding;
 
-/* Features are bits so that a set prints as a+b; each is refused by name until a template has it. */
+/* Features are bits so that a set prints as a+b; each is refused by name until a template has it.  They work on the scores in this order:
+ * s = softmax_scale * q.k; softcap; alibi; bias; bool_mask and the mask; softmax, whose sum a sink joins; dropout. */
 enum {
   FA_FEATURE_DROPOUT = 1 << 0,
-  FA_FEATURE_SOFTCAP = 1 << 1,
-  FA_FEATURE_ALIBI = 1 << 2,
-  FA_FEATURE_BIAS = 1 << 3,
-  FA_FEATURE_VARLEN = 1 << 4,
-  FA_FEATURE_WINDOW = 1 << 5,
-  FA_FEATURE_SINK = 1 << 6,
+  FA_FEATURE_SOFTCAP = 1 << 1,   /* s = softcap * tanh(s / softcap) */
+  FA_FEATURE_ALIBI = 1 << 2,     /* s -= alibi_slopes[batch, head] * |place - key| */
+  FA_FEATURE_BIAS = 1 << 3,      /* s += bias[batch, head, query, key] */
+  FA_FEATURE_BOOL_MASK = 1 << 4, /* the query sees a key where bool_mask[batch, head, query, key] is not 0 */
+  FA_FEATURE_VARLEN = 1 << 5,
+  FA_FEATURE_SINK = 1 << 6,      /* one more score, sinks[head], without a value */
   FA_FEATURE_PAGED = 1 << 7
 };
 
@@ -194,8 +203,24 @@ typedef struct fa_tensor {
   int64_t stride_batch, stride_seq, stride_head;
 } fa_tensor;
 
-/* O = softmax(softmax_scale * Q K^T + mask) V; lse = log(sum(exp(...))), natural, fp32 of shape (batch, heads_q, seqlen_q), contiguous.
- * A row with no visible key gives O = 0 and lse = -infinity.  Query head h reads key head h / (heads_q / heads_k). */
+/* What masks and features ask for; a plan reads those that its mask and features name, the others may be 0.  Read on the device. */
+typedef struct fa_attention_extras {
+  int window_left, window_right; /* keys before and behind a query's place; negative: no limit */
+  int chunk_size;                /* keys, 1 or more */
+  const int32_t *prefix_lens;    /* (batch) */
+  float softcap;                 /* above 0 */
+  const float *alibi_slopes;     /* (batch, heads_q), heads contiguous */
+  int64_t alibi_slopes_stride_batch; /* 0: the same slopes for all */
+  fa_tensor bias;      /* (batch, seqlen_q, heads_q, seqlen_k) of dtype_q, keys contiguous, rows aligned to 4 bytes; strides of 0 broadcast */
+  fa_tensor bool_mask; /* the same of bytes, of any alignment */
+  const float *sinks;            /* (heads_q) */
+} fa_attention_extras;
+
+#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0 }
+
+/* O = softmax(f(softmax_scale * Q K^T)) V, f: the problem's features and mask; lse = log(sum(exp(...))), natural, sink included, fp32 of shape
+ * (batch, heads_q, seqlen_q), contiguous.  A row with no visible key gives O = 0 and lse = -infinity (with a sink: the sink).  Query head h
+ * reads key head h / (heads_q / heads_k). */
 typedef struct fa_attention_fwd_args {
   size_t size; /* sizeof(fa_attention_fwd_args) */
   fa_tensor q, k, v, o;
@@ -204,10 +229,11 @@ typedef struct fa_attention_fwd_args {
   float softmax_scale; /* any sign, finite */
   void *workspace;     /* at least fa_attention_fwd_workspace bytes; NULL when that is 0 */
   size_t workspace_bytes;
+  fa_attention_extras extras;
 } fa_attention_fwd_args;
 
 #define FA_ATTENTION_FWD_ARGS_INIT { sizeof(fa_attention_fwd_args), {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, \
-  0, 0, 0, 0, 0, 0.0f, 0, 0 }
+  0, 0, 0, 0, 0, 0.0f, 0, 0, FA_ATTENTION_EXTRAS_INIT }
 
 FA_API fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const fa_attention_fwd_args *args);
 /* Checks the arguments, then enqueues on `stream` (hipStream_t; NULL: default).  Zero work is a success and launches nothing that
