@@ -32,6 +32,7 @@ typedef struct allocation {
   size_t mapped;
   unsigned char *pointer;
   size_t bytes;
+  bool written; /* something was copied there, or a launch may have written there */
 } allocation;
 
 typedef struct {
@@ -212,6 +213,32 @@ static fa_status check_regions(emulator_device *d, const fa_dispatch *dispatch, 
   return status;
 }
 
+static allocation *find_allocation(emulator_device *d, const void *address) {
+  const unsigned char *at = address;
+  allocation *a = d->allocations;
+  while (a && (at < a->pointer || at >= a->pointer + a->bytes)) a = a->next;
+  return a;
+}
+
+/* Results in memory of this device that nobody has written: reading them is an error. */
+static void mark_new(emulator_device *d, region_set *set) {
+  pthread_mutex_lock(&d->mutex);
+  for (size_t i = 0; i < set->count; i++) {
+    const allocation *a = find_allocation(d, set->regions[i].base);
+    if (a && !a->written && set->regions[i].access & FA_EMU_WRITE) set->regions[i].access |= FA_EMU_UNINITIALISED;
+  }
+  pthread_mutex_unlock(&d->mutex);
+}
+
+static void note_written(emulator_device *d, const region_set *set) {
+  pthread_mutex_lock(&d->mutex);
+  for (size_t i = 0; i < set->count; i++) {
+    allocation *a = find_allocation(d, set->regions[i].base);
+    if (a && set->regions[i].access & FA_EMU_WRITE) a->written = true;
+  }
+  pthread_mutex_unlock(&d->mutex);
+}
+
 static void keep_counters(const fa_emu_result *result) {
   const uint64_t *c = result->classes;
   last = (fa_counters){
@@ -249,8 +276,10 @@ static fa_status emulator_launch(fa_device *device, fa_module *module, const fa_
   params.dynamic_lds = m->dynamic_lds_bytes;
   params.regions = set.regions, params.region_count = set.count;
   params.threads = d->threads;
-  params.check |= d->checks;
+  if (d->checks) params.check = d->checks;
+  mark_new(d, &set);
   fa_emu_status status = d->emulator.fa_emu_launch(module->object, &params, &result);
+  note_written(d, &set);
   keep_counters(&result);
   if (status == FA_EMU_ERR_FAULT || status == FA_EMU_ERR_LIMIT)
     out = fa_fail(error, FA_ERR_EXECUTION, "%s", result.report_count ? result.reports[0].text : result.text);
@@ -282,7 +311,7 @@ static fa_status emulator_alloc(void **pointer, fa_device *device, size_t bytes,
     free(made);
     return fa_fail(error, FA_ERR_NOMEM, "bytes=%zu: the system does not give so much memory", bytes);
   }
-  *made = (allocation){NULL, mapping, mapped, mapping + page + (pages - rounded), bytes};
+  *made = (allocation){NULL, mapping, mapped, mapping + page + (pages - rounded), bytes, false};
   pthread_mutex_lock(&d->mutex);
   made->next = d->allocations;
   d->allocations = made;
@@ -308,8 +337,13 @@ static void emulator_free(fa_device *device, void *pointer) {
 }
 
 static fa_status emulator_copy(fa_device *device, void *to, const void *from, size_t bytes, bool to_device, fa_error *error) {
-  (void)device, (void)to_device, (void)error;
+  emulator_device *d = (emulator_device *)device;
+  (void)error;
   memcpy(to, from, bytes);
+  pthread_mutex_lock(&d->mutex);
+  allocation *a = to_device && bytes ? find_allocation(d, to) : NULL;
+  if (a) a->written = true;
+  pthread_mutex_unlock(&d->mutex);
   return FA_OK;
 }
 

@@ -32,7 +32,6 @@ static int read_options(fa_emu_launch_params *params, const fa_cli *cli) {
   int code = fa_emulation_options(params, cli);
   if (code >= 0) return code;
   if (!fa_session_checks(&params->check, cli)) return FA_EXIT_USAGE;
-  params->check |= FA_EMU_CHECK_MEMORY; /* cannot be switched off: addresses are the host's */
   params->threads = (unsigned)threads;
   params->dynamic_lds = (uint32_t)lds;
   params->count_accesses = fa_cli_value(cli, "counters") != NULL;

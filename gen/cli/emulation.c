@@ -271,7 +271,7 @@ static fa_status set_zeros(fa_emulation *e, fa_emulation_arg *arg, const char *t
   int rank;
   fa_npy_type type = FA_NPY_UINT8;
   if (text[length] ? !fa_npy_type_named(&type, text, length) || !fa_shape_read(&rank, shape, text + length + 1) : !fa_shape_read(&rank, shape, text) || rank != 1)
-    return fa_fail(error, FA_ERR_ARGUMENT, "zeros:%s: zeros:BYTES or zeros:TYPE:SHAPE is expected, such as zeros:f32:4,16", text);
+    return fa_fail(error, FA_ERR_ARGUMENT, "zeros:%s: zeros:BYTES or zeros:TYPE:SHAPE is expected, such as zeros:f32:4,16 (empty: and freed: likewise)", text);
   return fa_emulation_set_array(e, arg, type, rank, shape, NULL, error);
 }
 
@@ -288,6 +288,10 @@ fa_status fa_emulation_argument(fa_emulation *e, const char *text, fa_error *err
   if (strncmp(value, "zeros:", 6) == 0) return set_zeros(e, arg, value + 6, error);
   if (strncmp(value, "freed:", 6) == 0) { /* memory that was given back: using it is an error */
     arg->access = FA_EMU_FREED;
+    return set_zeros(e, arg, value + 6, error);
+  }
+  if (strncmp(value, "empty:", 6) == 0) { /* memory that was never written */
+    arg->access |= FA_EMU_UNINITIALISED;
     return set_zeros(e, arg, value + 6, error);
   }
   if (strncmp(value, "bytes:", 6) == 0) return set_hex(e, arg, value + 6, error);

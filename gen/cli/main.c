@@ -32,7 +32,7 @@ static const fa_cli_option run_options[] = {
   { "causal", 'c', NULL, "mask=causal" },
   { "scale", 's', "X", "softmax_scale (1 / sqrt(head_dim))" },
   { "no-check", 0, NULL, "do not compute the reference" },
-  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync,hazard, all or none (memory)" },
+  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync,hazard, all or none (memory,init)" },
   LAST
 };
 
@@ -58,7 +58,7 @@ static const fa_cli_option emulate_options[] = {
   { "manifest", 'm', "FILE", "argument list, grid and block from there (docs/manifest.md)" },
   { "lds", 0, "BYTES", "dynamic LDS" },
   LAUNCH_OPTIONS,
-  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync,hazard, all or none (memory); apart from all: clamp,align" },
+  { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync,hazard, all or none (memory,init); apart from all: clamp,align" },
   { "source", 0, "FILE", "print this source with counts beside its lines; the object needs a line table" },
   { "counters", 0, NULL, "count lanes, LDS cycles, bytes, cache lines and mnemonics as well" },
   { "list", 0, NULL, "print the kernel's arguments; run nothing" },
@@ -94,7 +94,7 @@ const fa_command fa_commands[] = {
     "Schedule, layouts and LDS map come from the generator; registers, spills and the counts from the compiled object.\n"
     "example: fa-gen explain target=gfx1100 dtype=bf16 head_dim=64\n", fa_command_explain },
   { "emulate", "Runs anyone's code object on the emulator.", "OBJECT", emulate_options, FA_CLI_TOOLCHAIN | FA_CLI_THREADS | FA_CLI_JSON,
-    "OBJECT is a code object, an offload bundle, or a host program with bundles inside. Values: FILE.npy; zeros:BYTES or zeros:TYPE:SHAPE; freed:BYTES; null; a number as\n"
+    "OBJECT is a code object, an offload bundle, or a host program with bundles inside. Values: FILE.npy; zeros:BYTES or zeros:TYPE:SHAPE; empty: and freed: like zeros:; null; a number as\n"
     "i8: i16: i32: i64: u8: ... f16: bf16: f32: f64:; a struct as bytes:HEX. Exit code 1 when the kernel did something wrong: the report says what and where.\n"
     "example: fa-gen emulate add.co -a a=a.npy -a b=b.npy -a c=zeros:f32:1000 -a n=i32:1000 -g 4 -b 256 -o c=c.npy\n", fa_command_emulate },
   { "profile", "Prints a kernel's HIP C with executed instructions beside each line.", FIELDS, profile_options,

@@ -101,9 +101,9 @@ bool fa_session_checks(unsigned *checks, const fa_cli *cli) {
   static const struct { const char *name; unsigned bits; } known[] = {
     { "memory", FA_CHECK_MEMORY }, { "init", FA_CHECK_INIT }, { "race", FA_CHECK_RACE }, { "sync", FA_CHECK_SYNC },
     { "hazard", FA_CHECK_HAZARD }, { "clamp", FA_CHECK_CLAMP }, { "align", FA_CHECK_ALIGN },
-    { "all", FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD }, { "none", 0 } };
+    { "all", FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD }, { "none", FA_CHECK_MEMORY } };
   const char *at = fa_cli_value(cli, "check");
-  *checks = 0;
+  *checks = at ? FA_CHECK_MEMORY : FA_CHECK_MEMORY | FA_CHECK_INIT; /* memory cannot be switched off: addresses are the host's */
   while (at) {
     size_t length = strcspn(at, ","), i = 0;
     while (i < sizeof known / sizeof *known && (strlen(known[i].name) != length || strncmp(known[i].name, at, length) != 0)) i++;

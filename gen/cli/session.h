@@ -25,7 +25,7 @@ fa_status fa_session_generate(fa_bundle **reply, const fa_cli *cli, const char *
 /* A context by the command line's options on that device (NULL: the library's choice).  Returns -1, or the exit code. */
 int fa_session_context(fa_context **context, const fa_cli *cli, const char *device);
 
-/* --check LIST: "memory,race", all or none, as FA_CHECK_... bits; 0 without it.  False: it was reported as a usage error. */
+/* --check LIST: "memory,race", all or none, as FA_CHECK_... bits; memory and init without it.  False: it was reported as a usage error. */
 bool fa_session_checks(unsigned *checks, const fa_cli *cli);
 /* Writes the object and a newline to standard output; frees it. */
 int fa_session_json(const fa_cli *cli, json_t *object);

@@ -173,12 +173,12 @@ static bool take_source(emu_wave *w, const emu_op *op, unsigned i, mark_rows m)
     return any != 0;
 }
 
-/* A source as it is, where nothing has to be done to it; false: it is prepared in some way. */
-static bool plain_value(emu_wave *w, const emu_op *op, unsigned i, mark_rows v)
+/* The value of a source, prepared likewise; false: its sign is changed, which no rule needs. */
+static bool take_value(emu_wave *w, const emu_op *op, unsigned i, mark_rows v)
 {
     const emu_operand *a = &op->src[i];
     unsigned rows = a->dwords > 1 ? 2 : 1;
-    if (a->prep & ~(unsigned)PREP_HALF_LO)
+    if (a->prep & (PREP_NEG | PREP_ABS | PREP_MIX))
         return false;
     if (op->meaning->src[i] == T_MASK) {
         uint64_t mask = a->kind != K_SGPR ? a->value : w->wave64 ? emu_sgpr64(w, a->index) : w->s[a->index];
@@ -188,11 +188,15 @@ static bool plain_value(emu_wave *w, const emu_op *op, unsigned i, mark_rows v)
     }
     if (a->kind == K_VGPR) {
         memcpy(v[0], w->v + (size_t)a->index * EMU_ROW, rows * sizeof v[0]);
-        return true;
+    } else {
+        uint64_t bits = a->kind == K_SGPR ? (rows > 1 ? emu_sgpr64(w, a->index) : w->s[a->index]) : emu_read64(w, a);
+        for (unsigned l = 0; l < EMU_ROW; l++)
+            v[0][l] = (uint32_t)bits, v[1][l] = (uint32_t)(bits >> 32);
     }
-    uint64_t bits = a->kind == K_SGPR ? (rows > 1 ? emu_sgpr64(w, a->index) : w->s[a->index]) : emu_read64(w, a);
-    for (unsigned l = 0; l < EMU_ROW; l++)
-        v[0][l] = (uint32_t)bits, v[1][l] = (uint32_t)(bits >> 32);
+    for (unsigned r = 0; r < rows && a->prep & PREP_DPP; r++)
+        move_lanes(w, op, v[r]);
+    if (a->prep)
+        select_bits(op, i, v);
     return true;
 }
 
@@ -317,11 +321,11 @@ static void valu_marks(emu_wave *w, const emu_op *op, mark_rows out)
     memset(v, 0, sizeof v);
     for (unsigned i = 0; i < op->nsrc; i++)
         if (!(r->roles && r->roles[i] == 'd'))
-            values &= plain_value(w, op, i, v[i]);
+            values &= take_value(w, op, i, v[i]);
     if (r->kind == RULE_MOVE && values) {
         move_bits(op, r->roles, m, v, out);
     } else if (r->kind == RULE_LOGIC) {
-        for (unsigned i = 0; i < op->nsrc && !values; i++) /* of prepared sources nothing is known */
+        for (unsigned i = 1; i < op->nsrc && !values; i++)
             for (unsigned l = 0; l < EMU_ROW; l++)
                 m[0][0][l] |= m[i][0][l];
         if (values)

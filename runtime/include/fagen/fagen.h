@@ -135,7 +135,7 @@ typedef struct fa_plan fa_plan;
 /* level: 0 error, 1 warning, 2 information, 3 detail.  Called on the thread that works; `text` is valid during the call. */
 typedef void (*fa_log_function)(int level, const char *text, void *user);
 
-/* What the emulator looks for besides strays in memory; a launch with such an error fails with FA_ERR_EXECUTION. */
+/* What the emulator looks for; strays in memory in any case. A launch with such an error fails with FA_ERR_EXECUTION. */
 enum {
   FA_CHECK_MEMORY = 1, /* accesses outside the tensors, LDS or scratch */
   FA_CHECK_INIT = 2,   /* what was never written reaches an address, a branch, EXEC or device memory */
@@ -157,7 +157,7 @@ typedef struct fa_context_options {
   unsigned emulator_threads; /* 0: all cores */
   fa_log_function log;       /* NULL: silent; FA_LOG=0..3 prints to standard error in any case */
   void *log_user;
-  unsigned emulator_checks;  /* FA_CHECK_... together; 0: memory accesses alone, which are always checked */
+  unsigned emulator_checks;  /* FA_CHECK_... together; 0: memory and init; FA_CHECK_MEMORY: nothing else */
 } fa_context_options;
 
 #define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }

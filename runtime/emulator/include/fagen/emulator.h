@@ -238,7 +238,8 @@ typedef struct fa_emu_launch_params {
     bool count_accesses;       /* fill fa_emu_result.counters; slower */
 } fa_emu_launch_params;
 #define FA_EMU_LAUNCH_PARAMS_INIT \
-    {.size = sizeof(fa_emu_launch_params), .grid = {1, 1, 1}, .block = {1, 1, 1}, .check = FA_EMU_CHECK_MEMORY}
+    {.size = sizeof(fa_emu_launch_params), .grid = {1, 1, 1}, .block = {1, 1, 1}, \
+     .check = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_INIT}
 
 /* Wave instructions executed, by class. */
 typedef enum fa_emu_class {
