@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -324,6 +325,45 @@ fa_status fa_comgr_listing(char **listing, size_t *length, fa_comgr *comgr, cons
     return fa_fail(error, FA_ERR_VALIDATION, "code object: no section with instructions");
   }
   return FA_OK;
+}
+
+struct fa_comgr_decoder {
+  fa_comgr *comgr;
+  comgr_handle info;
+  disassembly d;
+};
+
+fa_status fa_comgr_decoder_open(fa_comgr_decoder **decoder, fa_comgr *comgr, const char *target, fa_error *error) {
+  char isa[MAX_ISA_NAME];
+  fa_comgr_decoder *made = calloc(1, sizeof *made);
+  *decoder = NULL;
+  if (!made) return fa_fail(error, FA_ERR_NOMEM, "decoder: out of memory");
+  snprintf(isa, sizeof isa, "amdgcn-amd-amdhsa--%s", target);
+  if (comgr->create_disassembly_info(isa, read_memory, print_instruction, print_address, &made->info)) {
+    free(made);
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "comgr has no disassembler for %s", target);
+  }
+  made->comgr = comgr;
+  *decoder = made;
+  return FA_OK;
+}
+
+void fa_comgr_decoder_close(fa_comgr_decoder *decoder) {
+  if (!decoder) return;
+  decoder->comgr->destroy_disassembly_info(decoder->info);
+  free(fa_text_take(&decoder->d.line, NULL));
+  free(decoder);
+}
+
+const char *fa_comgr_decode(fa_comgr_decoder *decoder, const void *bytes, size_t size, size_t *used) {
+  uint64_t taken;
+  decoder->d.bytes = bytes;
+  decoder->d.size = size;
+  bool good = disassemble(decoder->comgr, decoder->info, &decoder->d, 0, &taken);
+  if (used) *used = taken;
+  if (!good) return NULL;
+  decoder->d.line.data[strcspn(decoder->d.line.data, "\r\n")] = 0;
+  return decoder->d.line.data + strspn(decoder->d.line.data, " \t");
 }
 
 /* ---- metadata ---- */

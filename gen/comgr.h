@@ -19,6 +19,12 @@ fa_status fa_comgr_isa(char **isa, fa_comgr *comgr, const void *object, size_t s
 /* One instruction a line, "<hex address> <bytes>\t<text>", over every executable section; what cannot be decoded is ".long 0x...",
  * 4 bytes (fewer at a section's end).  The caller frees. */
 fa_status fa_comgr_listing(char **listing, size_t *length, fa_comgr *comgr, const char *isa, const void *object, size_t size, fa_error *error);
+/* Reads single instructions of a plain target ("gfx942"). */
+typedef struct fa_comgr_decoder fa_comgr_decoder;
+fa_status fa_comgr_decoder_open(fa_comgr_decoder **decoder, fa_comgr *comgr, const char *target, fa_error *error);
+void fa_comgr_decoder_close(fa_comgr_decoder *decoder);
+/* The text of the instruction that `bytes` begin with, valid until the next call; NULL when they begin with none.  used: its bytes; may be NULL. */
+const char *fa_comgr_decode(fa_comgr_decoder *decoder, const void *bytes, size_t size, size_t *used);
 /* The object's metadata note as JSON; every scalar is a string, as comgr gives it.  The caller frees. */
 fa_status fa_comgr_metadata(char **json, fa_comgr *comgr, const void *object, size_t size, fa_error *error);
 /* The source line of each instruction of the listing that has one, "<hex address> <line>\t<file name>", the innermost inlined frame's, with

@@ -7,6 +7,7 @@
 
 #include "compiler.h"
 #include "elf_view.h"
+#include "encodings.h"
 #include "lua_host.h"
 #include "text.h"
 #include "validate.h"
@@ -246,9 +247,21 @@ static fa_status op_targets(job *j) {
   return status;
 }
 
+/* Every instruction of a target. */
+static fa_status op_instructions(job *j) {
+  const char *target;
+  char *list;
+  fa_status status;
+  if ((status = need_text(&target, j, "target")) || (status = need_comgr(j)) || (status = fa_comgr_check_target(j->comgr, target, j->error)) ||
+      (status = fa_encodings_list(&list, j->comgr, target, j->error)))
+    return status;
+  return fa_reply_add_text(j->reply, "instructions", list, j->error);
+}
+
 fa_status fa_worker_operate(fa_reply *reply, const fa_worker *worker, const fa_bundle *request, fa_error *error) {
   static const operation operations[] = {{"build", op_build},     {"emit", op_emit},       {"explain", op_explain},
-                                         {"inspect", op_inspect}, {"compile", op_compile}, {"targets", op_targets}};
+                                         {"inspect", op_inspect}, {"compile", op_compile}, {"targets", op_targets},
+                                         {"instructions", op_instructions}};
   job j = {.worker = worker, .request = request, .reply = reply, .error = error};
   const char *name = fa_bundle_text(request, "op", "");
   for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)

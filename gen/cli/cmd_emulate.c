@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen emulate: runs anyone's code object on the emulator, with arrays from files and back to files. */
 #include "emulation.h"
+#include "lacks.h"
 #include "line_counts.h"
 #include "output.h"
 
@@ -201,6 +202,7 @@ static int print_result(const fa_emulation *e, const fa_cli *cli, fa_status stat
 }
 
 int fa_command_emulate(fa_cli *cli) {
+  if (fa_cli_value(cli, "lacks")) return cli->argc ? fa_cli_usage(cli, "--lacks takes no OBJECT") : fa_lacks(cli, fa_cli_value(cli, "lacks"));
   fa_error error = {0};
   fa_emulation *e = calloc(1, sizeof *e);
   if (!e) return FA_EXIT_FAILED;

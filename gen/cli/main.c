@@ -63,6 +63,7 @@ static const fa_cli_option emulate_options[] = {
   { "counters", 0, NULL, "count lanes, LDS cycles, bytes, cache lines and mnemonics as well" },
   { "list", 0, NULL, "print the kernel's arguments; run nothing" },
   { "unpack", 0, "PREFIX", "write PREFIX.co, .listing, .metadata and .lines, what fagen/emulator.h takes; run nothing" },
+  { "lacks", 0, "TARGET", "print which of this target's instructions are not executed here; takes no OBJECT" },
   LAST
 };
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
  * Scalar instructions that are not arithmetic: branches and calls, waits, barriers, mode and hardware registers,
- * register indexing, scalar memory.
+ * register indexing.
  */
 #include "lanes.h"
-#include "count.h"
 #include "scalar.h"
 
 #include <stdlib.h>
@@ -66,6 +65,59 @@ static void exec_swappc(emu_wave *w, const emu_op *op)
     uint64_t to = emu_read64(w, &op->src[0]);
     emu_write64(w, &op->dst, emu_pc_value(w));
     emu_jump(w, op, to);
+}
+
+/* s_cbranch_g_fork, s_cbranch_i_fork: lanes that differ go one after the other, the fewer first; the rest waits on a stack
+ * in scalar registers, whose depth is MODE.CSP (bits 31 to 29). */
+static void exec_fork(emu_wave *w, const emu_op *op)
+{
+    uint64_t wanted = emu_read64(w, &op->src[0]), pass = wanted & w->exec, fail = ~wanted & w->exec, next = emu_pc_value(w);
+    uint64_t target = op->variant ? next + (uint64_t)((int64_t)op->imm * 4) : emu_read64(w, &op->src[1]);
+    uint32_t depth = w->mode >> 29;
+    bool pass_later = __builtin_popcountll(fail) < __builtin_popcountll(pass);
+    if (fail && pass) {
+        uint64_t later = pass_later ? target : next, mask = pass_later ? pass : fail;
+        uint32_t *at = &w->s[4 * depth];
+        at[0] = (uint32_t)later, at[1] = (uint32_t)(later >> 32), at[2] = (uint32_t)mask, at[3] = (uint32_t)(mask >> 32);
+        w->mode += 1u << 29;
+        emu_set_exec(w, pass_later ? fail : pass);
+    }
+    if (!fail || (pass && !pass_later))
+        emu_jump(w, op, target);
+}
+
+static void exec_join(emu_wave *w, const emu_op *op)
+{
+    if (w->mode >> 29 == (emu_read32(w, &op->src[0]) & 7))
+        return;
+    w->mode -= 1u << 29;
+    const uint32_t at = 4 * (w->mode >> 29);
+    emu_set_exec(w, emu_sgpr64(w, at + 2));
+    emu_jump(w, op, emu_sgpr64(w, at));
+}
+
+/* A block that a wave of 64 lanes runs for its lower half and then for the upper one, where both have lanes (RDNA2 ISA
+ * document, S_SUBVECTOR_LOOP_BEGIN and _END). */
+static void exec_subvector(emu_wave *w, const emu_op *op)
+{
+    uint32_t low = (uint32_t)w->exec, high = (uint32_t)(w->exec >> 32), kept = emu_read_dst32(w, &op->dst);
+    bool go = false;
+    if (op->variant == 1) {
+        go = !w->exec;
+        if (!go)
+            emu_write32(w, &op->dst, low ? high : low);
+        high = low ? 0 : high;
+    } else if (high) {
+        low = kept;
+    } else if (kept) {
+        emu_write32(w, &op->dst, low);
+        high = kept;
+        low = 0;
+        go = true;
+    }
+    emu_set_exec(w, low | (uint64_t)high << 32);
+    if (go)
+        take(w, op);
 }
 
 /* ---- state ------------------------------------------------------------------------------------------------ */
@@ -259,115 +311,19 @@ static void exec_move_relative(emu_wave *w, const emu_op *op)
         emu_write32(w, &dst, emu_read32(w, &src));
 }
 
-/* ---- scalar memory ---------------------------------------------------------------------------------------- */
-
-static uint64_t scalar_offset(const emu_wave *w, const emu_op *op)
+/* s_movrelsd_2: both numbers move, by two fields of M0 */
+static void exec_move_relative_both(emu_wave *w, const emu_op *op)
 {
-    uint64_t offset = (uint64_t)(int64_t)op->imm;
-    return op->src[1].kind == K_SGPR ? offset + w->s[op->src[1].index] : offset;
+    uint32_t from = op->src[0].index + (w->s[S_M0] & 1023), to = op->dst.index + (w->s[S_M0] >> 16 & 1023);
+    if (from >= EMU_MAX_SGPR || to >= EMU_MAX_SGPR)
+        emu_fault(w, op, FA_EMU_REPORT_REGISTER, -1, from >= EMU_MAX_SGPR ? from : to, 4, false, "a register number made from M0 is out of range");
+    else
+        w->s[to] = w->s[from];
 }
 
-static void exec_load(emu_wave *w, const emu_op *op)
-{
-    unsigned n = op->mem.bytes, count = n < 4 ? 1 : n / 4;
-    uint64_t address = emu_read64(w, &op->src[0]) + scalar_offset(w, op);
-    if (n >= 4 && address & 3) { /* the hardware drops these bits and loads from elsewhere */
-        emu_fault(w, op, FA_EMU_REPORT_MISALIGNED, -1, address, n, false, "a scalar load's address must be a multiple of 4");
-        return;
-    }
-    const emu_region *r = emu_find_region(w->launch, address, n, FA_EMU_READ);
-    if (!r) {
-        emu_fault_address(w, op, -1, address, n, false);
-        return;
-    }
-    if (w->worker->counts)
-        emu_count_scalar(w, address, n);
-    uint32_t data[16] = {0};
-    memcpy(data, (const void *)(uintptr_t)address, n);
-    if (w->worker->check)
-        emu_note_place(w, (uint8_t *)(uintptr_t)address, 0, n, false);
-    if (w->worker->init)
-        emu_init_scalar(w, op, 0, (const uint8_t *)(uintptr_t)address, n);
-    if (op->mem.form == MEM_I8)
-        data[0] = (uint32_t)(int8_t)data[0];
-    if (op->mem.form == MEM_I16)
-        data[0] = (uint32_t)(int16_t)data[0];
-    for (unsigned i = 0; i < count && op->dst.kind == K_SGPR; i++)
-        w->s[op->dst.index + i] = data[i];
-}
-
-/* The descriptor: base in 48 bits, stride, number of records. What is outside reads as 0. */
-static void exec_buffer_load(emu_wave *w, const emu_op *op)
-{
-    unsigned count = op->mem.bytes < 4 ? 1 : op->mem.bytes / 4;
-    const uint32_t *v = &w->s[op->src[0].index];
-    uint64_t base = v[0] | (uint64_t)(v[1] & 0xffff) << 32, offset = scalar_offset(w, op) & ~UINT64_C(3);
-    uint64_t stride = v[1] >> 16 & 0x3fff, limit = stride ? stride * v[2] : v[2];
-    uint32_t data[16] = {0};
-    for (unsigned i = 0; i < count; i++) {
-        uint64_t at = offset + 4 * i;
-        if (at + 4 > limit) {
-            w->worker->clamped++;
-            if (w->launch->params->check & FA_EMU_CHECK_CLAMP) {
-                emu_fault_clamped(w, op, -1, base + at, limit);
-                return;
-            }
-            continue;
-        }
-        if (!emu_find_region(w->launch, base + at, 4, FA_EMU_READ)) {
-            emu_fault_address(w, op, -1, base + at, 4, false);
-            return;
-        }
-        if (w->worker->counts)
-            emu_count_scalar(w, base + at, 4);
-        memcpy(&data[i], (const void *)(uintptr_t)(base + at), 4);
-        if (w->worker->check)
-            emu_note_place(w, (uint8_t *)(uintptr_t)(base + at), i, 4, false);
-        if (w->worker->init)
-            emu_init_scalar(w, op, i, (const uint8_t *)(uintptr_t)(base + at), 4);
-    }
-    for (unsigned i = 0; i < count && op->dst.kind == K_SGPR; i++)
-        w->s[op->dst.index + i] = data[i];
-}
-
-static const struct {
-    const char *suffix;
-    uint8_t bytes, form;
-} emu_load_sizes[] = {
-    {"dword", 4, MEM_B32}, {"dwordx2", 8, MEM_B32}, {"dwordx3", 12, MEM_B32}, {"dwordx4", 16, MEM_B32},
-    {"dwordx8", 32, MEM_B32}, {"dwordx16", 64, MEM_B32}, {"b32", 4, MEM_B32}, {"b64", 8, MEM_B32},
-    {"b96", 12, MEM_B32}, {"b128", 16, MEM_B32}, {"b256", 32, MEM_B32}, {"b512", 64, MEM_B32},
-    {"u8", 1, MEM_U8}, {"i8", 1, MEM_I8}, {"u16", 2, MEM_U16}, {"i16", 2, MEM_I16},
-};
-
-static bool decode_load(emu_op *op, emu_text *t, const char *name)
-{
-    bool buffer = strncmp(name, "buffer_load_", 12) == 0;
-    if (!buffer && strncmp(name, "load_", 5) != 0)
-        return false;
-    name += buffer ? 12 : 5;
-    for (size_t i = 0; i < sizeof emu_load_sizes / sizeof emu_load_sizes[0]; i++) {
-        if (strcmp(emu_load_sizes[i].suffix, name) != 0)
-            continue;
-        if (t->arg_count != 3 || t->args[1].kind != K_SGPR || t->args[1].dwords != (buffer ? 4 : 2))
-            return false;
-        op->mem.bytes = emu_load_sizes[i].bytes;
-        op->mem.form = emu_load_sizes[i].form;
-        op->dst = t->args[0];
-        op->src[0] = t->args[1];
-        op->imm = t->mods.offset;
-        if (t->args[2].kind == K_SGPR)
-            op->src[1] = t->args[2];
-        else if (t->args[2].kind == K_CONST)
-            op->imm = (int32_t)t->args[2].value;
-        else if (t->args[2].kind != K_NULL)
-            return false;
-        op->exec = buffer ? exec_buffer_load : exec_load;
-        op->klass = FA_EMU_CLASS_SMEM;
-        return true;
-    }
-    return false;
-}
+/* s_alloc_vgpr: only waves that are launched with dynamic registers can have others; here none is (inferred: it fails
+ * when more are asked for than the kernel has). */
+static void exec_alloc(emu_wave *w, const emu_op *op) { w->scc = (emu_read32(w, &op->src[0]) & 511) <= w->launch->rows; }
 
 /* ---- decoding --------------------------------------------------------------------------------------------- */
 
@@ -376,7 +332,7 @@ static const struct {
     uint8_t klass;
     emu_exec_fn fn;
     uint8_t variant;
-    uint8_t form; /* 'b' relative branch, 'd' a destination, 's' a source, 'x' both, 'm' number, 'w' number of 16 bits, 0 nothing to read */
+    uint8_t form; /* 'b' relative branch, 'c' with a destination, 'f' with a source, 'd' a destination, 's' a source, 'x' both, 'y' two sources, 'm' number, 'w' number of 16 bits, 0 nothing to read */
 } emu_control[] = {
     {"branch", FA_EMU_CLASS_BRANCH, exec_branch, B_ALWAYS, 'b'},
     {"cbranch_scc0", FA_EMU_CLASS_BRANCH, exec_branch, B_SCC0, 'b'},
@@ -388,6 +344,15 @@ static const struct {
     {"call_b64", FA_EMU_CLASS_BRANCH, exec_branch, B_CALL, 'c'},
     {"cbranch_cdbgsys", FA_EMU_CLASS_BRANCH, exec_branch, B_NONE, 0},
     {"cbranch_cdbguser", FA_EMU_CLASS_BRANCH, exec_branch, B_NONE, 0},
+    {"cbranch_cdbgsys_or_user", FA_EMU_CLASS_BRANCH, exec_branch, B_NONE, 0},
+    {"cbranch_cdbgsys_and_user", FA_EMU_CLASS_BRANCH, exec_branch, B_NONE, 0},
+    {"cbranch_g_fork", FA_EMU_CLASS_BRANCH, exec_fork, 0, 'y'},
+    {"cbranch_i_fork", FA_EMU_CLASS_BRANCH, exec_fork, 1, 'f'},
+    {"cbranch_join", FA_EMU_CLASS_BRANCH, exec_join, 0, 's'},
+    {"subvector_loop_begin", FA_EMU_CLASS_BRANCH, exec_subvector, 1, 'c'},
+    {"subvector_loop_end", FA_EMU_CLASS_BRANCH, exec_subvector, 2, 'c'},
+    {"alloc_vgpr", FA_EMU_CLASS_SALU, exec_alloc, 0, 's'},
+    {"movrelsd_2_b32", FA_EMU_CLASS_SALU, exec_move_relative_both, 0, 'x'},
     {"getpc_b64", FA_EMU_CLASS_SALU, exec_getpc, 0, 'd'},
     {"setpc_b64", FA_EMU_CLASS_BRANCH, exec_setpc, 0, 's'},
     {"rfe_b64", FA_EMU_CLASS_BRANCH, exec_setpc, 0, 's'},
@@ -475,9 +440,9 @@ static bool decode_control(fa_emu_object *o, emu_op *op, emu_text *t, const char
         if (strcmp(emu_control[i].name, name) != 0)
             continue;
         uint8_t form = emu_control[i].form;
-        bool has_dst = form == 'd' || form == 'x' || form == 'c', has_src = form == 's' || form == 'x';
+        bool has_dst = form == 'd' || form == 'x' || form == 'c', has_src = form == 's' || form == 'x' || form == 'y' || form == 'f';
         unsigned at = 0;
-        if (t->arg_count < (unsigned)has_dst + has_src + (form == 'b' || form == 'c'))
+        if (t->arg_count < (unsigned)has_dst + has_src + (form == 'b' || form == 'c' || form == 'y' || form == 'f'))
             return false;
         if (has_dst)
             op->dst = t->args[at++];
@@ -485,7 +450,9 @@ static bool decode_control(fa_emu_object *o, emu_op *op, emu_text *t, const char
             op->src[0] = t->args[at++];
             emu_resolve_constant(o, &op->src[0], T_B64);
         }
-        if (form == 'b' || form == 'c')
+        if (form == 'y')
+            op->src[1] = t->args[at];
+        if (form == 'b' || form == 'c' || form == 'f')
             op->imm = (int16_t)t->args[at].value;
         if (form == 'w')
             op->imm = (int16_t)strtol(t->raw, NULL, 0);
@@ -508,7 +475,7 @@ static bool decode_control(fa_emu_object *o, emu_op *op, emu_text *t, const char
 bool emu_decode_salu(fa_emu_object *o, emu_op *op, emu_text *t)
 {
     const char *name = t->name + 2;
-    return emu_decode_scalar(o, op, t) || decode_load(op, t, name) || decode_register(o, op, t, name) ||
+    return emu_decode_scalar(o, op, t) || emu_decode_smem(o, op, t) || decode_register(o, op, t, name) ||
            decode_index(op, t, name) || decode_control(o, op, t, name);
 }
 

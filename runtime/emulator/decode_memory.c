@@ -3,7 +3,9 @@
  * Memory instructions from text: what moves, how wide, which operand is the address and which the data. The names
  * of CDNA (dwordx4, short_d16) and RDNA (b128, d16_b16) meet here.
  */
-#include "emu.h"
+#include "format.h"
+
+#include <stdio.h>
 
 static const struct {
     const char *name;
@@ -46,7 +48,7 @@ static const struct {
     {"smin", ATOMIC_SMIN}, {"umin", ATOMIC_UMIN}, {"smax", ATOMIC_SMAX}, {"umax", ATOMIC_UMAX},
     {"min_num", ATOMIC_FMIN}, {"max_num", ATOMIC_FMAX}, {"min", ATOMIC_UMIN}, {"max", ATOMIC_UMAX},
     {"and", ATOMIC_AND}, {"or", ATOMIC_OR}, {"xor", ATOMIC_XOR}, {"inc", ATOMIC_INC}, {"dec", ATOMIC_DEC},
-    {"mskor", ATOMIC_MSKOR}, {"wrap", ATOMIC_WRAP},
+    {"mskor", ATOMIC_MSKOR}, {"wrap", ATOMIC_WRAP}, {"condxchg32", ATOMIC_CONDXCHG},
     {"fmin", ATOMIC_FMIN}, {"fmax", ATOMIC_FMAX}, {"fcmpswap", ATOMIC_FCMPSWAP},
 };
 
@@ -59,7 +61,7 @@ static const struct {
 };
 
 /* "add_f32", "smax_x2", "cmpst_rtn_b64" */
-static bool find_atomic(emu_mem *m, const char *name)
+bool emu_find_atomic(emu_mem *m, const char *name)
 {
     char text[48];
     if (strlen(name) >= sizeof text)
@@ -101,6 +103,8 @@ static bool vector_or_off(const emu_operand *a) { return a->kind == K_VGPR || a-
 
 static unsigned data_dwords(const emu_mem *m)
 {
+    if (m->block)
+        return 32;
     return m->dwords * (m->atomic == ATOMIC_CMPSWAP || m->atomic == ATOMIC_FCMPSWAP ? 2u : 1u);
 }
 
@@ -123,18 +127,48 @@ static bool check_data(emu_op *op, const emu_operand *a, unsigned dwords)
     return vector(a) && a->dwords >= dwords && apply_half(&op->mem, a);
 }
 
+/* "format_xyz", "format_d16_hi_x" and RDNA's "d16_hi_format_x" */
+static bool find_typed(emu_mem *m, const char *name)
+{
+    static const char *const components[] = {"x", "xy", "xyz", "xyzw"};
+    const char *last = strrchr(name, '_');
+    size_t n = last ? (size_t)(last - name) : 0;
+    static const struct {
+        const char *name;
+        uint8_t half;
+    } kinds[] = {{"format", 0}, {"format_d16", 1}, {"d16_format", 1}, {"format_d16_hi", 2}, {"d16_hi_format", 2}};
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        for (uint8_t k = 0; k < 4; k++)
+            if (strlen(kinds[i].name) == n && strncmp(kinds[i].name, name, n) == 0 && strcmp(components[k], last + 1) == 0) {
+                m->typed = (uint8_t)(k + 1);
+                m->half = kinds[i].half;
+                m->dwords = m->half ? (uint8_t)((k + 2) / 2) : m->typed;
+                m->bytes = 16; /* at most: the format decides */
+                m->form = m->half == 2 ? MEM_D16_HI_B16 : MEM_B32;
+                return true;
+            }
+    return false;
+}
+
 /* global, flat: [result,] address, [data,] [scalar base or off] */
 static bool take_global(emu_op *op, emu_text *t)
 {
     unsigned at = 0;
     const emu_mem *m = &op->mem;
     bool flat = m->space == SPACE_FLAT, load = !m->store && !m->atomic;
+    if (m->by_lane) { /* no vector address: result or data, scalar base or off */
+        if (t->arg_count != 2 || !check_data(op, &t->args[0], 1))
+            return false;
+        *(load ? &op->dst : &op->src[3]) = t->args[0];
+        op->src[1] = t->args[1];
+        return op->src[1].kind == K_OFF || op->src[1].kind == K_NULL || (op->src[1].kind == K_SGPR && op->src[1].dwords == 2);
+    }
     unsigned want = (load && !op->mods.lds) + 1u + !load + (m->atomic && m->returns) + !flat;
     if (t->arg_count != want)
         return false;
     if ((load && !op->mods.lds) || (m->atomic && m->returns)) {
         op->dst = t->args[at++];
-        if (!check_data(op, &op->dst, m->dwords))
+        if (!check_data(op, &op->dst, m->block ? data_dwords(m) : m->dwords))
             return false;
     }
     op->src[0] = t->args[at++];
@@ -154,10 +188,15 @@ static bool take_global(emu_op *op, emu_text *t)
            (scalar || op->src[1].kind == K_OFF || flat);
 }
 
-/* scratch: loads "result, address, scalar", stores "address, data, scalar" */
+/* scratch: loads "result, address, scalar", stores "address, data, scalar", loads into LDS "address, scalar" */
 static bool take_scratch(emu_op *op, emu_text *t)
 {
     bool load = !op->mem.store;
+    if (op->mods.lds) {
+        op->src[0] = t->args[0];
+        op->src[1] = t->args[1];
+        return t->arg_count == 2 && load && vector_or_off(&op->src[0]) && (op->src[1].kind == K_SGPR || op->src[1].kind == K_OFF);
+    }
     if (t->arg_count != 3)
         return false;
     op->src[0] = t->args[load ? 1 : 0];
@@ -166,7 +205,7 @@ static bool take_scratch(emu_op *op, emu_text *t)
         op->dst = t->args[0];
     else
         op->src[3] = t->args[1];
-    return check_data(op, load ? &op->dst : &op->src[3], op->mem.dwords) && vector_or_off(&op->src[0]) &&
+    return check_data(op, load ? &op->dst : &op->src[3], op->mem.block ? 32 : op->mem.dwords) && vector_or_off(&op->src[0]) &&
            (op->src[1].kind == K_SGPR || op->src[1].kind == K_OFF || op->src[1].kind == K_NULL);
 }
 
@@ -175,7 +214,11 @@ static bool take_buffer(fa_emu_object *o, emu_op *op, emu_text *t)
 {
     const emu_mem *m = &op->mem;
     unsigned at = 0;
-    if (t->arg_count != (op->mods.lds ? 3u : 4u) || op->mods.tfe || op->mods.addr64)
+    if (m->typed && m->half == 1 && t->args[0].half)
+        return false;
+    if (t->arg_count != (op->mods.lds ? 3u : 4u) || op->mods.addr64 || (op->mods.lds && op->mods.tfe))
+        return false;
+    if (op->mods.tfe && t->args[0].dwords < m->dwords + 1) /* the status follows the data */
         return false;
     if (!op->mods.lds) {
         if (m->store || m->atomic)
@@ -195,42 +238,64 @@ static bool take_buffer(fa_emu_object *o, emu_op *op, emu_text *t)
            (op->src[2].kind == K_SGPR || op->src[2].kind == K_CONST);
 }
 
+/* What instructions do, by the start of the name behind the space; the first row that fits. With a format the name is
+ * complete, else a format follows. */
+static const struct {
+    const char *start, *format;
+    uint8_t klass, transpose;
+    bool store, lds, by_lane, block;
+} emu_moves[] = {
+    {"load_tr_b128", "b128", FA_EMU_CLASS_VMEM_LOAD, 16, false, false, false, false}, /* waves of 32: of 64 half as wide */
+    {"load_tr_b64", "b64", FA_EMU_CLASS_VMEM_LOAD, 8, false, false, false, false},
+    {"load_dword_addtid", "b32", FA_EMU_CLASS_VMEM_LOAD, 0, false, false, true, false},
+    {"load_addtid_b32", "b32", FA_EMU_CLASS_VMEM_LOAD, 0, false, false, true, false},
+    {"store_dword_addtid", "b32", FA_EMU_CLASS_VMEM_STORE, 0, true, false, true, false},
+    {"store_addtid_b32", "b32", FA_EMU_CLASS_VMEM_STORE, 0, true, false, true, false},
+    {"load_block", "b32", FA_EMU_CLASS_VMEM_LOAD, 0, false, false, false, true},
+    {"store_block", "b32", FA_EMU_CLASS_VMEM_STORE, 0, true, false, false, true},
+    {"store_lds_dword", "b32", FA_EMU_CLASS_VMEM_STORE, 0, true, true, false, false},
+    {"load_lds_", NULL, FA_EMU_CLASS_VMEM_LOAD, 0, false, true, false, false},
+    {"load_", NULL, FA_EMU_CLASS_VMEM_LOAD, 0, false, false, false, false},
+    {"store_", NULL, FA_EMU_CLASS_VMEM_STORE, 0, true, false, false, false},
+};
+
+static bool decode_move(emu_op *op, const char *name, bool typed)
+{
+    emu_mem *m = &op->mem;
+    for (size_t i = 0; i < sizeof emu_moves / sizeof emu_moves[0]; i++) {
+        const char *format = emu_moves[i].format, *rest = name + strlen(emu_moves[i].start);
+        if (strncmp(name, emu_moves[i].start, strlen(emu_moves[i].start)) != 0 || (format && *rest))
+            continue;
+        format = format ? format : rest;
+        m->store = emu_moves[i].store;
+        m->transpose = emu_moves[i].transpose;
+        m->by_lane = emu_moves[i].by_lane;
+        m->block = emu_moves[i].block;
+        op->mods.lds |= emu_moves[i].lds;
+        op->klass = emu_moves[i].klass;
+        size_t n = strlen(format);
+        if (n > 4 && strcmp(format + n - 4, "_lds") == 0) {
+            op->mods.lds = true;
+            n -= 4;
+        }
+        return m->space == SPACE_BUFFER && find_typed(m, format) ? true : !typed && find_format(m, format, n);
+    }
+    return false;
+}
+
 static bool decode_vector_memory(fa_emu_object *o, emu_op *op, emu_text *t, const char *name, unsigned space)
 {
     emu_mem *m = &op->mem;
+    bool typed = t->name[0] == 't'; /* tbuffer: the format is in the instruction */
     m->space = (uint8_t)space;
-    op->klass = FA_EMU_CLASS_VMEM_LOAD;
-    size_t n = strlen(name);
-    if (strncmp(name, "load_lds_", 9) == 0) { /* global_load_lds_dword */
-        op->mods.lds = true;
-        name += 9;
-        n -= 9;
-    } else if (strcmp(name, "load_tr_b128") == 0 && space == SPACE_GLOBAL) { /* waves of 32: the form of 64 has two registers */
-        m->transpose = 16;
-        name += 8;
-        n -= 8;
-    } else if (strncmp(name, "load_", 5) == 0) {
-        name += 5;
-        n -= 5;
-    } else if (strncmp(name, "store_", 6) == 0) {
-        m->store = true;
-        op->klass = FA_EMU_CLASS_VMEM_STORE;
-        name += 6;
-        n -= 6;
-    } else if (strncmp(name, "atomic_", 7) == 0) {
+    if (strncmp(name, "atomic_", 7) == 0) {
         op->klass = FA_EMU_CLASS_VMEM_ATOMIC;
-        if (!find_atomic(m, name + 7))
+        if (!emu_find_atomic(m, name + 7))
             return false;
         m->returns = op->mods.sc0 || op->mods.glc;
-    } else {
+    } else if (!decode_move(op, name, typed) || (typed && !emu_format_parse(&op->mods.format, t->raw))) {
         return false;
     }
-    if (n > 4 && strcmp(name + n - 4, "_lds") == 0) {
-        op->mods.lds = true;
-        n -= 4;
-    }
-    if (!m->atomic && !find_format(m, name, n))
-        return false;
     if (space == SPACE_SCRATCH)
         op->klass = FA_EMU_CLASS_SCRATCH;
     op->exec = emu_simd_get()->memory;
@@ -306,7 +371,7 @@ static bool take_lds(emu_op *op, emu_text *t, bool addtid)
     }
     bool two = m->atomic == ATOMIC_CMPSWAP || m->atomic == ATOMIC_FCMPSWAP || m->atomic == ATOMIC_MSKOR ||
                m->atomic == ATOMIC_WRAP;
-    unsigned data = m->atomic ? 1u + (two || m->pairs) : m->store ? places : 0;
+    unsigned data = m->source_in_lds ? 0 : m->atomic ? 1u + (two || m->pairs) : m->store ? places : 0;
     return at == t->arg_count && op->nsrc == 1 + data;
 }
 
@@ -338,7 +403,7 @@ static bool decode_lds(emu_op *op, emu_text *t, const char *name)
     static const char *const moves[] = {"read", "load", "write", "store"};
     for (unsigned i = 0; i < 4; i++) {
         size_t n = strlen(moves[i]);
-        if (strncmp(name, moves[i], n) != 0 || strstr(name, "xchg"))
+        if (strncmp(name, moves[i], n) != 0 || strstr(name, "xchg") || strstr(name, "_src2"))
             continue;
         m->store = i >= 2;
         static const struct {
@@ -357,7 +422,14 @@ static bool decode_lds(emu_op *op, emu_text *t, const char *name)
     }
     if (decode_exchange_pair(m, name))
         return take_lds(op, t, false);
-    if (!find_atomic(m, name) || !take_lds(op, t, false))
+    char plain[32];
+    const char *src2 = strstr(name, "_src2");
+    if (src2 && strlen(name) < sizeof plain) { /* "add_src2_u32" */
+        snprintf(plain, sizeof plain, "%.*s%s", (int)(src2 - name), name, src2 + 5);
+        name = plain;
+        m->source_in_lds = true;
+    }
+    if (!emu_find_atomic(m, strncmp(name, "write_", 6) == 0 && src2 ? name[8] == '6' ? "swap_b64" : "swap_b32" : name) || !take_lds(op, t, false))
         return false;
     /* the handler takes the new value first: gfx9's cmpst and mskor differ in what comes first */
     op->variant = strncmp(name, "cmpst_", 6) == 0;
@@ -372,8 +444,8 @@ bool emu_decode_memory(fa_emu_object *o, emu_op *op, emu_text *t)
         const char *prefix;
         uint8_t space;
     } spaces[] = {{"global_", SPACE_GLOBAL}, {"flat_", SPACE_FLAT}, {"scratch_", SPACE_SCRATCH},
-                  {"buffer_", SPACE_BUFFER}};
-    static const char *const cache[] = {"buffer_wbl2", "buffer_inv", "buffer_gl0_inv", "buffer_gl1_inv",
+                  {"buffer_", SPACE_BUFFER}, {"tbuffer_", SPACE_BUFFER}};
+    static const char *const cache[] = {"buffer_wbl2", "buffer_inv", "buffer_invl2", "buffer_gl0_inv", "buffer_gl1_inv",
                                         "buffer_wbinvl1", "buffer_wbinvl1_vol", "global_inv", "global_wb",
                                         "global_wbinv", "ds_nop"};
     const char *name = t->name;

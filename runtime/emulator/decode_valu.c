@@ -137,6 +137,17 @@ static int32_t immediate(const fa_emu_object *o, const emu_op *op, const char *n
     return 0;
 }
 
+/* Integer results that always fit: clamp is accepted and changes nothing (conversions saturate anyway). */
+static bool never_clamps(const char *name)
+{
+    static const char *const starts[] = {"cvt_", "min", "max", "med3_", "align", "frexp_exp_", "lshl", "lshr", "ashr",
+                                         "pk_min_", "pk_max_", "pk_lsh", "pk_ashr"};
+    for (size_t i = 0; i < sizeof starts / sizeof starts[0]; i++)
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+            return true;
+    return false;
+}
+
 static const emu_meaning *find_meaning(const fa_emu_object *o, const emu_text *t, const char *name, bool *cmpx)
 {
     char key[64];
@@ -149,7 +160,7 @@ static const emu_meaning *find_meaning(const fa_emu_object *o, const emu_text *t
         memmove(key + 3, key + 4, n - 3);
     const emu_meaning *m = emu_meaning_find(key, strlen(key));
     /* clamp scales floats afterwards; for integers it saturates, which is a meaning of its own */
-    if (m && t->mods.clamp && !emu_fp_class(m->dst) && m->dst != T_MASK && strncmp(m->name, "cvt_", 4) != 0) {
+    if (m && t->mods.clamp && !emu_fp_class(m->dst) && m->dst != T_MASK && !never_clamps(m->name)) {
         char saturating[72];
         strcpy(saturating, m->name);
         strcat(saturating, ".clamp");

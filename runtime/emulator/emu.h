@@ -195,7 +195,7 @@ enum {
     ATOMIC_NONE, ATOMIC_SWAP, ATOMIC_CMPSWAP, ATOMIC_ADD, ATOMIC_SUB, ATOMIC_RSUB, ATOMIC_SMIN, ATOMIC_UMIN,
     ATOMIC_SMAX, ATOMIC_UMAX, ATOMIC_AND, ATOMIC_OR, ATOMIC_XOR, ATOMIC_INC, ATOMIC_DEC, ATOMIC_FADD, ATOMIC_FMIN,
     ATOMIC_FMAX, ATOMIC_FCMPSWAP, ATOMIC_PK_ADD_F16, ATOMIC_PK_ADD_BF16, ATOMIC_CSUB, ATOMIC_MSKOR, ATOMIC_WRAP,
-    ATOMIC_COND_SUB
+    ATOMIC_COND_SUB, ATOMIC_CONDXCHG
 };
 typedef struct emu_mem {
     uint8_t space, form, dwords; /* dwords moved a lane (1 for sub-dword forms) */
@@ -205,6 +205,11 @@ typedef struct emu_mem {
     uint8_t pairs;               /* read2/write2: 2 accesses; the offset unit is `bytes` times `stride` */
     uint8_t stride;
     uint8_t transpose;           /* bits of an element, where a load turns a matrix */
+    uint8_t typed;               /* components that a typed buffer access moves; mods.format is 0: the descriptor's */
+    uint8_t half;                /* of a typed access: 1 components of 16 bits, 2 one in the upper half */
+    bool by_lane;                /* the address is the scalar one and the lane's number (addtid) */
+    bool source_in_lds;          /* ds_*_src2: the operand lies in LDS as well */
+    bool block;                  /* 32 registers, those whose bit is set in M0 */
 } emu_mem;
 
 typedef enum emu_matrix_type {
@@ -466,6 +471,8 @@ typedef struct emu_text {
 bool emu_decode_valu(fa_emu_object *o, emu_op *op, emu_text *t);
 bool emu_decode_salu(fa_emu_object *o, emu_op *op, emu_text *t);
 bool emu_decode_memory(fa_emu_object *o, emu_op *op, emu_text *t);
+bool emu_find_atomic(emu_mem *m, const char *name); /* "add_f32", "smax_x2", "cmpst_rtn_b64" */
+bool emu_decode_smem(fa_emu_object *o, emu_op *op, emu_text *t);
 bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t);
 /* narrow.c */
 bool emu_decode_f8f6f4(fa_emu_object *o, emu_op *op, emu_text *t);

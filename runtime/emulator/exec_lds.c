@@ -73,6 +73,29 @@ static void move_lds(emu_wave *w, const emu_op *op, const emu_places *p, const u
         transpose_rows(w, op);
 }
 
+/* ds_*_src2: the operand of address A lies in LDS at A + 4 * D, where D is the instruction's offset in 15 bits or, if its
+ * highest bit is set, the upper 15 bits of A (Vega ISA document, DS_ADD_SRC2_U32). */
+static bool take_source(emu_wave *w, const emu_op *op, const uint32_t *address, uint32_t rows[2 * EMU_ROW])
+{
+    uint32_t bytes = op->mem.bytes, size = w->launch->lds_bytes, field = (uint32_t)op->mods.offset;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        int32_t d = field & 0x8000 ? (int32_t)address[l] >> 17 : (int32_t)(field << 17) >> 17;
+        uint32_t at = (address[l] & 0x1ffff) + 4 * (uint32_t)d;
+        if (!w->mask[l])
+            continue;
+        if (bytes > size || at > size - bytes) {
+            emu_fault(w, op, FA_EMU_REPORT_LDS_BOUNDS, (int)l, at, bytes, false, "the operand lies outside the workgroup's LDS");
+            return false;
+        }
+        memcpy(&rows[l], w->group->lds + at, 4);
+        if (bytes == 8)
+            memcpy(&rows[l + EMU_ROW], w->group->lds + at + 4, 4);
+        if (w->worker->check)
+            emu_note_place(w, w->group->lds + at, l, bytes, false);
+    }
+    return true;
+}
+
 /* src[0] address, src[1], src[2] data */
 void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
 {
@@ -106,7 +129,15 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
         }
         return;
     }
-    if (!lds_places(w, op, address, (uint32_t)op->mods.offset, &p))
+    uint32_t source[2 * EMU_ROW];
+    if (m->source_in_lds) {
+        if (!take_source(w, op, address, source))
+            return;
+        EMU_LANES(l, w->lanes) address[l] &= 0x1ffff;
+    } else if (m->atomic == ATOMIC_CONDXCHG) {
+        EMU_LANES(l, w->lanes) address[l] = ((address[l] + (uint32_t)op->mods.offset) & 0xfff8) - (uint32_t)op->mods.offset;
+    }
+    if (!lds_places(w, op, address, m->source_in_lds ? 0 : (uint32_t)op->mods.offset, &p))
         return;
     if ((m->atomic || w->launch->params->check & FA_EMU_CHECK_ALIGN) && !emu_aligned(w, op, p.at))
         return;
@@ -118,7 +149,7 @@ void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op)
         emu_count_lds(w, op, p.at, m->bytes, m->store);
     if (m->atomic) {
         bool two = op->nsrc > 2, swapped = op->variant;
-        const uint32_t *a = row(w, &op->src[1]), *b = two ? row(w, &op->src[2]) : NULL;
+        const uint32_t *a = m->source_in_lds ? source : row(w, &op->src[1]), *b = two ? row(w, &op->src[2]) : NULL;
         atomic_rows(w, m, &p, swapped ? b : a, swapped ? a : b, m->returns ? row(w, &op->dst) : NULL);
     } else {
         move_lds(w, op, &p, NULL, 0);

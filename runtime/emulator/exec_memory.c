@@ -3,6 +3,7 @@
  * Global, flat, scratch and buffer instructions: addresses, checks against the launch's regions, data.
  */
 #include "count.h"
+#include "format.h"
 #include "transfer.h"
 
 static bool scratch_place(emu_wave *w, const emu_op *op, uint32_t lane, uint64_t offset, uint8_t **out)
@@ -70,7 +71,10 @@ static bool global_places(emu_wave *w, const emu_op *op, emu_places *p)
 {
     const uint32_t *v = op->src[0].kind == K_VGPR ? w->v + (size_t)op->src[0].index * EMU_ROW : NULL;
     uint64_t base = (uint64_t)(int64_t)op->mods.offset;
-    if (op->src[1].kind == K_SGPR && op->mem.space == SPACE_GLOBAL) {
+    if (op->mem.by_lane) {
+        base += op->src[1].kind == K_SGPR ? emu_sgpr64(w, op->src[1].index) : 0;
+        EMU_LANES(l, w->lanes) w->address[l] = base + 4 * (uint64_t)l;
+    } else if (op->src[1].kind == K_SGPR && op->mem.space == SPACE_GLOBAL) {
         base += emu_sgpr64(w, op->src[1].index);
         EMU_LANES(l, w->lanes) w->address[l] = base + (v ? v[l] : 0);
     } else {
@@ -313,6 +317,11 @@ static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, cons
             memcpy(data, p->at[l], part ? part[l] : op->mem.bytes);
         if (!lds_place(w, op, l, base + l * width, width, &to))
             return;
+        if (op->mem.store) { /* buffer_store_lds_dword: the other way */
+            if (p->at[l])
+                memcpy(p->at[l], to, 4);
+            continue;
+        }
         memcpy(to, data, width);
         if (w->worker->check)
             emu_note_place(w, to, l, width, true);
@@ -324,19 +333,116 @@ static void load_to_lds(emu_wave *w, const emu_op *op, const emu_places *p, cons
         emu_count_lds(w, op, places, width, true);
 }
 
-/* global_load_tr_b128: each eight lanes transpose the 8 x 8 elements of 16 bits that they loaded. The ISA document does
- * not say which lane receives what; this is what was measured on gfx1201 and published (tessera's layout notes). */
-static void transpose_rows(emu_wave *w, uint32_t *d)
+/* global_load_tr_b128, b64: each eight lanes transpose the 8 x 8 elements of 16 or 8 bits that they loaded. The ISA document
+ * does not say which lane receives what; for 16 bits this is what was measured on gfx1201 and published (tessera's layout
+ * notes), for 8 bits it is inferred from that. */
+static void transpose_rows(emu_wave *w, uint32_t *d, uint32_t bits)
 {
-    uint32_t loaded[4][EMU_ROW];
-    memcpy(loaded, d, sizeof loaded);
+    uint32_t loaded[4][EMU_ROW], each = 32 / bits, mask = (1u << bits) - 1;
+    memcpy(loaded, d, (size_t)8 / each * EMU_ROW * sizeof *d);
     for (uint32_t l = 0; l < w->lanes; l++) {
         uint32_t e = l & 7;
         for (uint32_t j = 0; w->mask[l] && j < 8; j++) {
-            uint32_t v = loaded[e / 2][(l & ~7u) + j] >> e % 2 * 16 & 0xffff, *to = &d[j / 2 * EMU_ROW + l];
-            *to = j % 2 ? (*to & 0xffff) | v << 16 : (*to & 0xffff0000) | v;
+            uint32_t v = loaded[e / each][(l & ~7u) + j] >> e % each * bits & mask, *to = &d[j / each * EMU_ROW + l];
+            *to = (*to & ~(mask << j % each * bits)) | v << j % each * bits;
         }
     }
+}
+
+/* ---- typed buffers, blocks -------------------------------------------------------------------------------- */
+
+/* Components to registers and back: each 32 bits wide, or two halves a register, or one in an upper half. */
+static void put_component(uint32_t *rows, uint32_t l, unsigned i, unsigned half, uint32_t v)
+{
+    uint32_t *to = &rows[(half ? i / 2 : i) * EMU_ROW + l];
+    bool upper = half == 2 || (half && i % 2);
+    *to = !half ? v : upper ? (*to & 0xffff) | v << 16 : (*to & 0xffff0000) | v;
+}
+
+static uint32_t get_component(const uint32_t *rows, uint32_t l, unsigned i, unsigned half)
+{
+    uint32_t v = rows[(half ? i / 2 : i) * EMU_ROW + l];
+    return !half ? v : half == 2 || i % 2 ? v >> 16 : v & 0xffff;
+}
+
+static void move_typed(emu_wave *w, const emu_op *op)
+{
+    const emu_mem *m = &op->mem;
+    uint32_t word3 = w->s[op->src[1].index + 3], *rows = w->v + (size_t)(m->store ? op->src[3] : op->dst).index * EMU_ROW;
+    uint8_t own = op->mods.format, code = own ? own : emu_format_of_descriptor(w->launch->object->target->family, word3), part[EMU_ROW];
+    emu_op element = *op;
+    emu_places p = {.all = false};
+    element.mem.bytes = (uint8_t)emu_format_bytes(code);
+    if (code && !buffer_places(w, &element, &p, part))
+        return;
+    for (uint32_t l = 0; l < w->lanes; l++) /* an element that does not lie inside as a whole is outside */
+        if (!code || part[l] < element.mem.bytes)
+            p.at[l] = NULL, part[l] = 0;
+    if (w->worker->counts)
+        emu_count_memory(w, op, p.at, part);
+    if (w->worker->check)
+        emu_note_places(w, op, p.at, part, 0);
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint32_t v[4] = {0};
+        if (!w->mask[l] || (m->store && !p.at[l]))
+            continue;
+        for (unsigned i = 0; m->store && i < m->typed; i++)
+            v[i] = get_component(rows, l, i, m->half);
+        if (m->store) {
+            emu_format_store(p.at[l], v, m->typed, code, m->half);
+            continue;
+        }
+        if (p.at[l])
+            emu_format_load(v, p.at[l], code, m->half);
+        if (p.at[l] && !own)
+            emu_format_select(v, word3, code, m->half);
+        for (unsigned i = 0; i < m->typed; i++)
+            put_component(rows, l, i, m->half, v[i]);
+    }
+}
+
+/* tfe: the register behind the data says whether a page was not resident; here all are. */
+static void put_status(emu_wave *w, const emu_op *op)
+{
+    uint32_t *d = w->v + (size_t)(op->dst.index + op->dst.dwords - 1) * EMU_ROW;
+    if (op->dst.kind == K_VGPR)
+        EMU_LANES(l, w->lanes) d[l] = w->mask[l] ? 0 : d[l];
+}
+
+static bool global_or_scratch_places(emu_wave *w, const emu_op *op, emu_places *p)
+{
+    return op->mem.space == SPACE_SCRATCH ? scratch_places(w, op, p) : global_places(w, op, p);
+}
+
+static void move_row(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part, unsigned which)
+{
+    uint32_t *row = w->v + (size_t)((op->mem.store ? op->src[3] : op->dst).index + which) * EMU_ROW;
+    (void)part;
+    op->mem.store ? store_rows(w, row, p, &op->mem) : load_rows(w, row, p, MEM_B32, 1);
+}
+
+/* global_load_block and its kin: register i from 4 i bytes on, where bit i of M0 is set */
+static void move_block(emu_wave *w, const emu_op *op)
+{
+    emu_op one = *op;
+    emu_places all[32];
+    for (unsigned i = 0; i < 32; i++) { /* all places first: a load may write its own address */
+        emu_places *p = &all[i];
+        if (!(w->s[S_M0] >> i & 1))
+            continue;
+        one.mods.offset = op->mods.offset + 4 * (int32_t)i;
+        if (!global_or_scratch_places(w, &one, p))
+            return;
+        if (w->worker->counts)
+            emu_count_memory(w, op, p->at, NULL);
+        if (w->worker->check)
+            emu_note_places(w, op, p->at, NULL, i);
+        if (w->worker->init)
+            emu_init_access(w, op, p, NULL, i, move_row);
+    }
+    for (unsigned i = 0; i < 32; i++)
+        if (w->s[S_M0] >> i & 1)
+            move_row(w, op, &all[i], NULL, i);
 }
 
 /* ---- the instruction -------------------------------------------------------------------------------------- */
@@ -353,7 +459,7 @@ static void move_memory(emu_wave *w, const emu_op *op, const emu_places *p, cons
     else
         load_rows(w, d, p, m->form, m->dwords);
     if (m->transpose)
-        transpose_rows(w, d);
+        transpose_rows(w, d, m->transpose);
 }
 
 void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
@@ -364,8 +470,13 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
     bool buffer = m->space == SPACE_BUFFER;
     if (!w->exec)
         return;
-    if (buffer ? !buffer_places(w, op, &p, part)
-               : m->space == SPACE_SCRATCH ? !scratch_places(w, op, &p) : !global_places(w, op, &p))
+    if (m->typed || m->block) {
+        m->typed ? move_typed(w, op) : move_block(w, op);
+        if (op->mods.tfe)
+            put_status(w, op);
+        return;
+    }
+    if (buffer ? !buffer_places(w, op, &p, part) : !global_or_scratch_places(w, op, &p))
         return;
     if ((m->atomic || w->launch->params->check & FA_EMU_CHECK_ALIGN) && !emu_aligned(w, op, p.at))
         return;
@@ -391,4 +502,6 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op)
         return;
     }
     move_memory(w, op, &p, buffer ? part : NULL, 0);
+    if (op->mods.tfe)
+        put_status(w, op);
 }

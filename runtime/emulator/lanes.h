@@ -536,6 +536,8 @@ static inline uint32_t sad_u8(uint32_t a, uint32_t b, uint32_t c, int masked)
         c += masked && !(b >> i & 0xff) ? 0 : absdiff(a >> i & 0xff, b >> i & 0xff);
     return c;
 }
+static inline uint32_t add_sat(uint32_t a, uint32_t b) { return a > UINT32_MAX - b ? UINT32_MAX : a + b; }
+static inline uint32_t sat_u16(uint64_t v) { return v > 65535 ? 65535 : (uint32_t)v; }
 static inline uint32_t lerp_u8(uint32_t a, uint32_t b, uint32_t c)
 {
     uint32_t r = 0;

@@ -68,6 +68,14 @@ fa_emu_status emu_fail(fa_emu_error *e, fa_emu_status status, const char *format
     return status;
 }
 
+static fa_emu_status emu_unknown_target(fa_emu_error *e, const char *target)
+{
+    char known[128] = "";
+    for (size_t i = 0; i < EMU_TARGETS; i++)
+        snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", emu_targets[i].name);
+    return emu_fail(e, FA_EMU_ERR_TARGET, "target %s is not executed here; known: %s", target, known);
+}
+
 static bool inside(uint64_t offset, uint64_t bytes, uint64_t size) { return bytes <= size && offset <= size - bytes; }
 
 static bool section_at(Elf64_Shdr *out, const uint8_t *bytes, size_t size, const Elf64_Ehdr *h, unsigned i)
@@ -130,11 +138,9 @@ static fa_emu_status read_header(fa_emu_object *o, Elf64_Ehdr *h, const uint8_t 
         return emu_fail(e, FA_EMU_ERR_OBJECT, "code object: ELF header entry sizes are wrong");
     o->target = emu_target_by_mach(h->e_flags & 0xff);
     if (!o->target) {
-        char known[128] = "";
-        for (size_t i = 0; i < EMU_TARGETS; i++)
-            snprintf(known + strlen(known), sizeof known - strlen(known), "%s%s", i ? ", " : "", emu_targets[i].name);
-        return emu_fail(e, FA_EMU_ERR_TARGET, "code object: target with ELF flags 0x%x is not executed here; known: %s",
-                        h->e_flags, known);
+        char flags[48];
+        snprintf(flags, sizeof flags, "with ELF flags 0x%x", h->e_flags);
+        return emu_unknown_target(e, flags);
     }
     return FA_EMU_OK;
 }
@@ -329,6 +335,28 @@ fa_emu_status fa_emu_object_load(fa_emu_object **out, const fa_emu_object_source
     }
     if (s == FA_EMU_OK && source->lines)
         s = emu_object_read_frames(o, source->lines, source->lines_size, error);
+    if (s == FA_EMU_OK)
+        *out = o;
+    else
+        fa_emu_object_free(o);
+    return s;
+}
+
+fa_emu_status fa_emu_object_decode(fa_emu_object **out, const char *target, const char *listing, size_t listing_size,
+                                   fa_emu_error *error)
+{
+    if (!out || !target || !listing)
+        return emu_fail(error, FA_EMU_ERR_ARGUMENT, "fa_emu_object_decode: out, target and listing are needed");
+    const emu_target *known = emu_target_by_name(target);
+    *out = NULL;
+    if (!known)
+        return emu_unknown_target(error, target);
+    fa_emu_object *o = calloc(1, sizeof *o);
+    if (!o)
+        return emu_fail(error, FA_EMU_ERR_NO_MEMORY, "no memory for an object");
+    o->target = known;
+    o->image_bytes = UINT64_MAX; /* any address of the listing will do */
+    fa_emu_status s = emu_object_read_listing(o, listing, listing_size, error);
     if (s == FA_EMU_OK)
         *out = o;
     else

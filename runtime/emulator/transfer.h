@@ -129,6 +129,9 @@ static inline uint64_t atomic_result(unsigned kind, unsigned bytes, uint64_t old
     case ATOMIC_CSUB: return old < v ? 0 : old - v;
     case ATOMIC_COND_SUB: return old >= v ? old - v : old;
     case ATOMIC_MSKOR: return (old & ~v) | second;
+    case ATOMIC_CONDXCHG: /* two dwords, each replaced where bit 31 of the new one is set */
+        return ((uint32_t)v >> 31 ? (uint32_t)v & 0x7fffffff : (uint32_t)old) |
+               (v >> 63 ? v << 1 >> 33 << 32 : old >> 32 << 32);
     case ATOMIC_WRAP: return old >= v ? old - v : old + second;
     default:
         return bytes == 8 ? atomic_f64(kind, old, v, second)

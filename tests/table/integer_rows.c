@@ -11,11 +11,13 @@ static uint64_t i16_limit(const lane_in *x, int64_t v) { return x->saturate ? (u
 static uint64_t carry(lane_in *x, wide v) // beyond 32 bits, or below 0
 {
     x->cond = v < 0 || v > UINT32_MAX;
-    return (uint32_t)v;
+    return u32_limit(x, v);
 }
 static uint64_t carry64(lane_in *x, wide v, bool is_signed)
 {
     x->cond = is_signed ? v >> 64 & 1 : v >> 64 != 0;
+    if (x->saturate)
+        return is_signed ? (uint64_t)(v < INT64_MIN ? INT64_MIN : v > INT64_MAX ? INT64_MAX : (int64_t)v) : v >> 64 ? UINT64_MAX : (uint64_t)v;
     return (uint64_t)v;
 }
 
@@ -110,11 +112,11 @@ static uint32_t sad(uint64_t a, uint64_t b, uint32_t sum, bool masked)
         sum += masked && byte(b, i) == 0 ? 0 : distance(byte(a, i), byte(b, i));
     return sum;
 }
-static uint64_t four_sads(uint64_t a, uint64_t b, uint64_t c, bool masked)
+static uint64_t four_sads(const lane_in *x, uint64_t a, uint64_t b, uint64_t c, bool masked)
 {
     uint64_t r = 0;
     for (unsigned i = 0; i < 4; i++)
-        r |= (uint64_t)(uint16_t)sad(a >> 8 * i & UINT32_MAX, b, (uint32_t)(c >> 16 * i & 0xffff), masked) << 16 * i;
+        r |= u16_limit(x, sad(a >> 8 * i & UINT32_MAX, b, (uint32_t)(c >> 16 * i & 0xffff), masked)) << 16 * i;
     return r;
 }
 static uint32_t averages(uint64_t a, uint64_t b, uint64_t c)
@@ -173,15 +175,15 @@ static uint64_t dot(const lane_in *x, uint64_t a, uint64_t b, uint64_t c, unsign
     _(sub_i32, "iii", "S9", i32_limit(x, (int64_t)I32(a) - I32(b))) \
     _(add_nc_i32, "iii", "S234", i32_limit(x, (int64_t)I32(a) + I32(b))) \
     _(sub_nc_i32, "iii", "S234", i32_limit(x, (int64_t)I32(a) - I32(b))) \
-    _(add_co_u32, "iii", "o", carry(x, (wide)U32(a) + U32(b))) \
-    _(sub_co_u32, "iii", "o", carry(x, (wide)U32(a) - U32(b))) \
-    _(subrev_co_u32, "iii", "o", carry(x, (wide)U32(b) - U32(a))) \
-    _(addc_co_u32, "iiim", "o9", carry(x, (wide)U32(a) + U32(b) + (wide)c)) \
-    _(subb_co_u32, "iiim", "o9", carry(x, (wide)U32(a) - U32(b) - (wide)c)) \
-    _(subbrev_co_u32, "iiim", "o9", carry(x, (wide)U32(b) - U32(a) - (wide)c)) \
-    _(add_co_ci_u32, "iiim", "o234", carry(x, (wide)U32(a) + U32(b) + (wide)c)) \
-    _(sub_co_ci_u32, "iiim", "o234", carry(x, (wide)U32(a) - U32(b) - (wide)c)) \
-    _(subrev_co_ci_u32, "iiim", "o234", carry(x, (wide)U32(b) - U32(a) - (wide)c)) \
+    _(add_co_u32, "iii", "So", carry(x, (wide)U32(a) + U32(b))) \
+    _(sub_co_u32, "iii", "So", carry(x, (wide)U32(a) - U32(b))) \
+    _(subrev_co_u32, "iii", "So", carry(x, (wide)U32(b) - U32(a))) \
+    _(addc_co_u32, "iiim", "So9", carry(x, (wide)U32(a) + U32(b) + (wide)c)) \
+    _(subb_co_u32, "iiim", "So9", carry(x, (wide)U32(a) - U32(b) - (wide)c)) \
+    _(subbrev_co_u32, "iiim", "So9", carry(x, (wide)U32(b) - U32(a) - (wide)c)) \
+    _(add_co_ci_u32, "iiim", "So234", carry(x, (wide)U32(a) + U32(b) + (wide)c)) \
+    _(sub_co_ci_u32, "iiim", "So234", carry(x, (wide)U32(a) - U32(b) - (wide)c)) \
+    _(subrev_co_ci_u32, "iiim", "So234", carry(x, (wide)U32(b) - U32(a) - (wide)c)) \
     _(add3_u32, "iiii", "", U32(a + b + c)) \
     _(xad_u32, "iiii", "", U32((a ^ b) + c)) \
     _(lshl_add_u32, "iiii", "", U32((a << (b & 31)) + c)) \
@@ -212,18 +214,18 @@ static uint64_t dot(const lane_in *x, uint64_t a, uint64_t b, uint64_t c, unsign
     _(mul_lo_u32, "iii", "", U32(a * b)) \
     _(mul_hi_u32, "iii", "", (uint64_t)U32(a) * U32(b) >> 32) \
     _(mul_hi_i32, "iii", "", U32((uint64_t)((int64_t)I32(a) * I32(b)) >> 32)) \
-    _(mul_u32_u24, "iii", "v", U32((uint64_t)(u24(a) * u24(b)))) \
-    _(mul_i32_i24, "iii", "v", U32((uint64_t)(i24(a) * i24(b)))) \
+    _(mul_u32_u24, "iii", "vS", u32_limit(x, (wide)u24(a) * u24(b))) \
+    _(mul_i32_i24, "iii", "vS", i32_limit(x, i24(a) * i24(b))) \
     _(mul_hi_u32_u24, "iii", "v", (uint64_t)(u24(a) * u24(b)) >> 32) \
     _(mul_hi_i32_i24, "iii", "v", U32((uint64_t)(i24(a) * i24(b)) >> 32)) \
     _(mad_u32_u24, "iiii", "S", u32_limit(x, (wide)u24(a) * u24(b) + U32(c))) \
     _(mad_i32_i24, "iiii", "S", i32_limit(x, i24(a) * i24(b) + I32(c))) \
     _(mad_u32_u16, "issi", "S", u32_limit(x, (wide)U16(a) * U16(b) + U32(c))) \
     _(mad_i32_i16, "issi", "S", i32_limit(x, (int64_t)I16(a) * I16(b) + I32(c))) \
-    _(mad_u64_u32, "liil", "o923", carry64(x, (wide)U32(a) * U32(b) + (wide)c, false)) \
-    _(mad_i64_i32, "liil", "o923", carry64(x, (wide)I32(a) * I32(b) + (wide)(int64_t)c, true)) \
-    _(mad_co_u64_u32, "liil", "o4", carry64(x, (wide)U32(a) * U32(b) + (wide)c, false)) \
-    _(mad_co_i64_i32, "liil", "o4", carry64(x, (wide)I32(a) * I32(b) + (wide)(int64_t)c, true)) \
+    _(mad_u64_u32, "liil", "So923", carry64(x, (wide)U32(a) * U32(b) + (wide)c, false)) \
+    _(mad_i64_i32, "liil", "So923", carry64(x, (wide)I32(a) * I32(b) + (wide)(int64_t)c, true)) \
+    _(mad_co_u64_u32, "liil", "So4", carry64(x, (wide)U32(a) * U32(b) + (wide)c, false)) \
+    _(mad_co_i64_i32, "liil", "So4", carry64(x, (wide)I32(a) * I32(b) + (wide)(int64_t)c, true)) \
     _(bfe_u32, "iiii", "", field(U32(a), b, c)) \
     _(bfe_i32, "iiii", "", signed_field(U32(a), b, c)) \
     _(bfi_b32, "iiii", "", (a & b) | (~a & c)) \
@@ -244,21 +246,21 @@ static uint64_t dot(const lane_in *x, uint64_t a, uint64_t b, uint64_t c, unsign
     _(ctz_i32_b32, "ii", "v34", first_low(a)) \
     _(mbcnt_lo_u32_b32, "iii", "", U32(lanes_before(x, a, false) + b)) \
     _(mbcnt_hi_u32_b32, "iii", "", U32(lanes_before(x, a, true) + b)) \
-    _(sad_u8, "iiii", "", sad(a, b, U32(c), false)) \
-    _(msad_u8, "iiii", "", sad(a, b, U32(c), true)) \
-    _(sad_hi_u8, "iiii", "", U32(((uint64_t)sad(a, b, 0, false) << 16) + c)) \
-    _(sad_u16, "iiii", "", U32(distance(LO(a), LO(b)) + distance(HI(a), HI(b)) + c)) \
+    _(sad_u8, "iiii", "S", u32_limit(x, (wide)sad(a, b, 0, false) + U32(c))) \
+    _(msad_u8, "iiii", "S", u32_limit(x, (wide)sad(a, b, 0, true) + U32(c))) \
+    _(sad_hi_u8, "iiii", "S", u32_limit(x, ((wide)sad(a, b, 0, false) << 16) + U32(c))) \
+    _(sad_u16, "iiii", "S", u32_limit(x, (wide)distance(LO(a), LO(b)) + distance(HI(a), HI(b)) + U32(c))) \
     _(sad_u32, "iiii", "S", u32_limit(x, (wide)distance(U32(a), U32(b)) + U32(c))) \
     _(lerp_u8, "iiii", "", averages(a, b, c)) \
-    _(qsad_pk_u16_u8, "llil", "", four_sads(a, b, c, false)) \
-    _(mqsad_pk_u16_u8, "llil", "", four_sads(a, b, c, true)) \
+    _(qsad_pk_u16_u8, "llil", "S", four_sads(x, a, b, c, false)) \
+    _(mqsad_pk_u16_u8, "llil", "S", four_sads(x, a, b, c, true)) \
     _(lshlrev_b64, "lil", "", b << (a & 63)) \
     _(lshrrev_b64, "lil", "", b >> (a & 63)) \
     _(ashrrev_i64, "lil", "", (uint64_t)((wide)(int64_t)b >> (a & 63))) \
     _(lshl_add_u64, "llil", "9", (a << (b & 7)) + c) \
     _(add_u16, "sss", "vS9", u16_limit(x, U16(a) + (int64_t)U16(b))) \
     _(sub_u16, "sss", "vS9", u16_limit(x, U16(a) - (int64_t)U16(b))) \
-    _(subrev_u16, "sss", "v9", U16((uint64_t)(U16(b) - (int64_t)U16(a)))) \
+    _(subrev_u16, "sss", "vS9", u16_limit(x, U16(b) - (int64_t)U16(a))) \
     _(add_nc_u16, "sss", "S234", u16_limit(x, U16(a) + (int64_t)U16(b))) \
     _(sub_nc_u16, "sss", "S234", u16_limit(x, U16(a) - (int64_t)U16(b))) \
     _(add_i16, "sss", "Sk9", i16_limit(x, I16(a) + I16(b))) \
@@ -279,8 +281,8 @@ static uint64_t dot(const lane_in *x, uint64_t a, uint64_t b, uint64_t c, unsign
     _(ashrrev_i16, "sss", "v", U16((uint64_t)(I16(b) >> (a & 15)))) \
     _(mad_u16, "ssss", "Sk", u16_limit(x, (int64_t)U16(a) * U16(b) + U16(c))) \
     _(mad_i16, "ssss", "Sk", i16_limit(x, (int64_t)I16(a) * I16(b) + I16(c))) \
-    _(mad_legacy_u16, "ssss", "9", U16(a * b + c)) \
-    _(mad_legacy_i16, "ssss", "9", U16(a * b + c)) \
+    _(mad_legacy_u16, "ssss", "S9", u16_limit(x, (int64_t)U16(a) * U16(b) + U16(c))) \
+    _(mad_legacy_i16, "ssss", "S9", i16_limit(x, (int64_t)I16(a) * I16(b) + I16(c))) \
     _(min3_i16, "ssss", "k", U16((uint64_t)smaller(smaller(I16(a), I16(b)), I16(c)))) \
     _(max3_i16, "ssss", "k", U16((uint64_t)larger(larger(I16(a), I16(b)), I16(c)))) \
     _(min3_u16, "ssss", "k", below_of(below_of(U16(a), U16(b)), U16(c))) \
@@ -291,9 +293,9 @@ static uint64_t dot(const lane_in *x, uint64_t a, uint64_t b, uint64_t c, unsign
     _(pk_sub_u16, "QQQ", "S", LOHI(u16_limit, -)) \
     _(pk_add_i16, "QQQ", "S", SIGNED(i16_limit, +)) \
     _(pk_sub_i16, "QQQ", "S", SIGNED(i16_limit, -)) \
-    _(pk_mul_lo_u16, "QQQ", "", EACH(LO(a) * LO(b), HI(a) * HI(b))) \
-    _(pk_mad_u16, "QQQQ", "", EACH(LO(a) * LO(b) + LO(c), HI(a) * HI(b) + HI(c))) \
-    _(pk_mad_i16, "QQQQ", "", EACH(LO(a) * LO(b) + LO(c), HI(a) * HI(b) + HI(c))) \
+    _(pk_mul_lo_u16, "QQQ", "S", LOHI(u16_limit, *)) \
+    _(pk_mad_u16, "QQQQ", "S", EACH(u16_limit(x, (int64_t)(LO(a) * (uint64_t)LO(b)) + LO(c)), u16_limit(x, (int64_t)(HI(a) * (uint64_t)HI(b)) + HI(c)))) \
+    _(pk_mad_i16, "QQQQ", "S", EACH(i16_limit(x, (int64_t)I16(a) * I16(b) + I16(c)), i16_limit(x, (int64_t)I16(a >> 16) * I16(b >> 16) + I16(c >> 16)))) \
     _(pk_lshlrev_b16, "QQQ", "", EACH(LO(b) << (LO(a) & 15), HI(b) << (HI(a) & 15))) \
     _(pk_lshrrev_b16, "QQQ", "", EACH(LO(b) >> (LO(a) & 15), HI(b) >> (HI(a) & 15))) \
     _(pk_ashrrev_i16, "QQQ", "", EACH((uint64_t)(I16(b) >> (LO(a) & 15)), (uint64_t)(I16(b >> 16) >> (HI(a) & 15)))) \
@@ -302,13 +304,13 @@ static uint64_t dot(const lane_in *x, uint64_t a, uint64_t b, uint64_t c, unsign
     _(pk_min_u16, "QQQ", "", EACH(below_of(LO(a), LO(b)), below_of(HI(a), HI(b)))) \
     _(pk_max_u16, "QQQ", "", EACH(above_of(LO(a), LO(b)), above_of(HI(a), HI(b)))) \
     _(dot2_i32_i16, "iQQi", "SN92", dot(x, a, b, c, 16, true, true, true)) \
-    _(dot2c_i32_i16, "iQQi", "aN9", dot(x, a, b, c, 16, true, true, true)) \
+    _(dot2c_i32_i16, "iQQi", "SaN9", dot(x, a, b, c, 16, true, true, true)) \
     _(dot2_u32_u16, "iQQi", "SN92", dot(x, a, b, c, 16, false, false, false)) \
     _(dot4_i32_i8, "iQQi", "SN92", dot(x, a, b, c, 8, true, true, true)) \
-    _(dot4c_i32_i8, "iQQi", "aN92", dot(x, a, b, c, 8, true, true, true)) \
+    _(dot4c_i32_i8, "iQQi", "SaN92", dot(x, a, b, c, 8, true, true, true)) \
     _(dot4_u32_u8, "iQQi", "SN", dot(x, a, b, c, 8, false, false, false)) \
     _(dot8_i32_i4, "iQQi", "SN92", dot(x, a, b, c, 4, true, true, true)) \
-    _(dot8c_i32_i4, "iQQi", "aN9", dot(x, a, b, c, 4, true, true, true)) \
+    _(dot8c_i32_i4, "iQQi", "SaN9", dot(x, a, b, c, 4, true, true, true)) \
     _(dot8_u32_u4, "iQQi", "SN", dot(x, a, b, c, 4, false, false, false)) \
     _(dot4_i32_iu8, "iQQi", "SNI34", dot(x, a, b, c, 8, x->imm & 1, x->imm & 2, true)) \
     _(dot8_i32_iu4, "iQQi", "SNI34", dot(x, a, b, c, 4, x->imm & 1, x->imm & 2, true))

@@ -74,6 +74,9 @@ typedef struct fa_emu_object_source {
  * fa_emu_object_free; an object is immutable, so any number of threads may launch it at once. */
 FA_EMU_API fa_emu_status fa_emu_object_load(fa_emu_object **out, const fa_emu_object_source *source,
                                             fa_emu_error *error);
+/* The same from a target's name and a listing alone: an object without kernels, to ask which instructions are known. */
+FA_EMU_API fa_emu_status fa_emu_object_decode(fa_emu_object **out, const char *target, const char *listing,
+                                              size_t listing_size, fa_emu_error *error);
 /* Frees an object that no launch is using; NULL is fine. */
 FA_EMU_API void fa_emu_object_free(fa_emu_object *object);
 
