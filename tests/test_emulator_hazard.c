@@ -70,6 +70,7 @@ static const hazard_case cases[] = {
   {T908, "v_accvgpr_write_b32 a2, 0", "v_mfma_f32_4x4x1f32 a[0:3], v4, v5, a[0:3]", 1},
   {T908, "v_accvgpr_write_b32 a2, 0", "v_accvgpr_read_b32 v0, a2", 3},
   {T908, "v_accvgpr_read_b32 v4, a2", "ds_write_b32 v0, v4", 2},
+  {T908, "v_mov_b32_e32 v4, v1\nv_accvgpr_write_b32 a2, v5", "ds_write_b32 v0, v4", 2},
   {T908, "v_accvgpr_read_b32 v4, a2", "global_store_dword v[0:1], v4, off", 2},
   /* a result as A or B */
   {T90A, "v_mfma_f32_4x4x4f16 v[0:3], v[4:5], v[6:7], 0", "v_mfma_f32_4x4x4f16 v[8:11], v[2:3], v[6:7], 0", 5},
@@ -167,13 +168,9 @@ static const hazard_case cases[] = {
 };
 enum { CASES = sizeof cases / sizeof *cases };
 
-/* Runs before, wait states, after, on one wave without lanes: memory is not touched.  True: clean. */
-static bool run(const char *target, const hazard_case *c, unsigned wait, char *words, size_t size) {
-  char text[1024];
-  int n = snprintf(text, sizeof text, "%s\n", c->before);
-  for (wait -= strchr(c->before, '\n') != NULL; wait; wait -= wait < 8 ? wait : 8) n += snprintf(text + n, sizeof text - (size_t)n, "s_nop %u\n", (wait < 8 ? wait : 8) - 1);
-  snprintf(text + n, sizeof text - (size_t)n, "%s\n", c->after);
-  emu_test *t = run_open(target, 64, text);
+/* Runs a listing on one wave without lanes: memory is not touched.  True: clean. */
+static bool run(const char *target, unsigned wave, const char *text, char *words, size_t size) {
+  emu_test *t = run_open(target, wave, text);
   fa_emu_error e = {0};
   assert_int_equal(emu_test_check(t, FA_EMU_CHECK_HAZARD, &e), FA_EMU_OK);
   emu_set_exec(emu_test_wave(t), 0);
@@ -182,6 +179,15 @@ static bool run(const char *target, const hazard_case *c, unsigned wait, char *w
   emu_test_close(t);
   snprintf(words, size, "%s", e.text);
   return status == FA_EMU_OK;
+}
+
+static bool run_case(const char *target, const hazard_case *c, unsigned wait, char *words, size_t size) {
+  char text[1024];
+  int n = snprintf(text, sizeof text, "%s\n", c->before);
+  for (wait -= strchr(c->before, '\n') != NULL; wait; wait -= wait < 8 ? wait : 8)
+    n += snprintf(text + n, sizeof text - (size_t)n, "s_nop %u\n", (wait < 8 ? wait : 8) - 1);
+  snprintf(text + n, sizeof text - (size_t)n, "%s\n", c->after);
+  return run(target, 64, text, words, size);
 }
 
 /* ---- every case, one state short and with all it needs ---- */
@@ -197,8 +203,8 @@ static void test_cases(void **state) {
       const hazard_case *c = &cases[i];
       char words[1024], numbers[80], first[128];
       if (!(c->targets >> t & 1)) continue;
-      if (!run(targets[t], c, c->wait, words, sizeof words)) fail_msg("%s: %s; %u states; %s: %s", targets[t], c->before, c->wait, c->after, words);
-      if (run(targets[t], c, c->wait - 1, words, sizeof words)) fail_msg("%s: %s; %u states; %s: not found", targets[t], c->before, c->wait - 1, c->after);
+      if (!run_case(targets[t], c, c->wait, words, sizeof words)) fail_msg("%s: %s; %u states; %s: %s", targets[t], c->before, c->wait, c->after, words);
+      if (run_case(targets[t], c, c->wait - 1, words, sizeof words)) fail_msg("%s: %s; %u states; %s: not found", targets[t], c->before, c->wait - 1, c->after);
       snprintf(numbers, sizeof numbers, "%u wait state%s between them, %u needed", c->wait - 1, c->wait == 2 ? "" : "s", c->wait);
       snprintf(first, sizeof first, "the other: instruction at 0x0 \"%.*s", (int)strcspn(c->before, " \n"), c->before);
       if (!strstr(words, numbers) || !strstr(words, first)) fail_msg("%s: %s; %s: %s", targets[t], numbers, first, words);
@@ -214,7 +220,10 @@ static const struct { unsigned targets; uint8_t wait[4]; const char *words; } ro
 #define N(n) {n, n, n, n}
 #define BY(a, b, c, d) {a, b, c, d}
 #define HAZARD(targets, from, to, relation, wait, source, words) {targets, wait, words},
+#define RULE(...)
 #include "hazards.def"
+#undef RULE
+#undef HAZARD
 };
 
 static void test_rows(void **state) {
@@ -230,7 +239,121 @@ static void test_rows(void **state) {
       }
 }
 
+/* ---- RDNA ---- */
+
+enum { R1030 = 1, R1100 = 2, R1151 = 4, R1200 = 8, R1201 = 16, GFX11 = R1100 | R1151, GFX12 = R1200 | R1201 };
+static const char *const rdna[] = {"gfx1030", "gfx1100", "gfx1151", "gfx1200", "gfx1201"};
+
+#define EXEC_CHANGES "v_mov_b32_e32 v1, v9\ns_mov_b64 exec, s[2:3]\nv_mov_b32_e32 v2, v9\n"
+#define MASK_READ "v_cndmask_b32_e64 v1, v2, v3, s[4:5]\ns_mov_b64 s[4:5], s[6:7]\n"
+#define READ_BEFORE "v_add_f32_e32 v1, s4, v2\n"
+
+static const struct {
+  unsigned targets, wave;
+  const char *before, *remedy, *after, *words; /* before and after: the error; with the remedy between them: none */
+} rdna_cases[] = {
+  {R1100, 32, "v_exp_f32_e32 v1, v2", "s_waitcnt_depctr depctr_va_vdst(0)", "v_add_f32_e32 v3, v1, v4", "transcendental"},
+  {R1100, 32, "v_rcp_f32_e32 v1, v2\nv_mov_b32_e32 v5, v6\nv_mov_b32_e32 v7, v6\nv_mov_b32_e32 v8, v6\nv_mov_b32_e32 v9, v6\nv_mov_b32_e32 v10, v6",
+   "v_mov_b32_e32 v11, v6", "v_add_f32_e32 v3, v1, v4", "transcendental"},
+  {R1100, 32, "v_exp_f32_e32 v1, v2", "s_waitcnt_depctr 0xfff", "v_dual_add_f32 v3, v4, v5 :: v_dual_add_f32 v6, v1, v7", "transcendental"},
+  {R1100, 32, "v_exp_f32_e32 v1, v2\nv_exp_f32_e32 v5, v2", "v_exp_f32_e32 v6, v2", "v_add_f32_e32 v3, v1, v4", "transcendental"},
+  {R1100, 64, "v_exp_f32_e32 v1, v2", "ds_store_b32 v5, v6", "v_add_f32_e32 v3, v1, v4", "transcendental"},
+  {GFX11, 64, EXEC_CHANGES, "s_waitcnt_depctr depctr_va_vdst(0)", "v_add_f32_e32 v3, v1, v2", "from before EXEC changed"},
+  {GFX11, 64, EXEC_CHANGES "v_mov_b32_e32 v11, v9\nv_mov_b32_e32 v12, v9\nv_mov_b32_e32 v13, v9\nv_mov_b32_e32 v14, v9", "v_mov_b32_e32 v15, v9",
+   "v_add_f32_e32 v3, v1, v2", "from before EXEC changed"},
+  {GFX11, 64, "v_mov_b32_e32 v1, v9\nv_mov_b32_e32 v11, v9\ns_mov_b64 exec, s[2:3]\nv_mov_b32_e32 v12, v9", "v_mov_b32_e32 v13, v9",
+   "v_mov_b32_e32 v2, v9\nv_add_f32_e32 v3, v1, v2", "from before EXEC changed"},
+  {GFX11, 64, MASK_READ, "s_waitcnt_depctr depctr_sa_sdst(0)", "s_and_b64 s[8:9], s[4:5], s[2:3]", "that was a mask"},
+  {GFX11, 64, "v_cndmask_b32_e32 v1, v2, v3, vcc", "v_mov_b32_e32 v4, s3", "s_mov_b64 vcc, s[6:7]\ns_and_b64 s[8:9], vcc, s[2:3]", "that was a mask"},
+  {GFX11, 32, "v_wmma_f32_16x16x16_f16 v[0:7], v[8:15], v[16:23], v[0:7]", "v_nop", "v_wmma_f32_16x16x16_f16 v[24:31], v[0:7], v[16:23], v[24:31]",
+   "as A or B"},
+  {GFX11, 64, "v_wmma_f32_16x16x16_f16 v[0:3], v[8:15], v[16:23], v[0:3]", "v_mov_b32_e32 v40, v41",
+   "v_wmma_f32_16x16x16_f16 v[24:27], v[8:15], v[0:7], v[24:27]", "as A or B"},
+  {GFX12, 32, "v_wmma_f32_16x16x16_f16 v[0:7], v[8:11], v[16:19], v[0:7]", "v_nop", "v_wmma_f32_16x16x16_f16 v[24:31], v[0:3], v[16:19], v[24:31]",
+   "as A or B"},
+  {GFX12, 32, "v_wmma_f32_16x16x16_f16 v[0:7], v[8:11], v[16:19], v[0:7]", "v_nop",
+   "v_swmmac_f32_16x16x32_f16 v[24:31], v[8:11], v[12:19], v7", "as A or B"},
+  {GFX11 | GFX12, 32, "v_cmpx_eq_u32_e32 v0, v1\nv_nop", "v_mov_b32_e32 v2, v2", "v_permlane16_b32 v3, v2, s2, s3", "behind v_cmpx"},
+  {GFX12, 32, READ_BEFORE "s_mov_b32 s4, s5", "s_wait_alu depctr_sa_sdst(0)", "v_add_f32_e32 v1, s4, v2", "sa_sdst(0) is missing"},
+  {GFX12, 32, READ_BEFORE "s_mov_b32 s5, s6", "s_wait_alu 0xfffe", "s_add_co_u32 s7, s5, s6", "sa_sdst(0) is missing"},
+  {GFX12, 32, READ_BEFORE "s_mov_b32 s4, s5", "buffer_load_b32 v20, v21, s[8:11], null offen", "v_add_f32_e32 v1, s4, v2", "sa_sdst(0) is missing"},
+  {GFX12, 32, READ_BEFORE "v_cmp_eq_u32_e64 s4, v1, v2", "s_wait_alu depctr_va_sdst(0)", "v_cndmask_b32_e64 v1, v2, v3, s4", "va_sdst(0) is missing"},
+  {GFX12, 32, READ_BEFORE "v_readlane_b32 s4, v1, 3", "s_mov_b32 s20, s21", "v_mov_b32_e32 v2, s4", "va_sdst(0) is missing"},
+  {GFX12, 32, "v_cndmask_b32_e32 v1, v2, v3, vcc_lo\nv_cmp_eq_u32_e32 vcc_lo, v1, v2", "s_wait_alu 0xfffd", "v_cndmask_b32_e32 v1, v2, v3, vcc_lo",
+   "va_vcc(0) is missing"},
+  {R1030, 32, "global_atomic_fcmpswap v1, v[2:3], s[2:3]", "s_waitcnt_vscnt null, 0x3f", "s_denorm_mode 3", "behind a float atomic"},
+  {R1030, 32, "global_atomic_fcmpswap v1, v[2:3], s[2:3]\ns_nop 1", "s_nop 0", "s_denorm_mode 3", "behind a float atomic"},
+};
+enum { RDNA_CASES = sizeof rdna_cases / sizeof *rdna_cases };
+
+static const struct { unsigned targets; bool wave64; const char *words; } rules[] = {
+#define HAZARD(...)
+#define RULE(name, targets, wave64, source, words) {targets, wave64, words},
+#include "hazards.def"
+#undef RULE
+#undef HAZARD
+};
+enum { RULES = sizeof rules / sizeof *rules };
+
+static void test_rdna(void **state) {
+  (void)state;
+  unsigned found[RULES] = {0};
+  for (size_t i = 0; i < RDNA_CASES; i++)
+    for (unsigned t = 0; t < 5; t++) {
+      char text[1024], words[1024], first[128];
+      if (!(rdna_cases[i].targets >> t & 1)) continue;
+      snprintf(text, sizeof text, "%s\n%s\n", rdna_cases[i].before, rdna_cases[i].after);
+      if (run(rdna[t], rdna_cases[i].wave, text, words, sizeof words)) fail_msg("%s: not found:\n%s", rdna[t], text);
+      snprintf(first, sizeof first, "the other: instruction at 0x");
+      if (!strstr(words, rdna_cases[i].words) || !strstr(words, first)) fail_msg("%s:\n%s: %s", rdna[t], text, words);
+      for (size_t r = 0; r < RULES; r++)
+        if (strncmp(words, rules[r].words, strlen(rules[r].words)) == 0) found[r] |= t == 4 ? R1200 : 1u << t;
+      snprintf(text, sizeof text, "%s\n%s\n%s\n", rdna_cases[i].before, rdna_cases[i].remedy, rdna_cases[i].after);
+      if (!run(rdna[t], rdna_cases[i].wave, text, words, sizeof words)) fail_msg("%s: %s\n%s", rdna[t], words, text);
+    }
+  for (size_t r = 0; r < RULES; r++)
+    if (found[r] != rules[r].targets) fail_msg("\"%s\": cases for targets %x of %x", rules[r].words, found[r], rules[r].targets);
+}
+
+/* The rules for wave64 say nothing of wave32, and what one target has another has not. */
+static void test_others(void **state) {
+  (void)state;
+  static const struct { const char *target; unsigned wave; const char *text; } clean[] = {
+    {"gfx1100", 32, "v_mov_b32_e32 v1, v9\ns_mov_b32 exec_lo, s2\nv_mov_b32_e32 v2, v9\nv_add_f32_e32 v3, v1, v2"},
+    {"gfx1100", 32, "v_cndmask_b32_e64 v1, v2, v3, s4\ns_mov_b32 s4, s6\ns_and_b32 s8, s4, s2"},
+    {"gfx1100", 32, "v_add_f32_e32 v1, s4, v2\ns_mov_b32 s4, s5\nv_add_f32_e32 v1, s4, v2"},
+    {"gfx1151", 32, "v_exp_f32_e32 v1, v2\nv_add_f32_e32 v3, v1, v4"},
+    {"gfx1200", 32, "v_exp_f32_e32 v1, v2\nv_add_f32_e32 v3, v1, v4"},
+    {"gfx1030", 32, "v_cmpx_eq_u32_e32 v0, v1\nv_permlane16_b32 v3, v2, s2, s3"},
+    {"gfx1200", 32, "v_add_f32_e32 v1, s6, v2\ns_mov_b32 s4, s5\nv_add_f32_e32 v1, s4, v2"},
+    {"gfx1030", 32, "v_cmp_eq_u32_e32 vcc_lo, v0, v1\nv_div_fmas_f32 v2, v3, v4, v5"},
+    /* one result over another of the same registers: the later one counts, and it is as far as it has to be */
+    {"gfx942", 64, "v_mfma_f32_32x32x8_f16 v[0:15], v[16:17], v[18:19], 0\nv_mfma_f32_4x4x4_16b_f16 v[0:3], v[20:21], v[22:23], 0\n"
+                   "s_nop 4\nv_add_f32_e32 v30, v3, v2"},
+  };
+  char words[1024];
+  for (size_t i = 0; i < sizeof clean / sizeof *clean; i++)
+    if (!run(clean[i].target, clean[i].wave, clean[i].text, words, sizeof words)) fail_msg("%s: %s", clean[i].target, words);
+}
+
+/* Behind a jump the past is what was run, not what stands before. */
+static void test_jumps(void **state) {
+  (void)state;
+  char words[1024], text[2048];
+  /* the loop's last operation writes what its first reads through DPP */
+  static const char *const loop = "s_mov_b32 s0, 40\nv_mov_b32_e32 v1, v2\ns_nop 1\nv_mov_b32_dpp v5, v1 row_shr:1 row_mask:0xf bank_mask:0xf\n";
+  int n = snprintf(text, sizeof text, "%s", loop);
+  for (int i = 0; i < 30; i++) n += snprintf(text + n, sizeof text - (size_t)n, "v_mov_b32_e32 v%d, v6\n", 10 + i);
+  snprintf(text + n, sizeof text - (size_t)n, "s_sub_u32 s0, s0, 1\ns_cmp_lg_u32 s0, 0\nv_mov_b32_e32 v1, v2\ns_cbranch_scc1 -35\n");
+  assert_false(run("gfx942", 64, text, words, sizeof words));
+  if (!strstr(words, "DPP reads") || !strstr(words, "1 wait state between them, 2 needed")) fail_msg("%s", words);
+  char *branch = strstr(text, "v_mov_b32_e32 v1, v2\ns_cbranch");
+  strcpy(branch, "v_mov_b32_e32 v1, v2\ns_nop 0\ns_cbranch_scc1 -36\n");
+  if (!run("gfx942", 64, text, words, sizeof words)) fail_msg("%s", words);
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_rows)};
+  const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_rows), cmocka_unit_test(test_rdna), cmocka_unit_test(test_others),
+                                     cmocka_unit_test(test_jumps)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

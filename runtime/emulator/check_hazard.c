@@ -129,7 +129,7 @@ static uint32_t classify(const emu_op *op, const char *name, const char *target)
 enum { T908 = 1, T90A = 2, T942 = 4, T950 = 8 };
 
 typedef enum relation {
-    ANY, VGPR, OVERWRITE, AB, C, C_SAME, C_PART, C_OVERWRITE, DATA, DOT_READ, DOT_WRITE, OVER_DGEMM, SGPR, SELECT, VCC, EXEC, VCC_EXEC,
+    ANY, VGPR, OVERWRITE, AB, C, C_SAME, C_PART, C_OVERWRITE, DATA, DOT_READ, DOT_WRITE, OVER_DGEMM, OVER_ACC, SGPR, SELECT, VCC, EXEC, VCC_EXEC,
     M0, HWREG
 } relation;
 
@@ -144,7 +144,9 @@ static const hazard_row hazards[] = {
 #define N(n) {n, n, n, n}
 #define BY(a, b, c, d) {a, b, c, d}
 #define HAZARD(targets, from, to, relation, wait, source, words) {targets, from, to, relation, wait, words},
+#define RULE(...)
 #include "hazards.def"
+#undef RULE
 #undef HAZARD
 #undef N
 #undef BY
@@ -169,6 +171,7 @@ typedef struct pair {
     uint32_t from_is, to_is;
     const emu_op *between[HAZARD_RING];
     unsigned matrices;
+    uint32_t passed; /* classes between them */
 } pair;
 
 static emu_span span_of(const emu_operand *a)
@@ -245,7 +248,9 @@ static bool related(const fa_emu_object *o, relation r, const pair *p)
     const emu_effects *a = p->before, *b = p->now;
     switch (r) {
     case ANY: return true;
-    case VGPR: case OVER_DGEMM: return wrote_any(p, b->reads, b->read_count);
+    case OVER_DGEMM: return p->passed & (DGEMM4 | DGEMM16) && wrote_any(p, b->reads, b->read_count);
+    case OVER_ACC: return p->passed & (ACC_READ | ACC_WRITE) && wrote_any(p, b->reads, b->read_count);
+    case VGPR: return wrote_any(p, b->reads, b->read_count);
     case OVERWRITE: return wrote_any(p, b->writes, b->write_count);
     case AB: return at_ab(p);
     case C: return at_c(p) != 0;
@@ -306,7 +311,8 @@ emu_hazard_check *emu_hazard_open(const emu_launch *l)
     h->target = target_bit(o);
     h->ops = calloc(o->op_count, sizeof *h->ops);
     h->waves = calloc(l->waves_per_group, sizeof *h->waves);
-    if (!h->ops || !h->waves) {
+    h->rdna = h->target ? NULL : emu_hazard_rdna_open(l);
+    if (!h->ops || !h->waves || (!h->target && !h->rdna)) {
         emu_hazard_close(h);
         return NULL;
     }
@@ -320,11 +326,14 @@ void emu_hazard_close(emu_hazard_check *h)
         return;
     free(h->ops);
     free(h->waves);
+    emu_hazard_rdna_close(h->rdna);
     free(h);
 }
 
 void emu_hazard_begin_group(emu_hazard_check *h, uint32_t waves)
 {
+    if (h->rdna)
+        emu_hazard_rdna_begin(h->rdna, waves);
     for (uint32_t i = 0; i < waves; i++)
         h->waves[i] = (emu_hazard_wave){.next = UINT32_MAX};
 }
@@ -364,7 +373,6 @@ static bool against(emu_wave *w, emu_hazard_check *h, const emu_op *op, emu_haza
     const emu_op *ops = h->object->ops;
     uint32_t index = (uint32_t)(op - ops), kept = me->past < HAZARD_RING ? me->past : HAZARD_RING;
     pair p = {.to = op, .now = &h->effects[index], .to_is = h->ops[index].is, .matrices = 0};
-    bool dgemm = false;
     for (uint32_t n = 1; n <= kept; n++) {
         const emu_hazard_past *past = &me->ring[(me->past - n) % HAZARD_RING];
         const emu_hazard_op *d = &h->ops[past->op];
@@ -376,9 +384,9 @@ static bool against(emu_wave *w, emu_hazard_check *h, const emu_op *op, emu_haza
         p.before = &h->effects[past->op];
         for (const hazard_row *row = hazards; d->threatens & p.to_is && row < hazards + HAZARDS; row++)
             if (found < row->wait[d->pass] && row->targets & h->target && row->from & p.from_is && row->to & p.to_is &&
-                (row->relation != OVER_DGEMM || dgemm) && related(h->object, row->relation, &p))
+                related(h->object, row->relation, &p))
                 return report(w, &p, row, row->wait[d->pass], found);
-        dgemm |= (p.from_is & (DGEMM4 | DGEMM16)) != 0;
+        p.passed |= p.from_is;
         if (p.from_is & MATRIX)
             p.between[p.matrices++] = p.from;
     }
@@ -387,6 +395,8 @@ static bool against(emu_wave *w, emu_hazard_check *h, const emu_op *op, emu_haza
 
 bool emu_hazard_step(emu_hazard_check *h, emu_wave *w, const emu_op *op)
 {
+    if (h->rdna)
+        return emu_hazard_rdna_step(h->rdna, w, op);
     emu_hazard_wave *me = &h->waves[w->id];
     uint32_t index = (uint32_t)(op - w->ops);
     emu_hazard_op *d = &h->ops[index];

@@ -45,7 +45,7 @@ struct emu_hazard_check {
 };
 
 /* check_hazard_rdna.c */
-emu_hazard_rdna *emu_hazard_rdna_open(const emu_launch *l, const emu_effects *effects);
+emu_hazard_rdna *emu_hazard_rdna_open(const emu_launch *l);
 void emu_hazard_rdna_close(emu_hazard_rdna *r);
 void emu_hazard_rdna_begin(emu_hazard_rdna *r, uint32_t waves);
 bool emu_hazard_rdna_step(emu_hazard_rdna *r, emu_wave *w, const emu_op *op);
