@@ -496,6 +496,13 @@ static void scalar_relative(emu_wave *w, const emu_op *op, const char *name)
         set_scalar_marks(w, to + k, op->src[0].kind == K_SGPR ? marks_of(w)->s[from + k] : 0);
 }
 
+/* s_set_gpr_idx_on and _idx put a register's number into M0. */
+static void index_marks(emu_wave *w, const emu_op *op, const char *name)
+{
+    uint32_t kept = strncmp(name, "set_gpr_idx_on", 14) == 0 ? 0xffff0f00 : strncmp(name, "set_gpr_idx_idx", 15) == 0 ? 0xffffff00 : UINT32_MAX;
+    set_scalar_marks(w, S_M0, (marks_of(w)->s[S_M0] & kept) | (scalar_marks(w, &op->src[0]) & ~kept & 0xff));
+}
+
 /* ds_append, ds_consume: all lanes get the counter */
 static void counter_marks(emu_wave *w, const emu_op *op)
 {
@@ -531,6 +538,8 @@ void emu_init_before(emu_wave *w, const emu_op *op)
         branch_marks(w, op, e, name);
     } else if (op->klass == FA_EMU_CLASS_SALU && strncmp(name, "movrel", 6) == 0) {
         scalar_relative(w, op, name);
+    } else if (op->klass == FA_EMU_CLASS_SALU && strncmp(name, "set_gpr_idx", 11) == 0) {
+        index_marks(w, op, name);
     } else if (op->klass == FA_EMU_CLASS_SALU) {
         scalar_result(w, op, e);
     } else {
