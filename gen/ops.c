@@ -8,6 +8,7 @@
 #include "compiler.h"
 #include "elf_view.h"
 #include "encodings.h"
+#include "expand.h"
 #include "lua_host.h"
 #include "text.h"
 #include "validate.h"
@@ -258,10 +259,20 @@ static fa_status op_instructions(job *j) {
   return fa_reply_add_text(j->reply, "instructions", list, j->error);
 }
 
+/* Plain bundles from compressed ones. The compiler's libraries are opened first: theirs is the libzstd that is wanted. */
+static fa_status op_expand(job *j) {
+  const fa_section *bundle;
+  char *plain;
+  size_t size;
+  fa_status status;
+  if ((status = need_section(&bundle, j, "bundle")) || (status = need_comgr(j)) || (status = fa_expand(&plain, &size, bundle->data, bundle->size, j->error))) return status;
+  return fa_reply_add(j->reply, "bundle", plain, size, j->error);
+}
+
 fa_status fa_worker_operate(fa_reply *reply, const fa_worker *worker, const fa_bundle *request, fa_error *error) {
   static const operation operations[] = {{"build", op_build},     {"emit", op_emit},       {"explain", op_explain},
                                          {"inspect", op_inspect}, {"compile", op_compile}, {"targets", op_targets},
-                                         {"instructions", op_instructions}};
+                                         {"instructions", op_instructions}, {"expand", op_expand}};
   job j = {.worker = worker, .request = request, .reply = reply, .error = error};
   const char *name = fa_bundle_text(request, "op", "");
   for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)

@@ -140,7 +140,7 @@ static fa_status write_destination(const destination *d, fa_error *error) {
 static fa_status prepare(fa_emulation *e, const fa_cli *cli, fa_error *error) {
   const char *kernel = fa_cli_value(cli, "kernel"), *manifest = fa_cli_value(cli, "manifest"), *text;
   fa_status status = manifest ? read_manifest(e, manifest, error) : FA_OK;
-  if (status == FA_OK) status = fa_emulation_read(e, cli->argv[0], fa_cli_value(cli, "target"), kernel ? kernel : e->manifest ? e->manifest->symbol : NULL, error);
+  if (status == FA_OK) status = fa_emulation_read(e, cli, cli->argv[0], fa_cli_value(cli, "target"), kernel ? kernel : e->manifest ? e->manifest->symbol : NULL, error);
   if (status == FA_OK) status = fa_emulation_load(e, cli, error);
   if (status == FA_OK) status = fa_emulation_choose(e, kernel, error);
   for (int i = 0; status == FA_OK && (text = fa_cli_value_at(cli, "arg", i)); i++) status = fa_emulation_argument(e, text, error);
@@ -209,7 +209,7 @@ int fa_command_emulate(fa_cli *cli) {
   int code = read_options(&e->params, cli);
   if (code >= 0) goto cleanup;
   const char *prefix = fa_cli_value(cli, "unpack");
-  fa_status status = prefix ? fa_emulation_read(e, cli->argv[0], fa_cli_value(cli, "target"), fa_cli_value(cli, "kernel"), &error) : prepare(e, cli, &error);
+  fa_status status = prefix ? fa_emulation_read(e, cli, cli->argv[0], fa_cli_value(cli, "target"), fa_cli_value(cli, "kernel"), &error) : prepare(e, cli, &error);
   if (prefix) {
     if (status == FA_OK) status = fa_emulation_load(e, cli, &error);
     if (status == FA_OK) status = unpack(e, prefix, &error);

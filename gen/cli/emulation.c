@@ -46,12 +46,33 @@ cleanup:
   return status;
 }
 
-fa_status fa_emulation_read(fa_emulation *e, const char *path, const char *target, const char *kernel, fa_error *error) {
+/* Takes the place of what was read by its plain bundles. */
+static fa_status expand(fa_emulation *e, const fa_cli *cli, char **bytes, size_t *size, const void *within, size_t within_size, fa_error *error) {
+  fa_section input = { "bundle", within, within_size };
+  fa_bundle *reply;
+  fa_status status = fa_session_call(&reply, cli, "expand", &input, 1, error);
+  if (status != FA_OK) return status;
+  const fa_section *plain = fa_bundle_find(reply, "bundle");
+  char *copy = plain ? malloc(plain->size + 1) : NULL;
+  if (copy) {
+    memcpy(copy, plain->data, plain->size);
+    free(e->file);
+    e->file = *bytes = copy;
+    *size = plain->size;
+  }
+  fa_bundle_free(reply);
+  return copy ? FA_OK : fa_fail(error, FA_ERR_WORKER, "the worker's answer has no bundle");
+}
+
+fa_status fa_emulation_read(fa_emulation *e, const fa_cli *cli, const char *path, const char *target, const char *kernel, fa_error *error) {
   char *bytes;
-  size_t size;
+  const void *within;
+  size_t size, within_size;
   fa_status status = fa_file_read(&bytes, &size, path, MAX_FILE, error);
   if (status != FA_OK) return status;
   e->file = bytes;
+  if (fa_bundle_is_compressed(&within, &within_size, bytes, size)) status = expand(e, cli, &bytes, &size, within, within_size, error);
+  if (status != FA_OK) return status;
   return fa_unbundle(&e->bytes, &e->size, bytes, size, target, kernel, path, error);
 }
 

@@ -49,7 +49,7 @@ fa_status fa_file_read(char **bytes, size_t *size, const char *path, size_t limi
 /* --order, --max-seconds, --max-instructions; -1, or the exit code. */
 int fa_emulation_options(fa_emu_launch_params *params, const fa_cli *cli);
 /* Reads an object's file and chooses the code object in it. */
-fa_status fa_emulation_read(fa_emulation *e, const char *path, const char *target, const char *kernel, fa_error *error);
+fa_status fa_emulation_read(fa_emulation *e, const fa_cli *cli, const char *path, const char *target, const char *kernel, fa_error *error);
 /* Listing and metadata by the worker; decodes the object of e->bytes.  e->reply is made unless it is there. */
 fa_status fa_emulation_load(fa_emulation *e, const fa_cli *cli, fa_error *error);
 /* The kernel (NULL: the only one) and its argument list, from the manifest where there is one. */

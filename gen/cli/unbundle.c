@@ -109,14 +109,24 @@ static fa_status choose(const entry **chosen, const entries *found, const char *
                  target ? target : "", known);
 }
 
+bool fa_bundle_is_compressed(const void **within, size_t *within_size, const void *bytes, size_t size) {
+  const unsigned char *data = bytes;
+  bool elf = size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0;
+  if (elf && !host_section(&data, &size, bytes, size)) return false;
+  *within = data;
+  *within_size = size;
+  if (!elf) return size >= 4 && memcmp(data, "CCOB", 4) == 0;
+  for (size_t i = 0; i + 8 <= size; i += 8) /* a program has one for each source file, aligned; plain ones may be among them */
+    if (memcmp(data + i, "CCOB", 4) == 0 && data[i + 4] >= 1 && data[i + 4] <= 3 && data[i + 5] == 0 && data[i + 6] <= 1 && data[i + 7] == 0) return true;
+  return false;
+}
+
 fa_status fa_unbundle(const void **object, size_t *object_size, const void *bytes, size_t size, const char *target, const char *kernel, const char *name,
                       fa_error *error) {
   const unsigned char *data = bytes;
   bool elf = size >= SELFMAG && memcmp(bytes, ELFMAG, SELFMAG) == 0, host = elf && host_section(&data, &size, bytes, size);
   *object = bytes;
   *object_size = size;
-  if (size >= 4 && memcmp(data, "CCOB", 4) == 0)
-    return fa_fail(error, FA_ERR_UNSUPPORTED, "%s: a compressed offload bundle (CCOB) is not read; compile with --no-offload-compress, or unbundle it with clang-offload-bundler", name);
   if (elf && !host) return FA_OK;
   if (!host && (size < MAGIC || memcmp(data, magic, MAGIC) != 0))
     return fa_fail(error, FA_ERR_VALIDATION, "%s: neither a code object (ELF) nor an offload bundle", name);
