@@ -18,7 +18,7 @@
 
 #include "worker_client.h"
 
-enum { DWORDS = 256, BYTES = 4 * DWORDS, ARRAYS = 4, MAX_KERNELS = 128, MAX_OTHER = 8, ALL = 15 };
+enum { DWORDS = 256, BYTES = 4 * DWORDS, ARRAYS = 4, MAX_KERNELS = 128, MAX_OTHER = 8, MAX_PATCHES = 4, ALL = 15 };
 #define APART (UINT64_C(1) << 32) /* between arrays: no index leads from one into another */
 
 static fa_toolchain toolchain;
@@ -33,6 +33,9 @@ typedef struct planted {
   unsigned grid, block, lds, check;
   bool undefined;
   unsigned line, other[MAX_OTHER], other_count;
+  unsigned first, past; /* its lines */
+  struct { char from[64], to[64]; unsigned place; } patches[MAX_PATCHES];
+  unsigned patch_count;
 } planted;
 
 typedef struct planted_file {
@@ -84,6 +87,17 @@ static void read_mark(planted *k, const char *line, unsigned number) {
   if (open && open < close) snprintf(k->says, sizeof k->says, "%.*s", (int)(close - open - 1), open + 1);
 }
 
+/* "// PATCH 2: FROM => TO" */
+static void read_patch(planted *k, const char *line) {
+  size_t length = strcspn(line, "\n");
+  const char *from = strchr(line, ':') + 2, *arrow = strstr(line, " => ");
+  assert_true(arrow && arrow < line + length && k->patch_count < MAX_PATCHES);
+  unsigned i = k->patch_count++;
+  k->patches[i].place = (unsigned)atoi(line + strlen("// PATCH"));
+  snprintf(k->patches[i].from, sizeof k->patches[i].from, "%.*s", (int)(arrow - from), from);
+  snprintf(k->patches[i].to, sizeof k->patches[i].to, "%.*s", (int)(line + length - arrow - 4), arrow + 4);
+}
+
 static char *read_text(const char *name) {
   char path[512];
   snprintf(path, sizeof path, "%s/%s", folder, name);
@@ -104,7 +118,11 @@ static void read_planted(planted_file *f, const char *name) {
     if (strncmp(line, "//@ ", 4) == 0) {
       assert_in_range(f->count, 0, MAX_KERNELS - 1);
       read_directive(&f->kernels[f->count++], line + 4);
+      f->kernels[f->count - 1].first = number;
+    } else if (f->count && strncmp(line, "// PATCH", 8) == 0) {
+      read_patch(&f->kernels[f->count - 1], line);
     } else if (f->count) {
+      f->kernels[f->count - 1].past = number + 1;
       read_mark(&f->kernels[f->count - 1], line, number);
     }
   }
@@ -121,33 +139,82 @@ static fa_bundle *ask(const fa_section *request, size_t count) {
   return reply;
 }
 
-static fa_emu_object *load(const fa_bundle *compiled) {
-  const fa_section *object = fa_bundle_find(compiled, "object");
-  const fa_section inspect[] = { text_section("op", "inspect"), { "object", object->data, object->size } };
-  fa_bundle *seen = ask(inspect, 2);
-  const fa_section *listing = fa_bundle_find(seen, "listing"), *metadata = fa_bundle_find(seen, "metadata"), *lines = fa_bundle_find(seen, "lines");
+/* What is loaded: an object, and what the worker says of it. */
+typedef struct parts {
+  fa_bundle *compiled, *seen;
+} parts;
+
+static fa_emu_object *load(const parts *p, const char *listing) {
+  const fa_section *object = fa_bundle_find(p->compiled, "object"), *metadata = fa_bundle_find(p->seen, "metadata"), *lines = fa_bundle_find(p->seen, "lines");
   fa_emu_object_source source = FA_EMU_OBJECT_SOURCE_INIT;
   fa_emu_object *loaded = NULL;
   fa_emu_error error;
   source.object = object->data, source.object_size = object->size;
-  source.listing = listing->data, source.listing_size = listing->size;
+  source.listing = listing, source.listing_size = strlen(listing);
   source.metadata = metadata->data, source.metadata_size = metadata->size;
   if (lines) source.lines = lines->data, source.lines_size = lines->size;
   if (fa_emu_object_load(&loaded, &source, &error)) fail_msg("%s", error.text);
-  fa_bundle_free(seen);
   return loaded;
 }
 
-static fa_emu_object *compile(const char *name, const char *text, const char *target, const char *options, bool wrong) {
+static void release(parts *p) {
+  fa_bundle_free(p->compiled);
+  fa_bundle_free(p->seen);
+}
+
+static parts compile(const char *name, const char *text, const char *target, const char *options, bool wrong) {
   char *prelude = read_text("prelude.h"), *source = NULL;
   assert_true(asprintf(&source, "%s%s#line 1 \"%s\"\n%s", wrong ? "#define PLANTED\n" : "", prelude, name, text) > 0);
   const fa_section request[] = { text_section("op", "compile"), text_section("source", source), text_section("target", target), text_section("options", options) };
-  fa_bundle *compiled = ask(request, 4);
-  fa_emu_object *object = load(compiled);
-  fa_bundle_free(compiled);
+  parts p = { .compiled = ask(request, 4) };
+  const fa_section *object = fa_bundle_find(p.compiled, "object");
+  const fa_section inspect[] = { text_section("op", "inspect"), { "object", object->data, object->size } };
+  p.seen = ask(inspect, 2);
   free(prelude);
   free(source);
-  return object;
+  return p;
+}
+
+/* The kernel's own line among an instruction's frames: the last one. */
+static unsigned outer_line(const char *frames, const char *file) {
+  unsigned line = 0;
+  for (const char *at = frames; *at;) {
+    const char *name = strchr(at, '\t') + 1, *function = strchr(name, '\t');
+    line = strncmp(name, file, strlen(file)) == 0 ? (unsigned)atoi(at) : 0;
+    at = function ? strchr(function + 1, '\t') : NULL;
+    if (!at) break;
+    at++;
+  }
+  return line;
+}
+
+/* The place of the first patch that matches, among the instructions of the kernel's lines; NULL: none. */
+static fa_emu_object *load_patched(const planted *k, const char *file, const parts *p, const fa_emu_object *whole) {
+  const char *listing = fa_bundle_text(p->seen, "listing", "");
+  for (unsigned i = 0; i < k->patch_count; i++) {
+    unsigned place = 0, line = 0;
+    for (size_t at = 0; at < fa_emu_object_instruction_count(whole); at++) {
+      fa_emu_instruction in;
+      assert_int_equal(fa_emu_object_instruction(&in, whole, at), FA_EMU_OK);
+      if (in.frames) line = outer_line(in.frames, file);
+      if (line < k->first || line >= k->past || strncmp(in.text, k->patches[i].from, strlen(k->patches[i].from)) != 0) continue;
+      if (++place < k->patches[i].place) continue;
+      char key[256], text[256], *patched = NULL;
+      const char *to = k->patches[i].to, *operand = strchr(in.text, ' ') + 1, *hole = strchr(to, '%');
+      if (*to == '+') snprintf(text, sizeof text, "%s%s", in.text, to + 1);
+      else if (hole) snprintf(text, sizeof text, "%.*s%.*s%s", (int)(hole - to), to, (int)strcspn(operand, ","), operand, hole + 1);
+      else snprintf(text, sizeof text, "%s", to);
+      snprintf(key, sizeof key, "%llx %u\t", (unsigned long long)in.address, in.size);
+      const char *found = strstr(listing, key);
+      assert_non_null(found);
+      found += strlen(key);
+      assert_true(asprintf(&patched, "%.*s%s%s", (int)(found - listing), listing, text, found + strcspn(found, "\n")) > 0);
+      fa_emu_object *object = load(p, patched);
+      free(patched);
+      return object;
+    }
+  }
+  return NULL;
 }
 
 /* ---- a launch ------------------------------------------------------------------------------------------------------ */
@@ -225,7 +292,7 @@ static void judge(const planted *k, const char *file, const char *target, const 
   if (!*k->same || (wrong && k->line)) return;
   uint32_t got[DWORDS];
   memcpy(got, arrays[1], sizeof got);
-  fa_emu_result r = launch(k, k->same, object, FA_EMU_ORDER_FORWARD, ALL);
+  fa_emu_result r = launch(k, k->same, object, FA_EMU_ORDER_FORWARD, FA_EMU_CHECK_MEMORY);
   if (r.status != FA_EMU_OK) complain("%s %s %s: %s\n", file, k->same, target, r.text);
   for (size_t i = 0; i < DWORDS; i++)
     if (got[i] != arrays[1][i]) {
@@ -237,9 +304,9 @@ static void judge(const planted *k, const char *file, const char *target, const 
 
 static const char *const targets[] = { "gfx942", "gfx1100", "gfx1201", "gfx908", "gfx90a", "gfx950", "gfx1030", "gfx1151", "gfx1200" };
 
-static size_t target_count(void) {
+static size_t target_count(size_t some) {
   const char *full = getenv("FA_TEST_FULL");
-  return full && *full == '1' ? sizeof targets / sizeof *targets : 3;
+  return full && *full == '1' ? sizeof targets / sizeof *targets : some;
 }
 
 /* "gfx9,gfx1201": names, or how they begin */
@@ -252,29 +319,49 @@ static bool runs_on(const planted *k, const char *target) {
   return !*k->targets;
 }
 
-static void run_file(const char *name, const char *options) {
+static bool any_bug(const planted_file *f) {
+  for (size_t i = 0; i < f->count; i++)
+    if (f->kernels[i].line) return true;
+  return false;
+}
+
+/* Over the first `some` targets, or all. */
+static void run_file(const char *name, const char *options, size_t some) {
   static planted_file f;
   char file[64], all[256];
   snprintf(file, sizeof file, "%s.hip", name);
   read_planted(&f, file);
   snprintf(all, sizeof all, "%s\n-gline-tables-only", options);
   complaints = 0;
-  for (size_t t = 0; t < target_count(); t++)
-    for (int wrong = 0; wrong < 2; wrong++) {
-      fa_emu_object *object = compile(file, f.text, targets[t], all, wrong != 0);
+  for (size_t t = 0; t < target_count(some); t++)
+    for (int wrong = 0; wrong < (any_bug(&f) ? 2 : 1); wrong++) {
+      parts p = compile(file, f.text, targets[t], all, wrong != 0);
+      fa_emu_object *object = load(&p, fa_bundle_text(p.seen, "listing", ""));
       for (size_t i = 0; i < f.count; i++)
-        if (only ? strcmp(only, f.kernels[i].name) == 0 : runs_on(&f.kernels[i], targets[t])) judge(&f.kernels[i], file, targets[t], options, object, wrong != 0);
+        if (only ? strcmp(only, f.kernels[i].name) == 0 : runs_on(&f.kernels[i], targets[t])) {
+          fa_emu_object *patched = wrong && f.kernels[i].patch_count ? load_patched(&f.kernels[i], file, &p, object) : NULL;
+          if (wrong && f.kernels[i].patch_count && !patched) complain("%s %s %s: no instruction to patch\n", file, f.kernels[i].name, targets[t]);
+          judge(&f.kernels[i], file, targets[t], options, patched ? patched : object, wrong != 0);
+          fa_emu_object_free(patched);
+        }
       fa_emu_object_free(object);
+      release(&p);
     }
   free(f.text);
   if (complaints) fail_msg("%u complaints, above", complaints);
 }
 
-static void memory(void **state) { (void)state; run_file("memory", "-O3"); }
-static void lines(void **state) { (void)state; run_file("lines", "-O3"); }
-static void race(void **state) { (void)state; run_file("race", "-O3"); }
-static void sync_(void **state) { (void)state; run_file("sync", "-O3"); }
-static void init(void **state) { (void)state; run_file("init", "-O3"); }
+static void memory(void **state) { (void)state; run_file("memory", "-O3", 3); }
+static void lines(void **state) { (void)state; run_file("lines", "-O3", 3); }
+static void race(void **state) { (void)state; run_file("race", "-O3", 3); }
+static void sync_(void **state) { (void)state; run_file("sync", "-O3", 3); }
+static void init(void **state) { (void)state; run_file("init", "-O3", 3); }
+
+static void objects(void **state) { (void)state; run_file("objects", "-O3", 3); }
+static void clean_o3(void **state) { (void)state; run_file("clean", "-O3", 3); }
+static void clean_o0(void **state) { (void)state; run_file("clean", "-O0", 1); }
+static void clean_o1(void **state) { (void)state; run_file("clean", "-O1", 0); }
+static void clean_wave64(void **state) { (void)state; run_file("clean", "-O3\n-mwavefrontsize64", 0); }
 
 static int prepare(void **state) {
   (void)state;
@@ -291,6 +378,11 @@ int main(int argc, char **argv) {
     cmocka_unit_test(race),
     cmocka_unit_test(sync_),
     cmocka_unit_test(init),
+    cmocka_unit_test(objects),
+    cmocka_unit_test(clean_o3),
+    cmocka_unit_test(clean_o1),
+    cmocka_unit_test(clean_wave64),
+    cmocka_unit_test(clean_o0),
   };
   if (argc > 1) only = argc > 2 ? argv[2] : NULL, cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, prepare, NULL);
