@@ -361,7 +361,7 @@ static void objects(void **state) { (void)state; run_file("objects", "-O3", 3); 
 static void clean_o3(void **state) { (void)state; run_file("clean", "-O3", 3); }
 static void clean_o0(void **state) { (void)state; run_file("clean", "-O0", 1); }
 static void clean_o1(void **state) { (void)state; run_file("clean", "-O1", 0); }
-static void clean_wave64(void **state) { (void)state; run_file("clean", "-O3\n-mwavefrontsize64", 0); }
+static void clean_wave64(void **state) { (void)state; run_file("clean", "-O3\n-mwavefrontsize64", 2); }
 
 static int prepare(void **state) {
   (void)state;

@@ -211,11 +211,37 @@ static bool overlap(const emu_operand *d, unsigned rows, const emu_operand *s)
     return s->kind == K_VGPR && s->index < d->index + rows && d->index < s->index + (s->dwords ? s->dwords : 1u);
 }
 
+static void widen(emu_operand *a)
+{
+    if (a->kind == K_SGPR && a->dwords < 2)
+        a->dwords = 2;
+}
+
+/* The disassembler takes RDNA's code for that of waves of 32 lanes and writes lane masks as one register. */
+static void widen_masks(fa_emu_object *o)
+{
+    bool wave64 = false;
+    for (size_t i = 0; i < o->kernel_count; i++)
+        wave64 |= o->kernels[i].wave_size == 64;
+    for (size_t i = 0; wave64 && o->target->wave32 && i < o->op_count; i++) {
+        emu_op *op = &o->ops[i];
+        const emu_meaning *m = op->meaning;
+        if (m && m->dst == T_MASK)
+            widen(&op->dst);
+        if (m && m->flags & M_COND_OUT)
+            widen(&op->dst2);
+        for (unsigned k = 0; m && k < 3; k++)
+            if (m->src[k] == T_MASK)
+                widen(&op->src[k]);
+    }
+}
+
 /* Branch targets to operation indices, register rows, and which results need no detour. */
 fa_emu_status emu_object_link(fa_emu_object *o, fa_emu_error *e)
 {
     (void)e;
     o->vgpr_rows = o->vgpr_rows ? o->vgpr_rows : 1; /* tests ask for all */
+    widen_masks(o);
     for (size_t i = 0; i < o->op_count; i++) {
         emu_op *op = &o->ops[i];
         count_rows(o, &op->dst);
