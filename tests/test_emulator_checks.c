@@ -17,7 +17,7 @@
 
 enum {
   ORDER = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC,
-  ALL = ORDER | FA_EMU_CHECK_INIT
+  ALL = ORDER | FA_EMU_CHECK_INIT | FA_EMU_CHECK_HAZARD
 };
 
 static fa_toolchain toolchain;

@@ -136,7 +136,7 @@ static void run(const fa_emu_object *object, const char *kernel, const launch *l
   params.regions = regions, params.region_count = count;
   params.order = order;
   params.max_seconds = 60;
-  params.check = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC; /* none of these kernels gives cause for an alarm */
+  params.check = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC | FA_EMU_CHECK_HAZARD; /* none of these kernels gives cause for an alarm */
   if (fa_emu_launch(object, &params, &result)) fail_msg("%s", result.text);
   fa_emu_result_release(&result);
 }

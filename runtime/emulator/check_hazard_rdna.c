@@ -56,12 +56,12 @@ enum {
     DRAINS = 16,                       /* memory: waits for the vector operations before it */
     CLEARS = 32,                       /* memory that reads scalar registers in order */
     NOP = 64, WMMA = 128, CMPX = 256, PERMLANE = 512, MASK = 1024, LITERAL = 2048, WAIT = 4096, FLOAT_ATOMIC = 8192,
-    DENORM_MODE = 16384, DS_NOP = 32768
+    DENORM_MODE = 16384, DS_NOP = 32768, WRITES_EXEC = 65536
 };
 enum { VA_VDST = 1, VA_SDST = 2, VA_VCC = 4, SA_SDST = 8 }; /* waited for */
 
 typedef struct rdna_op {
-    uint16_t is;
+    uint32_t is;
     uint8_t waits, states;
 } rdna_op;
 
@@ -117,6 +117,8 @@ static rdna_op describe(const emu_op *op, const emu_line *line)
     d.is |= starts(name, "v_permlane") && !strstr(name, "_swap") ? PERMLANE : 0;
     d.is |= strcmp(name, "s_denorm_mode") == 0 ? DENORM_MODE : 0;
     d.is |= strcmp(name, "ds_nop") == 0 ? DS_NOP : 0;
+    if (d.is & SCALAR && (strstr(name, "saveexec") || strstr(name, "wrexec") || (op->dst.kind == K_SGPR && op->dst.index / 2 == S_EXEC / 2)))
+        d.is |= WRITES_EXEC;
     if (d.is & VECTOR && op->meaning && (op->meaning->flags & M_COND_IN || op->meaning->src[2] == T_MASK))
         d.is |= MASK;
     if (d.is & VECTOR && has_literal(op))
@@ -364,7 +366,8 @@ static void note_write(rdna_wave *me, unsigned i, uint32_t index, bool vector)
         me->mask_writer[i] = index;
         me->open_write = true;
     }
-    me->mask_reader[i] = UINT32_MAX;
+    if (me->mask_reader[i] != index) /* it may have read it as well: v_add_co_ci */
+        me->mask_reader[i] = UINT32_MAX;
     if (!vector)
         me->scalar_at[i] = me->scalars;
 }
@@ -447,8 +450,7 @@ bool emu_hazard_rdna_step(emu_hazard_rdna *r, emu_wave *w, const emu_op *op)
         return false;
     if (r->scalar_rules && d->is & (VECTOR | SCALAR | CONTROL) && !check_scalars(r, w, op, me, d, &h))
         return false;
-    if (d->is & SCALAR && r->rules & 1u << RULE_FORWARD &&
-        meets(h.part[0]->scalar_writes, h.part[0]->scalar_write_count, &(emu_span){S_EXEC, 2, 3})) {
+    if (d->is & WRITES_EXEC && r->rules & 1u << RULE_FORWARD) {
         me->event[me->events++ % EVENTS].exec = true;
         me->exec_at = me->vectors;
     }
