@@ -99,7 +99,7 @@ static uint32_t classify(const emu_op *op, const char *name, const char *target)
     case FA_EMU_CLASS_VALU: is = VALU | PLAIN; break;
     case FA_EMU_CLASS_MATRIX: is = PLAIN | matrix_class(op, target); break;
     case FA_EMU_CLASS_SALU: is = SALU; break;
-    case FA_EMU_CLASS_LDS: is = MEMORY | (strstr(name, "addtid") || op->mods.gds ? M0_USER : 0); break;
+    case FA_EMU_CLASS_LDS: is = MEMORY | (strstr(name, "addtid") || strstr(name, "_gws_") || op->mods.gds ? M0_USER : 0); break;
     case FA_EMU_CLASS_VMEM_LOAD: case FA_EMU_CLASS_VMEM_STORE: case FA_EMU_CLASS_VMEM_ATOMIC: case FA_EMU_CLASS_SCRATCH:
         is = VMEM | MEMORY | (op->mods.lds || strstr(name, "_lds_") ? M0_USER : 0) | (wide_store(op) ? WIDE_STORE : 0);
         break;
