@@ -281,7 +281,7 @@ static fa_status emulator_launch(fa_device *device, fa_module *module, const fa_
   fa_emu_status status = d->emulator.fa_emu_launch(module->object, &params, &result);
   note_written(d, &set);
   keep_counters(&result);
-  if (status == FA_EMU_ERR_FAULT || status == FA_EMU_ERR_LIMIT)
+  if (status == FA_EMU_ERR_FAULT || status == FA_EMU_ERR_LIMIT || status == FA_EMU_ERR_INTERRUPTED)
     out = fa_fail(error, FA_ERR_EXECUTION, "%s", result.report_count ? result.reports[0].text : result.text);
   else if (status)
     out = fa_fail(error, status == FA_EMU_ERR_NO_MEMORY ? FA_ERR_NOMEM : FA_ERR_DEVICE, "emulator: launching %s: %s", m->symbol, result.text);

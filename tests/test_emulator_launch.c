@@ -219,6 +219,13 @@ static void test_limits(void **state)
     fa_emu_launch_params p = params_of(4, 64);
     p.max_instructions = 100000;
     expect_refused(o, &p, FA_EMU_ERR_LIMIT, "the limit is 100000");
+    fa_emu_result r = FA_EMU_RESULT_INIT; /* each thread's wave runs, the others have not begun */
+    p.threads = 2;
+    assert_int_equal(fa_emu_launch(o, &p, &r), FA_EMU_ERR_LIMIT);
+    assert_in_range(r.standing_count, 1, 2);
+    assert_int_equal(r.standing[0].state, FA_EMU_WAVE_RUNS);
+    assert_int_equal(r.not_begun, 4 - r.standing_count);
+    fa_emu_result_release(&r);
     p.max_instructions = 0;
     p.max_seconds = 0.05;
     expect_refused(o, &p, FA_EMU_ERR_LIMIT, "0.05 seconds");

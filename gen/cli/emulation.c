@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <signal.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
@@ -338,6 +339,9 @@ static fa_status check_given(fa_emulation *e, fa_error *error) {
   return length ? fa_fail(error, FA_ERR_ARGUMENT, "kernel %s: no --arg for: %s", e->kernel, missing) : FA_OK;
 }
 
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int signal) { (void)signal, interrupted = 1; }
+
 fa_status fa_emulation_launch(fa_emulation *e, fa_error *error) {
   fa_status status = check_given(e, error);
   if (status != FA_OK) return status;
@@ -359,8 +363,13 @@ fa_status fa_emulation_launch(fa_emulation *e, fa_error *error) {
   p->region_count = regions;
   uint64_t items = (uint64_t)p->block[0] * p->block[1] * p->block[2];
   e->has_occupancy = items <= 1024 && fa_emu_object_occupancy(&e->occupancy, e->object, e->kernel, (uint32_t)items, p->dynamic_lds) == FA_EMU_OK;
+  struct sigaction before, ours = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND }; /* the second Ctrl-C ends the program */
+  interrupted = 0;
+  p->interrupt = &interrupted;
+  sigaction(SIGINT, &ours, &before);
   fa_emu_status ran = fa_emu_launch(e->object, p, &e->result);
-  e->launched = ran == FA_EMU_OK || ran == FA_EMU_ERR_FAULT || ran == FA_EMU_ERR_LIMIT;
+  sigaction(SIGINT, &before, NULL);
+  e->launched = ran == FA_EMU_OK || ran == FA_EMU_ERR_FAULT || ran == FA_EMU_ERR_LIMIT || ran == FA_EMU_ERR_INTERRUPTED;
   if (ran == FA_EMU_OK) return FA_OK;
   status = e->launched ? FA_ERR_EXECUTION : ran == FA_EMU_ERR_NO_MEMORY ? FA_ERR_NOMEM : ran == FA_EMU_ERR_UNSUPPORTED ? FA_ERR_UNSUPPORTED : FA_ERR_ARGUMENT;
   return fa_fail(error, status, "%s", e->result.text);

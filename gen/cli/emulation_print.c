@@ -21,13 +21,29 @@ static void print_counters(FILE *stream, const fa_emu_counters *c) {
   }
 }
 
+/* Where the waves stood that a limit, Ctrl-C or a deadlock has stopped. */
+static void print_standing(FILE *stream, const fa_emulation *e) {
+  enum { SHOWN = 64 };
+  const fa_emu_result *r = &e->result;
+  fa_emu_instruction in;
+  for (size_t i = 0; i < r->standing_count && i < SHOWN; i++) {
+    const fa_emu_standing *s = &r->standing[i];
+    if (fa_emu_object_instruction(&in, e->object, s->instruction_index) != FA_EMU_OK) continue;
+    fprintf(stream, "workgroup (%u, %u, %u), wave %u %s%s%s, 0x%" PRIx64 " \"%s\"\n", s->workgroup[0], s->workgroup[1], s->workgroup[2], s->wave, fa_emu_wave_state_name(s->state),
+            s->source[0] ? " " : "", s->source, in.address, in.text);
+  }
+  if (r->standing_count > SHOWN) fprintf(stream, "and %zu more waves (--json has them)\n", r->standing_count - SHOWN);
+  if (r->standing_count && r->not_begun) fprintf(stream, "workgroups that have not begun: %" PRIu64 "\n", r->not_begun);
+}
+
 void fa_emulation_print(FILE *stream, const fa_emulation *e) {
   const fa_emu_result *r = &e->result;
   const fa_emu_launch_params *p = &e->params;
   fprintf(stream, "%s on %s, grid %u,%u,%u, block %u,%u,%u: %s\n", e->kernel, fa_emu_object_target(e->object), p->grid[0], p->grid[1], p->grid[2], p->block[0],
-          p->block[1], p->block[2], r->status == FA_EMU_OK ? "done" : r->status == FA_EMU_ERR_LIMIT ? "stopped" : "FAILED");
+          p->block[1], p->block[2], r->status == FA_EMU_OK ? "done" : r->status == FA_EMU_ERR_LIMIT || r->status == FA_EMU_ERR_INTERRUPTED ? "stopped" : "FAILED");
   for (size_t i = 0; i < r->report_count; i++) fprintf(stream, "report: %s\n", r->reports[i].text);
   if (r->status != FA_EMU_OK && r->report_count == 0) fprintf(stream, "%s\n", r->text);
+  print_standing(stream, e);
   fprintf(stream, "%" PRIu64 " workgroups, %" PRIu64 " waves, %" PRIu64 " wave instructions", r->workgroups, r->waves, r->instructions);
   for (int i = 0; i < FA_EMU_CLASS_COUNT; i++)
     if (r->classes[i]) fprintf(stream, ", %s %" PRIu64, fa_emu_class_name((fa_emu_class)i), r->classes[i]);
@@ -100,6 +116,20 @@ static json_t *counters_json(const fa_emu_counters *c) {
   return o;
 }
 
+static json_t *standing_json(const fa_emulation *e) {
+  const fa_emu_result *r = &e->result;
+  json_t *waves = json_array();
+  for (size_t i = 0; i < r->standing_count; i++) {
+    const fa_emu_standing *s = &r->standing[i];
+    fa_emu_instruction in = { .text = "" };
+    fa_emu_object_instruction(&in, e->object, s->instruction_index);
+    json_array_append_new(waves, json_pack("{s:[i,i,i],s:i,s:s,s:s,s:s,s:o}", "workgroup", (int)s->workgroup[0], (int)s->workgroup[1], (int)s->workgroup[2], "wave",
+                                           (int)s->wave, "state", fa_emu_wave_state_name(s->state), "source", s->source, "instruction", in.text, "address",
+                                           number(in.address)));
+  }
+  return waves;
+}
+
 json_t *fa_emulation_json(const fa_emulation *e) {
   const fa_emu_result *r = &e->result;
   const fa_emu_launch_params *p = &e->params;
@@ -114,6 +144,8 @@ json_t *fa_emulation_json(const fa_emulation *e) {
   if (e->has_occupancy)
     json_object_set_new(o, "occupancy", json_pack("{s:i,s:i,s:i,s:f,s:s}", "groups", (int)e->occupancy.groups, "waves_per_group", (int)e->occupancy.waves_per_group, "simds",
                                                   (int)e->occupancy.simds, "waves_per_simd", e->occupancy.waves_per_simd, "limited_by", e->occupancy.limited_by));
+  if (r->standing) json_object_set_new(o, "standing", standing_json(e));
+  if (r->standing) json_object_set_new(o, "not_begun", number(r->not_begun));
   if (r->counters) json_object_set_new(o, "counters", counters_json(r->counters));
   if (r->mnemonics) {
     json_t *mnemonics = json_object();

@@ -70,11 +70,14 @@ static bool stores_same(const emu_wave *w, const emu_op *op, uint32_t lane, cons
 
 /* How compilers write atomic loads and stores: past a cache that others do not see. In LDS, where FLAT may lead, the bits
  * mean nothing: what is volatile has them as well. */
-static bool coherent(const emu_wave *w, const emu_op *op, uint8_t *const *at)
+static unsigned atomic_kind(const emu_wave *w, const emu_op *op, uint8_t *const *at)
 {
+    const emu_effects *e = &w->worker->check->effects[op - w->ops];
     uintptr_t first = w->exec ? (uintptr_t)at[__builtin_ctzll(w->exec)] - (uintptr_t)w->group->lds : 0;
-    return op->mem.space != SPACE_LDS && op->mem.space != SPACE_SCRATCH && first >= w->launch->lds_bytes &&
-           (op->mods.sc0 || op->mods.sc1 || op->mods.glc || op->mods.scope);
+    bool lds = op->mem.space == SPACE_LDS, strayed = !lds && first < w->launch->lds_bytes;
+    bool coherent = op->mods.sc0 || op->mods.sc1 || op->mods.glc || op->mods.scope;
+    return (coherent && !lds && op->mem.space != SPACE_SCRATCH && !strayed ? TOUCH_ATOMIC : 0) |
+           (e->spins && !op->mem.atomic ? TOUCH_SPIN : 0) | (e->may_release && !strayed ? TOUCH_MAYBE : 0);
 }
 
 void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part, unsigned row)
@@ -85,8 +88,7 @@ void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const ui
     if (!c->race || c->access_count == CHECK_ACCESSES)
         return;
     emu_access *a = &c->accesses[c->access_count++];
-    kind |= coherent(w, op, at) ? TOUCH_ATOMIC : 0;
-    kind |= c->effects[op - w->ops].spins ? TOUCH_SPIN : 0;
+    kind |= atomic_kind(w, op, at);
     a->kind = (uint8_t)kind;
     a->lanes = w->exec;
     a->same = 0;
@@ -99,7 +101,7 @@ void emu_note_places(emu_wave *w, const emu_op *op, uint8_t *const *at, const ui
         unsigned l = (unsigned)__builtin_ctzll(left);
         if (!at[l] || !a->bytes[l])
             a->lanes &= ~(UINT64_C(1) << l);
-        else if (kind == TOUCH_WRITE && stores_same(w, op, l, at[l], a->bytes[l], row))
+        else if ((kind & ~(unsigned)TOUCH_MAYBE) == TOUCH_WRITE && stores_same(w, op, l, at[l], a->bytes[l], row))
             a->same |= UINT64_C(1) << l;
     }
 }

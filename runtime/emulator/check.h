@@ -30,7 +30,7 @@ typedef struct emu_effects {
     uint8_t barrier;
     bool reads_scc, writes_scc;
     bool spins;       /* a load that its loop repeats until somebody else has written */
-    bool may_release; /* a plain store that such a load may wait for */
+    bool may_release; /* a plain store that another wave may wait for */
 } emu_effects;
 
 /* Fills in the object's effects and touched; false: no memory. */
@@ -44,7 +44,8 @@ enum {
     TOUCH_READ = 1,
     TOUCH_WRITE = 2,
     TOUCH_ATOMIC = 4,
-    TOUCH_SPIN = 8 /* a load that its loop repeats until somebody else has written */
+    TOUCH_SPIN = 8,  /* a load that its loop repeats until somebody else has written */
+    TOUCH_MAYBE = 16 /* a store that is written alike whether it is atomic or not */
 };
 
 /* One access of an operation by its lanes. */

@@ -148,12 +148,21 @@ static emu_known **place(emu_race_check *r, const emu_wave *w, const uint8_t *at
     return p ? &p->released[(uintptr_t)at % RACE_PAGE / 4] : NULL;
 }
 
-/* A load takes over what was released there; a plain one as well: compilers begin a compare-and-swap loop with it. */
-static void acquire(emu_wave *w, const uint8_t *at, bool lds)
+/* A load takes over what was released there; a plain one as well, of what an atomic operation has written: compilers begin
+ * a compare-and-swap loop with it. */
+static void acquire(emu_wave *w, const uint8_t *at, bool lds, bool plain)
 {
-    emu_known **p = place(w->worker->check->race, w, at, lds, false);
-    if (p)
-        emu_order_acquire(w, *p);
+    emu_race_check *r = w->worker->check->race;
+    emu_known **p = place(r, w, at, lds, false);
+    if (!p || !*p)
+        return;
+    if (plain) {
+        const emu_cell *c = lds ? &r->wide[(at - w->group->lds) / 4] : &r->shared->recent->wide[(uintptr_t)at % RACE_PAGE / 4];
+        const emu_tags *tags = lds ? &r->tags : &r->shared->tags;
+        if (c->writer == CELL_SPLIT || !c->writer || !(tags->list[c->writer >> CELL_LANE_BITS].kind & TOUCH_ATOMIC))
+            return;
+    }
+    emu_order_acquire(w, *p);
 }
 
 static void release(emu_wave *w, const uint8_t *at, bool lds)
@@ -233,7 +242,7 @@ static bool ordered(const touch *a, uint32_t cell)
         return true;
     /* a plain read is as good as an atomic one: compilers begin a compare-and-swap loop with it */
     if ((t->kind & TOUCH_ATOMIC && (kind & TOUCH_ATOMIC || !(kind & TOUCH_WRITE))) ||
-        (!(t->kind & TOUCH_WRITE) && kind & TOUCH_ATOMIC))
+        (!(t->kind & TOUCH_WRITE) && kind & TOUCH_ATOMIC) || ((t->kind | kind) & TOUCH_MAYBE && (t->kind | kind) & TOUCH_ATOMIC))
         return true;
     if (t->clock == CLOCK_PENDING && own_tag(a, t)) {
         const emu_op *op = &a->w->ops[t->op];
@@ -410,7 +419,6 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
 {
     emu_check *c = w->worker->check;
     emu_race_check *r = c->race;
-    const emu_effects *e = &c->effects[op - w->ops];
     const emu_region *region = NULL;
     unsigned kind = access->kind;
     uint64_t releases = 0;
@@ -422,11 +430,10 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
             continue;
         if (kind & (TOUCH_ATOMIC | TOUCH_SPIN) || (lds ? r->has_places : r->shared->has_places)) {
             if (kind & TOUCH_READ)
-                acquire(w, access->at[lane], lds);
-            releases |= (uint64_t)(kind & TOUCH_WRITE && (kind & TOUCH_ATOMIC || e->may_release)) << lane;
-        } else if (kind & TOUCH_WRITE && e->may_release) {
-            releases |= UINT64_C(1) << lane;
+                acquire(w, access->at[lane], lds, !(kind & (TOUCH_ATOMIC | TOUCH_SPIN)));
         }
+        if (kind & TOUCH_WRITE && kind & (TOUCH_ATOMIC | TOUCH_MAYBE))
+            releases |= UINT64_C(1) << lane;
         uint32_t *tag = &tags[lds][kind & TOUCH_WRITE ? 1 : 0];
         if (!*tag)
             *tag = tag_for(w, op, kind, lds, event);

@@ -199,7 +199,7 @@ static void add_counts(emu_effects *e, const emu_op *op, emu_family family)
 
 /* ---- loops that wait -------------------------------------------------------------------------------------- */
 
-enum { SPIN_LOOP = 64 }; /* operations */
+enum { SPIN_LOOP = 64, WAIT_LOOP = 256 }; /* operations */
 
 static bool same_span(const emu_span *a, const emu_span *b)
 {
@@ -215,32 +215,81 @@ static bool written_in(const emu_effects *e, size_t from, size_t to, const emu_s
     return false;
 }
 
+/* Reads the same registers each time the loop [from, to] goes round */
+static bool repeats(const emu_effects *e, size_t from, size_t to, size_t at)
+{
+    for (unsigned r = 0; r < e[at].read_count; r++)
+        if (written_in(e, from, to, &e[at].reads[r], false))
+            return false;
+    for (unsigned r = 0; r < e[at].scalar_read_count; r++)
+        if (written_in(e, from, to, &e[at].scalar_reads[r], true))
+            return false;
+    return true;
+}
+
+/* Written so that other workgroups see it, or read as they have written it: past the caches of a compute unit. Hints for
+ * streaming set glc as well (slc). */
+static bool meets_others(const fa_emu_object *o, const emu_op *op)
+{
+    const emu_mods *m = &op->mods;
+    if (!op->mem.bytes || op->klass == FA_EMU_CLASS_SMEM || op->mem.space == SPACE_LDS || op->mem.space == SPACE_SCRATCH)
+        return false;
+    return op->mem.atomic || m->sc1 || m->scope >= 2 || (o->target->family != EMU_RDNA4 && m->glc && !m->slc);
+}
+
+/* The load, and then it is another wave's turn: what it waits for has to come from there. */
+static void exec_spin(emu_wave *w, const emu_op *op)
+{
+    (op->mem.space == SPACE_LDS ? emu_simd_get()->lds : emu_simd_get()->memory)(w, op);
+    if (w->stop == STOP_NONE)
+        w->stop = STOP_YIELD;
+}
+
 /* A loop without stores that reads one place again and again waits for somebody to write it: compilers keep such a load
  * in a loop only where the source says atomic or volatile, which plain LDS instructions do not show. */
-static void mark_spins(emu_effects *list, const fa_emu_object *o)
+static bool spins_in(const fa_emu_object *o, size_t from, size_t to, size_t at)
+{
+    const emu_op *op = &o->ops[at];
+    if (to - from > SPIN_LOOP || !op->mem.bytes || op->klass == FA_EMU_CLASS_SMEM || op->mods.lds)
+        return false;
+    for (size_t k = from; k <= to; k++) {
+        const emu_op *it = &o->ops[k];
+        if ((it->mem.store && !it->mem.atomic) || o->effects[k].barrier || it->klass == FA_EMU_CLASS_MATRIX ||
+            (it->mem.atomic && !(it->mem.returns && repeats(o->effects, from, to, k))))
+            return false;
+    }
+    return repeats(o->effects, from, to, at);
+}
+
+static void mark_loops(fa_emu_object *o)
 {
     bool any[2] = {false, false}; /* LDS, other memory */
     for (size_t i = 0; i < o->op_count; i++) {
         const emu_op *op = &o->ops[i];
         size_t from = op->target;
-        if (op->klass != FA_EMU_CLASS_BRANCH || op->variant == 0 || from > i || i - from > SPIN_LOOP)
+        o->has_atomics |= meets_others(o, op);
+        if (op->klass != FA_EMU_CLASS_BRANCH || op->variant == 0 || from > i || i - from > WAIT_LOOP)
             continue;
-        bool waits = true;
-        for (size_t k = from; k <= i && waits; k++)
-            waits = !(o->ops[k].mem.store || o->ops[k].mem.atomic || list[k].barrier || o->ops[k].klass == FA_EMU_CLASS_MATRIX);
-        for (size_t k = from; k <= i && waits; k++) {
-            const emu_op *load = &o->ops[k];
-            bool varies = !load->mem.bytes || load->klass == FA_EMU_CLASS_SMEM || load->mods.lds;
-            for (unsigned r = 0; r < list[k].read_count; r++)
-                varies |= written_in(list, from, i, &list[k].reads[r], false);
-            for (unsigned r = 0; r < list[k].scalar_read_count; r++)
-                varies |= written_in(list, from, i, &list[k].scalar_reads[r], true);
-            list[k].spins |= !varies;
-            any[load->mem.space != SPACE_LDS] |= !varies;
+        for (size_t k = from; k <= i; k++) {
+            const emu_mem *m = &o->ops[k].mem;
+            bool device = m->space != SPACE_LDS, looks = m->atomic ? m->returns : !m->store;
+            if (spins_in(o, from, i, k)) {
+                o->effects[k].spins = any[device] = true;
+                o->ops[k].exec = exec_spin;
+                o->may_wait |= device;
+            }
+            o->may_wait |= looks && meets_others(o, &o->ops[k]);
         }
     }
-    for (size_t i = 0; i < o->op_count; i++)
-        list[i].may_release = o->ops[i].mem.store && !o->ops[i].mem.atomic && any[o->ops[i].mem.space != SPACE_LDS];
+    o->has_atomics |= o->may_wait;
+    /* LLVM's memory model for these targets: an atomic store to device memory is a plain one */
+    bool plain = o->target->family == EMU_RDNA2 || o->target->family == EMU_RDNA3 || strcmp(o->target->name, "gfx908") == 0 ||
+                 strcmp(o->target->name, "gfx90a") == 0;
+    any[1] |= o->has_atomics && plain;
+    for (size_t i = 0; i < o->op_count; i++) {
+        const emu_mem *m = &o->ops[i].mem;
+        o->effects[i].may_release = m->store && !m->atomic && m->bytes >= 4 && m->space != SPACE_SCRATCH && any[m->space != SPACE_LDS];
+    }
 }
 
 bool emu_effects_make(fa_emu_object *o)
@@ -264,6 +313,6 @@ bool emu_effects_make(fa_emu_object *o)
         e->writes_scc |= strcmp(name, "s_barrier_signal_isfirst") == 0;
     }
     if (list)
-        mark_spins(list, o);
+        mark_loops(o);
     return list && emu_init_sets(o);
 }

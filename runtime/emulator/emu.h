@@ -309,6 +309,7 @@ struct fa_emu_object {
     size_t kernel_count;
     uint32_t vgpr_rows, agpr_rows; /* highest used */
     bool has_atomics, no_memory;
+    bool may_wait; /* a loop looks at what other workgroups write */
     struct emu_effects *effects; /* of each operation */
     struct emu_row_set *touched; /* registers that it reads or writes; then those of blocks of operations */
     /* the loaded image: segments at their virtual addresses, relative to image_low */
@@ -375,6 +376,10 @@ typedef struct emu_worker {
     struct emu_check *check; /* race and sync; NULL: not asked for */
     struct emu_init_check *init; /* NULL: not asked for */
     emu_counts *counts; /* NULL: not asked for */
+    /* its workgroup: turns taken, waves that have ended, turns in a row in which a wave only waited */
+    uint32_t turn, ended, idle;
+    uint64_t checked; /* instructions at the last look at the limits */
+    bool busy;        /* a workgroup is under way */
     fa_emu_report report; /* first fault of this worker */
     fa_emu_report consequence; /* what the race in `report` led to; FA_EMU_REPORT_NONE: nothing */
     uint64_t report_group;

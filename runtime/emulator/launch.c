@@ -285,13 +285,20 @@ static fa_emu_status collect(const emu_launch *l, emu_worker *workers, unsigned 
         return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for counters");
     if (l->params->count_mnemonics && !count_mnemonics(res, o, sum))
         return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for counters");
+    if (first && first->report.kind == FA_EMU_REPORT_DEADLOCK && !emu_stand_collect(res, l, workers, n))
+        return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for the waves' places");
     if (first) {
         res->reports[res->report_count++] = first->report;
         if (first->consequence.kind != FA_EMU_REPORT_NONE)
             res->reports[res->report_count++] = first->consequence;
         return refuse(res, FA_EMU_ERR_FAULT, "%s", first->report.text);
     }
-    if (l->limit_hit == 1)
+    if (l->limit_hit && !emu_stand_collect(res, l, workers, n))
+        return refuse(res, FA_EMU_ERR_NO_MEMORY, "no memory for the waves' places");
+    if (l->limit_hit == LIMIT_INTERRUPTED)
+        return refuse(res, FA_EMU_ERR_INTERRUPTED, "kernel %s: interrupted after %llu wave instructions", l->kernel->name,
+                      (unsigned long long)res->instructions);
+    if (l->limit_hit == LIMIT_INSTRUCTIONS)
         return refuse(res, FA_EMU_ERR_LIMIT, "kernel %s: stopped after %llu wave instructions, the limit is %llu",
                       l->kernel->name, (unsigned long long)res->instructions,
                       (unsigned long long)l->params->max_instructions);
@@ -308,6 +315,7 @@ void fa_emu_result_release(fa_emu_result *result)
     free(result->executed);
     free(result->mnemonics);
     emu_counters_release(result->counters);
+    free(result->standing);
     memset(result, 0, sizeof *result);
     result->size = sizeof *result;
 }
@@ -317,6 +325,7 @@ fa_emu_status fa_emu_launch(const fa_emu_object *object, const fa_emu_launch_par
     emu_launch l = {.object = object, .params = params, .stop_group = UINT64_MAX};
     emu_worker *workers = NULL;
     unsigned threads = 0;
+    bool fair = false;
     double begin = emu_now();
     if (!result)
         return FA_EMU_ERR_ARGUMENT;
@@ -338,14 +347,17 @@ fa_emu_status fa_emu_launch(const fa_emu_object *object, const fa_emu_launch_par
         s = sort_regions(&l, room, result);
     if (s != FA_EMU_OK)
         goto cleanup;
-    threads = thread_count(&l);
+    fair = object->may_wait;
+    threads = fair ? (unsigned)emu_fair_residents(&l) : thread_count(&l);
     l.deadline = params->max_seconds > 0 ? begin + params->max_seconds : 0;
     workers = calloc(threads, sizeof *workers);
-    s = workers ? run_workers(&l, workers, threads, result)
-                : refuse(result, FA_EMU_ERR_NO_MEMORY, "no memory for %u worker threads", threads);
+    if (workers && fair)
+        threads = emu_fair_run(&l, workers, threads);
+    s = !workers || !threads ? refuse(result, FA_EMU_ERR_NO_MEMORY, "no memory for the workgroups of kernel %s", l.kernel->name)
+        : fair ? FA_EMU_OK : run_workers(&l, workers, threads, result);
     if (s == FA_EMU_OK)
         s = collect(&l, workers, threads, result);
-    result->threads = threads;
+    result->threads = fair ? 1 : threads;
     result->seconds = emu_now() - begin;
     for (size_t i = 0; params->report && i < result->report_count; i++)
         params->report(params->report_user, &result->reports[i]);

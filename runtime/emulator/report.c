@@ -34,7 +34,8 @@ const char *fa_emu_report_kind_name(fa_emu_report_kind kind)
         [FA_EMU_REPORT_BAD_JUMP] = "bad_jump", [FA_EMU_REPORT_BARRIER] = "barrier", [FA_EMU_REPORT_TRAP] = "trap",
         [FA_EMU_REPORT_REGISTER] = "register", [FA_EMU_REPORT_LIMIT] = "limit", [FA_EMU_REPORT_RACE] = "race",
         [FA_EMU_REPORT_SYNC] = "sync", [FA_EMU_REPORT_INIT] = "init",
-        [FA_EMU_REPORT_CLAMPED] = "clamped", [FA_EMU_REPORT_HAZARD] = "hazard"};
+        [FA_EMU_REPORT_CLAMPED] = "clamped", [FA_EMU_REPORT_HAZARD] = "hazard",
+        [FA_EMU_REPORT_DEADLOCK] = "deadlock"};
     return (unsigned)kind < sizeof names / sizeof names[0] ? names[kind] : NULL;
 }
 

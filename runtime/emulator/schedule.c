@@ -237,9 +237,9 @@ static bool over_limit(emu_worker *k, uint64_t before)
     emu_launch *l = k->launch;
     uint64_t total = __atomic_add_fetch(&l->instructions, k->instructions - before, __ATOMIC_RELAXED);
     bool many = l->params->max_instructions && total > l->params->max_instructions;
-    bool late = l->deadline > 0 && emu_now() > l->deadline;
-    if (many || late)
-        __atomic_store_n(&l->limit_hit, many ? 1 : 2, __ATOMIC_RELAXED);
+    bool late = l->deadline > 0 && emu_now() > l->deadline, asked = l->params->interrupt && *l->params->interrupt;
+    if (many || late || asked)
+        __atomic_store_n(&l->limit_hit, asked ? LIMIT_INTERRUPTED : many ? LIMIT_INSTRUCTIONS : LIMIT_SECONDS, __ATOMIC_RELAXED);
     return __atomic_load_n(&l->limit_hit, __ATOMIC_RELAXED) != 0;
 }
 
@@ -272,46 +272,84 @@ static uint32_t pick_wave(emu_worker *k, uint32_t count, uint32_t turn, uint64_t
     }
 }
 
-/* One workgroup to its end; false: stop working. */
-static bool run_group(emu_worker *k)
+void emu_group_begin(emu_worker *k, uint64_t g)
 {
     emu_launch *l = k->launch;
-    uint32_t count = l->waves_per_group, done = 0;
-    uint64_t before = k->instructions;
+    const uint32_t *grid = l->params->grid;
+    k->group.linear = g;
+    k->group.id[0] = (uint32_t)(g % grid[0]);
+    k->group.id[1] = (uint32_t)(g / grid[0] % grid[1]);
+    k->group.id[2] = (uint32_t)(g / grid[0] / grid[1]);
     poison((uint32_t *)k->group.lds, (l->lds_bytes + 3) / 4);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < l->waves_per_group; i++)
         emu_wave_start(&k->waves[i], k, i);
     if (k->init)
         emu_init_begin_group(k);
     if (k->check)
         emu_check_begin_group(k);
     /* the seed of a workgroup's order does not depend on which thread runs it */
-    k->random = l->params->seed * UINT64_C(0xd1342543de82ef95) + k->group.linear;
-    uint64_t checked = before;
-    for (uint32_t turn = 0; done < count; turn++) {
-        uint64_t quantum = QUANTUM;
-        emu_wave *w = &k->waves[pick_wave(k, count, turn, &quantum)];
-        if (k->instructions - checked > QUANTUM || turn % 1024 == 1023) {
-            if (over_limit(k, checked))
-                return false;
-            checked = k->instructions;
+    k->random = l->params->seed * UINT64_C(0xd1342543de82ef95) + g;
+    k->checked = k->instructions;
+    k->turn = k->ended = k->idle = 0;
+    k->busy = true;
+}
+
+bool emu_wave_turn(emu_worker *k, emu_wave *w, uint64_t quantum)
+{
+    run_wave(w, quantum);
+    if (w->stop == STOP_FAULT) {
+        emu_check_seek_race(k);
+        return false;
+    }
+    if (w->stop == STOP_BARRIER)
+        w->in_barrier = true;
+    k->ended += w->stop == STOP_DONE;
+    if (w->stop == STOP_BARRIER || w->stop == STOP_DONE || w->signal == 1)
+        release_barrier(k, k->launch->waves_per_group);
+    return true;
+}
+
+emu_turn emu_group_turn(emu_worker *k, uint64_t quantum, uint64_t most)
+{
+    uint32_t count = k->launch->waves_per_group;
+    uint64_t begin = k->instructions;
+    for (; k->ended < count; k->turn++) {
+        uint64_t left = quantum;
+        emu_wave *w = &k->waves[pick_wave(k, count, k->turn, &left)];
+        if (k->instructions - k->checked > QUANTUM || k->turn % 1024 == 1023) {
+            if (over_limit(k, k->checked))
+                return TURN_LIMIT;
+            k->checked = k->instructions;
+        }
+        if (k->idle >= 2 * count || k->instructions - begin >= most) {
+            k->idle = 0;
+            return TURN_WAITS;
         }
         if (w->stop == STOP_DONE || w->in_barrier)
             continue;
-        run_wave(w, quantum);
-        if (w->stop == STOP_FAULT) {
-            emu_check_seek_race(k);
-            return false;
-        }
-        if (w->stop == STOP_BARRIER)
-            w->in_barrier = true;
-        done += w->stop == STOP_DONE;
-        if (w->stop == STOP_BARRIER || w->stop == STOP_DONE || w->signal == 1)
-            release_barrier(k, count);
+        if (!emu_wave_turn(k, w, left))
+            return TURN_FAULT;
+        k->idle = w->stop == STOP_YIELD && !w->signal ? k->idle + 1 : 0;
     }
     k->groups_run++;
     k->waves_run += count;
-    return !over_limit(k, checked);
+    k->busy = false;
+    return over_limit(k, k->checked) ? TURN_LIMIT : TURN_ENDED;
+}
+
+/* One workgroup to its end; false: stop working. */
+static bool run_group(emu_worker *k, uint64_t g)
+{
+    emu_group_begin(k, g);
+    for (uint64_t waits = 1;; waits++)
+        switch (emu_group_turn(k, QUANTUM, UINT64_MAX)) {
+        case TURN_ENDED: return true;
+        case TURN_WAITS: /* all its waves look at something again and again */
+            if (waits % 64 != 0 || !emu_stuck(k, 1))
+                break;
+            return false;
+        default: return false;
+        }
 }
 
 /* Workgroups are taken in order of their numbers, so when one faults all before it are run as well and the report
@@ -319,16 +357,11 @@ static bool run_group(emu_worker *k)
 void emu_worker_run(emu_worker *k)
 {
     emu_launch *l = k->launch;
-    const uint32_t *grid = l->params->grid;
     for (;;) {
         uint64_t g = __atomic_fetch_add(&l->next_group, 1, __ATOMIC_RELAXED);
         if (g >= l->groups || g > __atomic_load_n(&l->stop_group, __ATOMIC_RELAXED))
             return;
-        k->group.linear = g;
-        k->group.id[0] = (uint32_t)(g % grid[0]);
-        k->group.id[1] = (uint32_t)(g / grid[0] % grid[1]);
-        k->group.id[2] = (uint32_t)(g / grid[0] / grid[1]);
-        if (run_group(k))
+        if (run_group(k, g))
             continue;
         uint64_t stop = __atomic_load_n(&l->stop_group, __ATOMIC_RELAXED);
         while (g < stop && !__atomic_compare_exchange_n(&l->stop_group, &stop, g, false, __ATOMIC_RELAXED,

@@ -9,6 +9,7 @@
 #ifndef FAGEN_EMULATOR_H
 #define FAGEN_EMULATOR_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,8 @@ typedef enum fa_emu_status {
     FA_EMU_ERR_UNSUPPORTED, /* a reserved flag or a feature that does not exist here */
     FA_EMU_ERR_NO_MEMORY,   /* host allocation failed */
     FA_EMU_ERR_FAULT,       /* the kernel did something wrong: see the reports */
-    FA_EMU_ERR_LIMIT        /* the instruction or time limit of the launch was reached */
+    FA_EMU_ERR_LIMIT,       /* the instruction or time limit of the launch was reached */
+    FA_EMU_ERR_INTERRUPTED  /* fa_emu_launch_params.interrupt asked for it */
 } fa_emu_status;
 
 /* What failed and where, in words. A caller may pass NULL wherever an error is taken. */
@@ -177,7 +179,8 @@ typedef enum fa_emu_report_kind {
     FA_EMU_REPORT_SYNC,          /* a result used before the wait for it */
     FA_EMU_REPORT_INIT,          /* what was never written reaches an address, a branch, EXEC or device memory */
     FA_EMU_REPORT_CLAMPED,       /* a buffer access that the descriptor's bounds make vanish */
-    FA_EMU_REPORT_HAZARD         /* too few wait states between two instructions; the other side is the first of them */
+    FA_EMU_REPORT_HAZARD,        /* too few wait states between two instructions; the other side is the first of them */
+    FA_EMU_REPORT_DEADLOCK       /* every wave stands at a barrier or looks again and again at what nobody will write */
 } fa_emu_report_kind;
 /* "out_of_bounds", "race" ...; NULL past the end. Static strings. */
 FA_EMU_API const char *fa_emu_report_kind_name(fa_emu_report_kind kind);
@@ -239,6 +242,8 @@ typedef struct fa_emu_launch_params {
     fa_emu_report_fn report;
     void *report_user;
     bool count_accesses;       /* fill fa_emu_result.counters; slower */
+    /* NULL, or a flag that stops the launch when it is not 0. Another thread or a signal handler may set it. */
+    const volatile sig_atomic_t *interrupt;
 } fa_emu_launch_params;
 #define FA_EMU_LAUNCH_PARAMS_INIT \
     {.size = sizeof(fa_emu_launch_params), .grid = {1, 1, 1}, .block = {1, 1, 1}, \
@@ -291,6 +296,24 @@ typedef struct fa_emu_counters {
     size_t instruction_count;
 } fa_emu_counters;
 
+/* Where a wave stood when the launch was stopped. */
+typedef enum fa_emu_wave_state {
+    FA_EMU_WAVE_RUNS,    /* instruction: the next one */
+    FA_EMU_WAVE_WAITS,   /* it sleeps, or looks at memory again and again; instruction: that one */
+    FA_EMU_WAVE_BARRIER, /* it stands at a barrier; instruction: that one */
+    FA_EMU_WAVE_ENDED
+} fa_emu_wave_state;
+/* "runs", "waits" ...; NULL past the end. Static strings. */
+FA_EMU_API const char *fa_emu_wave_state_name(fa_emu_wave_state state);
+
+typedef struct fa_emu_standing {
+    uint32_t workgroup[3];
+    uint32_t wave;
+    fa_emu_wave_state state;
+    size_t instruction_index; /* fa_emu_object_instruction has the rest */
+    char source[96];          /* "FILE:LINE" where the object has a line table, else empty */
+} fa_emu_standing;
+
 enum { FA_EMU_MAX_REPORTS = 4 };
 
 /* What a launch did. Plain data except what pointers name, which fa_emu_result_release frees. */
@@ -312,13 +335,18 @@ typedef struct fa_emu_result {
     fa_emu_mnemonic_count *mnemonics; /* largest count first; NULL unless asked for */
     size_t mnemonic_count;
     fa_emu_counters *counters; /* NULL unless asked for */
+    /* after a limit, an interruption or a deadlock: the waves of the workgroups that were under way, in their order */
+    fa_emu_standing *standing;
+    size_t standing_count;
+    uint64_t not_begun; /* workgroups */
 } fa_emu_result;
 #define FA_EMU_RESULT_INIT {.size = sizeof(fa_emu_result)}
 
-/* Runs a kernel to its end, on the calling thread and helpers that are gone when it returns. Results do not depend
- * on the number of threads: an object with atomics on shared memory runs on one, since there the order of workgroups
- * can be seen. Writes to a module's own variables end with the launch. *result is overwritten (release an earlier one first) and valid whatever is returned;
- * FA_EMU_ERR_FAULT and FA_EMU_ERR_LIMIT say that the kernel, not the call, failed. */
+/* Runs a kernel to its end, on the calling thread and helpers that are gone when it returns. Results do not depend on the
+ * number of threads: an object with atomics on shared memory runs on one, since there the order of workgroups can be seen,
+ * and where they may wait for each other they take turns in a fixed order. Writes to a module's own variables end with the
+ * launch. *result is overwritten (release an earlier one first) and valid whatever is returned; FA_EMU_ERR_FAULT,
+ * FA_EMU_ERR_LIMIT and FA_EMU_ERR_INTERRUPTED say that the kernel, not the call, failed or was stopped. */
 FA_EMU_API fa_emu_status fa_emu_launch(const fa_emu_object *object, const fa_emu_launch_params *params,
                                        fa_emu_result *result);
 /* Frees what a result owns and clears it; the result itself belongs to the caller. */
