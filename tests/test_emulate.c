@@ -259,6 +259,48 @@ static void race_is_told_with_both_sides(void **state) {
   json_decref(object);
 }
 
+/* Line 5 leaves its array through the function of line 1. */
+static const char stray_source[] =
+  "static __attribute__((device)) void put(float *p, int i, float x) { p[i] = x; }\n"
+  "extern \"C\" __attribute__((global)) void stray(float *a, float *b, int n) {\n"
+  "  int i = __builtin_amdgcn_workitem_id_x();\n"
+  "  put(b, i, 1.0f);\n"
+  "  put(a, i + n, 2.0f);\n"
+  "}\n";
+
+static const char *text_of(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  if (!text) fail_msg("no text at %s", key);
+  return text;
+}
+
+static void a_report_has_its_stack(void **state) {
+  (void)state;
+  compile_to("stray.co", stray_source, "gfx942", "-O3\n-gline-tables-only");
+  expect("emulate stray.co -a 0=zeros:f32:64 -a 1=zeros:f32:64 -a 2=i32:0 -b 64", 0, ": done", NULL);
+  static const int steps[] = { 64, 1000, 100000000 }; /* behind the array, where another might lie, far away */
+  for (int i = 0; i < 3; i++) {
+    char command[256];
+    snprintf(command, sizeof command, "emulate stray.co -a 0=zeros:f32:64 -a 1=zeros:f32:64 -a 2=i32:%d -b 64", steps[i]);
+    json_t *object = run_json(command, 1), *report = json_array_get(json_object_get(object, "reports"), 0), *stack = json_object_get(report, "stack");
+    assert_string_equal(text_of(report, "kind"), "out_of_bounds");
+    assert_string_equal(text_of(report, "source"), "fagen.hip:5");
+    assert_string_equal(text_of(report, "memory"), "argument 0");
+    assert_int_equal(number(report, "offset"), 4 * (steps[i] + number(report, "lane")));
+    assert_int_equal(number(report, "distance"), number(report, "offset") + 4 - 256);
+    assert_int_equal(json_array_size(stack), 2);
+    assert_string_equal(text_of(json_array_get(stack, 0), "function"), "put");
+    assert_int_equal(number(json_array_get(stack, 0), "line"), 1);
+    assert_string_equal(text_of(json_array_get(stack, 1), "function"), "stray");
+    assert_string_equal(text_of(json_array_get(stack, 1), "file"), "fagen.hip");
+    assert_int_equal(number(json_array_get(stack, 1), "line"), 5);
+    assert_non_null(strstr(text_of(report, "text"), "fagen.hip:5 (put at fagen.hip:1, inlined into stray at fagen.hip:5)"));
+    json_decref(object);
+  }
+  expect("emulate stray.co -a 0=freed:256 -a 1=zeros:f32:64 -a 2=i32:0 -b 64", 1, "access to freed memory", NULL);
+  expect("emulate stray.co -a 0=zeros:f32:64 -a 1=null -a 2=i32:0 -b 64", 1, "through a null pointer", NULL);
+}
+
 static void reports_fail_the_command(void **state) {
   (void)state;
   expect("emulate add.co" ADD " -a 2=zeros:f32:99", 1, "report: access to memory that the launch does not name: kernel add, fagen.hip:4, ", NULL);
@@ -529,7 +571,7 @@ static void manifest(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(runs_and_writes_back), cmocka_unit_test(hidden_arguments_and_types), cmocka_unit_test(refuses), cmocka_unit_test(unpacks), cmocka_unit_test(race_is_told_with_both_sides), cmocka_unit_test(reports_fail_the_command),
+    cmocka_unit_test(runs_and_writes_back), cmocka_unit_test(hidden_arguments_and_types), cmocka_unit_test(refuses), cmocka_unit_test(unpacks), cmocka_unit_test(race_is_told_with_both_sides), cmocka_unit_test(a_report_has_its_stack), cmocka_unit_test(reports_fail_the_command),
     cmocka_unit_test(bundles), cmocka_unit_test(compressed_bundles),              cmocka_unit_test(counters),                   cmocka_unit_test(line_tables), cmocka_unit_test(profile),
     cmocka_unit_test(manifest),
   };

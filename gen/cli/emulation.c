@@ -12,9 +12,11 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 
-enum { MAX_FILE = 1 << 30, ALIGN = 256 /* of device memory, as hipMalloc gives it */ };
+enum { MAX_FILE = 1 << 30, PAGE = 4096, ALIGN = 256 /* of device memory, as hipMalloc gives it */ };
+#define GAP ((size_t)1 << 30)
 
 /* ---- the object ---------------------------------------------------------------------------------------------------- */
 
@@ -232,18 +234,31 @@ bool fa_shape_read(int *rank, size_t shape[FA_NPY_MAX_RANK], const char *text) {
   }
 }
 
+/* Each array has a GiB of nothing on either side: an index that leaves one does not reach another. */
+static size_t mapped_bytes(size_t bytes) { return 2 * GAP + (bytes + 2 * ALIGN) / PAGE * PAGE + PAGE; }
+
+static void *make_array(size_t bytes) {
+  char *all = mmap(NULL, mapped_bytes(bytes), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (all == MAP_FAILED) return NULL;
+  if (mprotect(all + GAP, mapped_bytes(bytes) - 2 * GAP, PROT_READ | PROT_WRITE) == 0) return all + GAP + ALIGN;
+  munmap(all, mapped_bytes(bytes));
+  return NULL;
+}
+
+static void free_array(fa_emulation_arg *arg) {
+  if (arg->memory) munmap((char *)arg->memory - ALIGN - GAP, mapped_bytes(arg->bytes));
+  arg->memory = NULL;
+}
+
 fa_status fa_emulation_set_array(fa_emulation *e, fa_emulation_arg *arg, fa_npy_type type, int rank, const size_t *shape, const void *data, fa_error *error) {
   size_t bytes = fa_npy_type_size(type);
   bool overflow = false;
   for (int i = 0; i < rank; i++) overflow |= __builtin_mul_overflow(bytes, shape[i], &bytes);
   if (overflow || bytes > SIZE_MAX / 4) return fa_fail(error, FA_ERR_ARGUMENT, "argument %s: the shape has more bytes than memory can hold", arg->name);
-  free(arg->memory);
-  arg->memory = aligned_alloc(ALIGN, (bytes + ALIGN) / ALIGN * ALIGN);
+  free_array(arg);
+  arg->memory = make_array(bytes);
   if (!arg->memory) return fa_fail(error, FA_ERR_NOMEM, "argument %s: no memory for %zu bytes", arg->name, bytes);
-  if (data)
-    memcpy(arg->memory, data, bytes);
-  else
-    memset(arg->memory, 0, bytes);
+  if (data) memcpy(arg->memory, data, bytes);
   arg->bytes = bytes;
   arg->array.type = type;
   arg->array.rank = rank;
@@ -401,7 +416,7 @@ int fa_emulation_options(fa_emu_launch_params *params, const fa_cli *cli) {
 }
 
 void fa_emulation_free(fa_emulation *e) {
-  for (size_t i = 0; i < e->arg_count; i++) free(e->args[i].memory);
+  for (size_t i = 0; i < e->arg_count; i++) free_array(&e->args[i]);
   fa_emu_result_release(&e->result);
   fa_emu_object_free(e->object);
   fa_manifest_free(e->manifest);
