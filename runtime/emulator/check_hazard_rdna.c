@@ -37,10 +37,10 @@ static uint32_t active_rules(const emu_launch *l)
     static const struct {
         const char *name;
         uint32_t bit;
-    } targets[] = {{"gfx1030", R1030}, {"gfx1100", R1100}, {"gfx1151", R1151}, {"gfx1200", R1200}, {"gfx1201", R1200}};
+    } targets[] = {{"gfx103", R1030}, {"gfx110", R1100}, {"gfx115", R1151}, {"gfx12", R1200}};
     uint32_t list = 0, bit = 0;
     for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++)
-        if (strcmp(targets[i].name, l->object->target->name) == 0)
+        if (starts(l->object->target->name, targets[i].name))
             bit = targets[i].bit;
     for (uint32_t i = 0; i < RULES; i++)
         if (rules[i].targets & bit && (!rules[i].wave64 || l->wave_size == 64))
