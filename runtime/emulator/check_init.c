@@ -11,23 +11,34 @@
 
 /* ---- what may touch a mark -------------------------------------------------------------------------------- */
 
-static void put_spans(emu_row_set *s, const emu_span *list, unsigned count, unsigned base)
+static void put_rows(emu_row_set *s, const emu_span *list, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
-        for (unsigned k = 0; k < list[i].count; k++)
-            if (list[i].first + k < (base ? S_NULL : CHECK_ROWS))
-                set_put(s, base + list[i].first + k, true);
+        for (unsigned r = list[i].first; r < list[i].first + list[i].count && r < CHECK_ROWS; r++) {
+            set_put(s, r, set_has(s, r) || list[i].half & 1);
+            set_put(s, SET_UPPER + r, set_has(s, SET_UPPER + r) || list[i].half & 2);
+        }
 }
 
-static void put_touched(emu_row_set *s, const fa_emu_object *o, size_t i)
+/* narrow: waves are of 32 lanes, so that an operation that uses VCC without naming it uses its lower half. */
+static void put_scalars(emu_row_set *s, const emu_span *list, unsigned count, bool narrow)
+{
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned r = list[i].first; r < list[i].first + list[i].count && r < S_NULL; r++)
+            if (!(narrow && r == S_VCC + 1))
+                set_put(s, SET_SCALAR + r, true);
+}
+
+static void put_touched(emu_row_set *s, const fa_emu_object *o, size_t i, bool narrow)
 {
     const emu_effects *e = &o->effects[i];
     const emu_op *op = &o->ops[i];
     const char *name = o->lines[op->entry].mnemonic;
-    put_spans(s, e->reads, e->read_count, 0);
-    put_spans(s, e->writes, e->write_count, 0);
-    put_spans(s, e->scalar_reads, e->scalar_read_count, SET_SCALAR);
-    put_spans(s, e->scalar_writes, e->scalar_write_count, SET_SCALAR);
+    bool implicit = op->klass == FA_EMU_CLASS_BRANCH || (op->meaning && op->meaning->flags & M_COND_IN);
+    put_rows(s, e->reads, e->read_count);
+    put_rows(s, e->writes, e->write_count);
+    put_scalars(s, e->scalar_reads, e->scalar_read_count, narrow && implicit);
+    put_scalars(s, e->scalar_writes, e->scalar_write_count, false);
     set_put(s, SET_SCC, set_has(s, SET_SCC) || e->reads_scc || e->writes_scc);
     if (op->meaning)
         set_put(s, SET_INDEXED, true);
@@ -38,12 +49,15 @@ static void put_touched(emu_row_set *s, const fa_emu_object *o, size_t i)
 bool emu_init_sets(fa_emu_object *o)
 {
     size_t blocks = o->op_count / INIT_BLOCK + 1;
+    bool narrow = o->kernel_count > 0;
+    for (size_t i = 0; i < o->kernel_count; i++)
+        narrow &= o->kernels[i].wave_size == 32;
     o->touched = calloc(o->op_count + blocks, sizeof *o->touched);
     for (size_t i = 0; o->touched && i < o->op_count; i++) {
         emu_row_set *s = &o->touched[i], *block = &o->touched[o->op_count + i / INIT_BLOCK];
-        put_touched(s, o, i);
+        put_touched(s, o, i, narrow);
         if (o->ops[i].pair == 1 && i + 1 < o->op_count)
-            put_touched(s, o, i + 1);
+            put_touched(s, o, i + 1, narrow);
         for (unsigned k = 0; k < SET_WORDS; k++)
             block->word[k] |= s->word[k];
     }
@@ -111,7 +125,8 @@ void emu_init_begin_group(emu_worker *k)
                 marks[l] = l < w->lanes && (r >= STARTED_ROWS || v[l] == EMU_POISON) ? UINT32_MAX : 0;
                 any |= marks[l];
             }
-            set_put(&m->marked, r, any != 0);
+            set_put(&m->marked, r, any & 0xffff);
+            set_put(&m->marked, SET_UPPER + r, any >> 16);
         }
         for (unsigned r = 0; r < S_NULL; r++) {
             m->s[r] = w->s[r] == EMU_POISON ? UINT32_MAX : 0;
@@ -308,7 +323,7 @@ static void clear_marks(const emu_places *p, uint32_t lanes, uint32_t bytes, ptr
 static bool data_marked(const emu_wave *w, const emu_operand *a)
 {
     for (unsigned i = 0; a->kind == K_VGPR && i < (a->dwords ? a->dwords : 1u); i++)
-        if (a->index + i < CHECK_ROWS && set_has(&marks_of(w)->marked, a->index + i))
+        if (row_marked(w, a->index + i))
             return true;
     return false;
 }
@@ -335,7 +350,7 @@ static void changed_rows(emu_wave *w, const emu_op *op)
     bool any = false;
     for (unsigned r = 0; op->dst.kind == K_VGPR && r < (op->dst.dwords ? op->dst.dwords : 1u) && op->dst.index + r < CHECK_ROWS; r++) {
         row_changed(w, op->dst.index + r);
-        any |= set_has(&marks_of(w)->marked, op->dst.index + r);
+        any |= row_marked(w, op->dst.index + r);
     }
     if (any && w->stop == STOP_NONE)
         w->stop = STOP_MARKS;

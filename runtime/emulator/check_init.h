@@ -12,8 +12,8 @@
 
 #include <stdio.h>
 
-/* A set of registers: rows, scalar registers, and what is neither. */
-enum { SET_SCALAR = 576, SET_SCC = SET_SCALAR + S_COUNT, SET_INDEXED /* s_set_gpr_idx is on */, SET_ALWAYS, SET_WORDS = 12 };
+/* A set of registers: lower halves of rows, upper ones, scalar registers, and what is neither. */
+enum { SET_UPPER = 576, SET_SCALAR = 2 * SET_UPPER, SET_SCC = SET_SCALAR + S_COUNT, SET_INDEXED /* s_set_gpr_idx is on */, SET_ALWAYS, SET_WORDS = 21 };
 struct emu_row_set {
     uint64_t word[SET_WORDS];
 };
@@ -63,6 +63,12 @@ static inline bool sets_meet(const emu_row_set *a, const emu_row_set *b)
     return both != 0;
 }
 
+static inline bool row_marked(const emu_wave *w, unsigned row)
+{
+    const emu_row_set *s = &marks_of(w)->marked;
+    return row < CHECK_ROWS && (set_has(s, row) || set_has(s, SET_UPPER + row));
+}
+
 /* The set follows a row's marks. */
 static inline void row_changed(emu_wave *w, unsigned row)
 {
@@ -70,7 +76,8 @@ static inline void row_changed(emu_wave *w, unsigned row)
     uint32_t any = 0;
     for (unsigned l = 0; l < EMU_ROW; l++)
         any |= m[l];
-    set_put(&marks_of(w)->marked, row, any != 0);
+    set_put(&marks_of(w)->marked, row, any & 0xffff);
+    set_put(&marks_of(w)->marked, SET_UPPER + row, any >> 16);
 }
 
 /* ---- reports ---------------------------------------------------------------------------------------------- */
@@ -136,7 +143,7 @@ static inline uint64_t row_lanes(const emu_wave *w, unsigned row)
 {
     const uint32_t *m = mark_row(w, row);
     uint64_t lanes = 0;
-    if (!set_has(&marks_of(w)->marked, row))
+    if (!row_marked(w, row))
         return 0;
     for (unsigned l = 0; l < EMU_ROW; l++)
         lanes |= (uint64_t)(m[l] != 0) << l;
@@ -158,7 +165,7 @@ static inline uint64_t any_lanes(const emu_wave *w, const emu_operand *a)
 static inline void put_lanes(emu_wave *w, unsigned row, uint64_t lanes, uint64_t marked, uint32_t bits)
 {
     uint32_t *m = mark_row(w, row);
-    if (!marked && !set_has(&marks_of(w)->marked, row))
+    if (!marked && !row_marked(w, row))
         return;
     for (unsigned l = 0; l < EMU_ROW; l++)
         if (lanes >> l & 1)

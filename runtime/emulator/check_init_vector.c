@@ -152,7 +152,7 @@ static bool take_source(emu_wave *w, const emu_op *op, unsigned i, mark_rows m)
             m[0][l] = lanes >> l & 1 ? UINT32_MAX : 0;
     } else if (a->kind == K_VGPR) {
         for (unsigned r = 0; r < rows; r++) {
-            if (a->index + r >= CHECK_ROWS || !set_has(&marks_of(w)->marked, a->index + r))
+            if (!row_marked(w, a->index + r))
                 continue;
             memcpy(m[r], mark_row(w, a->index + r), sizeof m[r]);
             if (a->prep & PREP_DPP)
