@@ -471,6 +471,26 @@ void emu_init_access(emu_wave *w, const emu_op *op, const emu_places *p, const u
     }
 }
 
+void emu_init_typed(emu_wave *w, const emu_op *op, const emu_places *p, uint32_t bytes)
+{
+    uint64_t marked = op->mem.store ? any_lanes(w, &op->src[3]) & w->exec : 0;
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint8_t *shadow = p->at[l] ? shadow_at(w, p->at[l]) : NULL;
+        if (p->at[l] && marked >> l & 1 && is_device(w, p->at[l])) {
+            report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
+            return;
+        }
+        if (op->mem.store && shadow)
+            memset(shadow, marked >> l & 1 ? 0xff : 0, bytes);
+        for (uint32_t k = 0; !op->mem.store && shadow && k < bytes; k++)
+            marked |= (uint64_t)(shadow[k] != 0) << l;
+    }
+    for (unsigned r = 0; marked && !op->mem.store && op->dst.kind == K_VGPR && r < op->dst.dwords && op->dst.index + r < CHECK_ROWS; r++)
+        put_lanes(w, op->dst.index + r, marked, marked, UINT32_MAX);
+    if (marked && !op->mem.store && w->stop == STOP_NONE)
+        w->stop = STOP_MARKS;
+}
+
 void emu_init_to_lds(emu_wave *w, const emu_op *op, const uint8_t *from, const uint8_t *to, uint32_t bytes)
 {
     uint8_t *shadow = shadow_at(w, to);

@@ -510,6 +510,8 @@ void emu_note_place(emu_wave *w, uint8_t *at, uint32_t lane, uint32_t bytes, boo
 typedef void (*emu_move_fn)(emu_wave *w, const emu_op *op, const struct emu_places *p, const uint8_t *part, unsigned which);
 void emu_init_access(emu_wave *w, const emu_op *op, const struct emu_places *p, const uint8_t *part, unsigned which,
                      emu_move_fn move);
+/* The same where data are converted on the way: `bytes` of an element */
+void emu_init_typed(emu_wave *w, const emu_op *op, const struct emu_places *p, uint32_t bytes);
 void emu_init_to_lds(emu_wave *w, const emu_op *op, const uint8_t *from, const uint8_t *to, uint32_t bytes);
 void emu_init_scalar(emu_wave *w, const emu_op *op, unsigned i, const uint8_t *from, uint32_t bytes);
 

@@ -382,6 +382,8 @@ static void move_typed(emu_wave *w, const emu_op *op)
         emu_count_memory(w, op, p.at, part);
     if (w->worker->check)
         emu_note_places(w, op, p.at, part, 0);
+    if (w->worker->init)
+        emu_init_typed(w, op, &p, element.mem.bytes);
     for (uint32_t l = 0; l < w->lanes; l++) {
         uint32_t v[4] = {0};
         if (!w->mask[l] || (m->store && !p.at[l]))
