@@ -168,7 +168,7 @@ static void exec_trap(emu_wave *w, const emu_op *op)
 }
 
 /* MODE: rounding of f32 in bits 0-1, of f64 and f16 in 2-3; denormals kept in bits 4 (in), 5 (out) and 6, 7;
- * DX10_CLAMP in bit 8, IEEE in bit 9: RDNA4 has neither and behaves as with 1 and 0 */
+ * FP16_OVFL in bit 23; DX10_CLAMP in bit 8, IEEE in bit 9: RDNA4 has neither and behaves as with 1 and 0 */
 void emu_mode_changed(emu_wave *w)
 {
     uint32_t denorm32 = w->mode >> 4 & 3, denorm16 = w->mode >> 6 & 3;
@@ -181,7 +181,8 @@ void emu_mode_changed(emu_wave *w)
     w->ieee = !rdna4 && w->mode >> 9 & 1;
     w->clamp_nan = rdna4 || w->mode >> 8 & 1;
     w->nan_rule = (uint8_t)((rdna4 ? NAN_RDNA4 : family == EMU_CDNA3 ? NAN_CDNA : NAN_RDNA) | (w->ieee ? NAN_IEEE : 0));
-    w->special_fp = (uint8_t)(w->flush_in | w->flush_out | (w->round32 ? FP_F32 : 0) | (w->round16 ? FP_F16_F64 : 0));
+    w->fp16_limit = w->mode >> 23 & 1;
+    w->special_fp = (uint8_t)(w->flush_in | w->flush_out | (w->fp16_limit ? FP_F16_F64 : 0) | (w->round32 ? FP_F32 : 0) | (w->round16 ? FP_F16_F64 : 0));
 }
 
 enum { HWREG_MODE = 1, HWREG_STATUS = 2, HWREG_MEM_BASES = 15, HWREG_CYCLES = 29, HWREG_COUNT = 64 };

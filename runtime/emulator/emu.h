@@ -406,6 +406,7 @@ struct emu_wave {
     uint8_t special_fp;        /* FP_... whose mode is not "nearest even, denormals kept" */
     uint8_t flush_in, flush_out; /* FP_... */
     uint8_t nan_rule;            /* NAN_... of lanes.h */
+    bool fp16_limit;             /* MODE.FP16_OVFL */
     bool ieee, clamp_nan;        /* MODE: output modifiers off; clamp makes NaN 0 */
     uint8_t stop;
     bool wave64, in_barrier;

@@ -74,8 +74,35 @@ static void finish(emu_wave *w, const emu_op *op, uint32_t *d)
         fesetround(FE_TONEAREST);
 }
 
+static const uint32_t *source(emu_wave *w, const emu_op *op, unsigned i);
+
+/* A source that lets an infinite result of f16 be: infinite itself, NaN, or the zero whose reciprocal or logarithm it is */
+static bool is_endless(const emu_op *op, unsigned type, const uint32_t *row, uint32_t l, unsigned half)
+{
+    uint32_t v = row[l], h = type == T_PF16 && half ? v >> 16 : v & 0xffff;
+    bool pole = op->meaning->flags & M_TRANS;
+    switch (type) {
+    case T_F16: case T_PF16: return (h & 0x7c00) == 0x7c00 || (pole && !(h & 0x7fff));
+    case T_F32: case T_MIX: return (v & 0x7f800000) == 0x7f800000;
+    case T_F64: return (row[l + EMU_ROW] & 0x7ff00000) == 0x7ff00000;
+    default: return type == T_B32; /* packed and narrow numbers: left alone */
+    }
+}
+
+/* MODE.FP16_OVFL: what overflows becomes the largest number, whatever the rounding; true infinities stay. */
+static void limit_overflow(emu_wave *w, const emu_op *op, uint32_t *d)
+{
+    for (uint32_t l = 0; l < w->lanes; l++)
+        for (unsigned half = 0; half < (op->meaning->dst == T_PF16 ? 2u : 1u); half++) {
+            bool stays = (d[l] >> 16 * half & 0x7fff) != 0x7c00;
+            for (unsigned i = 0; i < op->nsrc && !stays; i++)
+                stays = is_endless(op, op->meaning->src[i], source(w, op, i), l, half);
+            d[l] -= stays ? 0 : 1u << 16 * half; /* 0x7c00 to 0x7bff */
+        }
+}
+
 /* Registers and constants that need nothing done to them are used in place. */
-static inline const uint32_t *source(emu_wave *w, const emu_op *op, unsigned i)
+static const uint32_t *source(emu_wave *w, const emu_op *op, unsigned i)
 {
     const emu_operand *a = &op->src[i];
     if (!(a->prep | (w->flush_in & op->fp)) && a->type != T_MASK) {
@@ -141,6 +168,8 @@ static void finish_and_commit(emu_wave *w, const emu_op *op, uint32_t *d, const 
     }
     if (op->mods.clamp || op->mods.omod || w->flush_out & op->fp)
         finish(w, op, d);
+    if (w->fp16_limit && (op->meaning->dst == T_F16 || op->meaning->dst == T_PF16))
+        limit_overflow(w, op, d);
     EMU_SIMD_FN(emu_commit)(w, op, d, on);
     if (op->meaning->flags & M_COND_OUT)
         write_mask(w, &op->dst2, EMU_SIMD_FN(emu_pack_mask)(x, w->lanes) & w->exec);
