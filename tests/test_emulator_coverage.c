@@ -392,6 +392,59 @@ static void test_moves(void **state)
     emu_test_close(t);
 }
 
+static void test_masked_sums(void **state)
+{
+    (void)state;
+    for (int clamp = 0; clamp < 2; clamp++) {
+        emu_test *t = run_open("gfx1100", 0, clamp ? "v_mqsad_u32_u8 v[8:11], v[0:1], v2, v[4:7] clamp" : "v_mqsad_u32_u8 v[8:11], v[0:1], v2, v[4:7]");
+        fill_pair(t, 0, UINT64_C(0x0008070605040302));
+        fill_row(t, 2, 0x00000a01); // two bytes of the reference count
+        for (unsigned r = 0; r < 4; r++)
+            fill_row(t, 4 + r, r == 3 ? UINT32_MAX : r);
+        run_go(t);
+        // bytes 2 3, 3 4, 4 5, 5 6 against 1 and 10
+        const uint32_t want[4] = {1 + 7, 2 + 6 + 1, 3 + 5 + 2, clamp ? UINT32_MAX : 4 + 4 - 1};
+        for (unsigned r = 0; r < 4; r++)
+            assert_int_equal(emu_test_vgpr(t, 8 + r)[9], want[r]);
+        emu_test_close(t);
+    }
+}
+
+static void test_swap_relative(void **state)
+{
+    (void)state;
+    emu_test *t = run_open("gfx1030", 0, "s_mov_b32 m0, 0x10002\nv_swaprel_b32 v8, v0");
+    fill_row(t, 9, 90), fill_row(t, 2, 20), fill_row(t, 8, 80), fill_row(t, 0, 0);
+    run_go(t);
+    assert_int_equal(emu_test_vgpr(t, 9)[0], 20);
+    assert_int_equal(emu_test_vgpr(t, 2)[0], 90);
+    assert_int_equal(emu_test_vgpr(t, 8)[0], 80);
+    emu_test_close(t);
+}
+
+static void test_pseudo_scalar(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t in, want;
+    } cases[] = {
+        {"v_s_rcp_f32 s6, -s0", 0x40000000, 0xbf000000},        {"v_s_sqrt_f32 s6, |s0|", 0xc0800000, 0x40000000},
+        {"v_s_exp_f32 s6, -|s0|", 0xc0000000, 0x3e800000},      {"v_s_rcp_f32 s6, s0 clamp", 0x3e800000, 0x3f800000},
+        {"v_s_rcp_f16 s6, -s0", 0x4000, 0xb800},                {"v_s_rcp_f16 s6, s0 clamp", 0x3400, 0x3c00},
+        {"s_denorm_mode 0\nv_s_rcp_f32 s6, s0 mul:4", 0x40000000, 0x40000000},
+        {"v_s_rcp_f32 s6, s0 mul:4", 0x40000000, 0x3f000000}, // not with denormals kept
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        emu_test *t = run_open("gfx1200", 0, cases[i].text);
+        set_scalar(t, 0, cases[i].in);
+        run_go(t);
+        if (emu_test_wave(t)->s[6] != cases[i].want)
+            fail_msg("%s: %08x, expected %08x", cases[i].text, emu_test_wave(t)->s[6], cases[i].want);
+        emu_test_close(t);
+    }
+}
+
 // An instruction without a meaning: the report names it and the target.
 static void test_unknown(void **state)
 {
@@ -413,7 +466,7 @@ int main(void)
         cmocka_unit_test(test_typed_bounds), cmocka_unit_test(test_by_lane),      cmocka_unit_test(test_block),
         cmocka_unit_test(test_transposed_bytes), cmocka_unit_test(test_store_of_lds), cmocka_unit_test(test_lds_source),
         cmocka_unit_test(test_conditional_exchange), cmocka_unit_test(test_scalar_stores), cmocka_unit_test(test_fork),
-        cmocka_unit_test(test_subvectors),   cmocka_unit_test(test_moves),        cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_subvectors),   cmocka_unit_test(test_moves), cmocka_unit_test(test_masked_sums), cmocka_unit_test(test_swap_relative), cmocka_unit_test(test_pseudo_scalar),        cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

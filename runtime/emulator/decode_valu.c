@@ -2,7 +2,7 @@
  *
  * Vector operations from text: which row of the table, which operand is which, what has to be done to them.
  */
-#include "emu.h"
+#include "lanes.h"
 #include "scalar.h"
 
 #include <stdlib.h>
@@ -20,6 +20,7 @@ static const struct {
     {"permlanex16_b32", 4, 4}, {"permlane64_b32", 5, 2}, {"swap_b32", 6, 2}, {"swap_b16", 7, 2},
     {"permlane32_swap_b32", 8, 2}, {"permlane16_swap_b32", 9, 2}, {"movrels_b32", 10, 2}, {"movreld_b32", 11, 2},
     {"movrelsd_b32", 12, 2}, {"movrelsd_2_b32", 13, 2}, {"permlane16_var_b32", 14, 3}, {"permlanex16_var_b32", 15, 3},
+    {"mqsad_u32_u8", 16, 4}, {"swaprel_b32", 17, 2},
 };
 
 static void exec_nothing(emu_wave *w, const emu_op *op) { (void)w, (void)op; }
@@ -42,9 +43,9 @@ static bool decode_cross(fa_emu_object *o, emu_op *op, emu_text *t, const char *
         bool scalar_dst = op->variant <= 1;
         if (op->dst.kind != (scalar_dst ? K_SGPR : K_VGPR) && !(scalar_dst && op->dst.kind == K_NULL))
             return false;
-        if ((op->variant >= 3 && op->variant <= 9) && op->src[0].kind != K_VGPR)
+        if (((op->variant >= 3 && op->variant <= 9) || op->variant == 17) && op->src[0].kind != K_VGPR)
             return false;
-        if (op->variant >= 14 && (op->src[0].kind != K_VGPR || op->src[1].kind != K_VGPR))
+        if ((op->variant == 14 || op->variant == 15) && (op->src[0].kind != K_VGPR || op->src[1].kind != K_VGPR))
             return false;
         op->klass = FA_EMU_CLASS_VALU;
         return true;
@@ -52,15 +53,36 @@ static bool decode_cross(fa_emu_object *o, emu_op *op, emu_text *t, const char *
     return false;
 }
 
-/* v_s_exp_f32 and its kin: one value in scalar registers (RDNA4, "pseudo-scalar transcendentals") */
+/* v_s_exp_f32 and its kin: one value in scalar registers (RDNA4, "pseudo-scalar transcendentals"), here the scalar
+ * operation of that name between a vector operation's modifiers. variant: 1 f16 */
+static void exec_pseudo_scalar(emu_wave *w, const emu_op *op)
+{
+    static const float scale[4] = {1.0f, 2.0f, 4.0f, 0.5f};
+    const emu_operand *a = &op->src[0];
+    bool half = op->variant, omod = op->mods.omod && w->flush_out & (half ? FP_F16_F64 : FP_F32);
+    uint32_t sign = half ? 0x8000 : 0x80000000, v = emu_read32(w, a);
+    emu_op plain = *op;
+    v = a->abs ? v & ~sign : v;
+    plain.src[0] = (emu_operand){.kind = K_CONST, .value = a->neg ? v ^ sign : v};
+    op->within(w, &plain);
+    if (!omod && !op->mods.clamp)
+        return;
+    float f = half ? h2f(emu_read32(w, &op->dst)) : as_f32(emu_read32(w, &op->dst));
+    f = omod ? f * scale[op->mods.omod] : f;
+    f = !op->mods.clamp ? f : !(f > 0) ? 0.0f : f > 1 ? 1.0f : f;
+    emu_write32(w, &op->dst, half ? f2h(f, w->round16) : as_u32(f));
+}
+
 static bool decode_pseudo_scalar(fa_emu_object *o, emu_op *op, emu_text *t)
 {
-    if (strncmp(t->name, "v_s_", 4) != 0 || t->arg_count != 2 || t->args[1].neg || t->args[1].abs || op->mods.clamp ||
-        op->mods.omod)
+    if (strncmp(t->name, "v_s_", 4) != 0 || t->arg_count != 2)
         return false;
     t->name += 2;
     bool known = emu_decode_scalar(o, op, t);
     op->klass = FA_EMU_CLASS_TRANS;
+    op->variant = strstr(t->name, "_f16") != NULL;
+    op->within = op->exec;
+    op->exec = exec_pseudo_scalar;
     return known;
 }
 

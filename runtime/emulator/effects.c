@@ -78,7 +78,7 @@ static void add_registers(emu_effects *e, const emu_op *op, const char *name)
         add_write(e, &op->src[0], 0);
     if (op->meaning && op->meaning->flags & M_COND_IN)
         add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);
-    if (op->mods.lds || strstr(name, "addtid") || starts(name, "v_movrel") || starts(name, "s_movrel"))
+    if (op->mods.lds || strstr(name, "addtid") || starts(name, "v_movrel") || starts(name, "v_swaprel") || starts(name, "s_movrel"))
         add_span(e->scalar_reads, &e->scalar_read_count, 6, S_M0, 1);
     if (starts(name, "s_cbranch_vcc"))
         add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);

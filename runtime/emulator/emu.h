@@ -226,6 +226,7 @@ typedef struct emu_matrix {
 
 struct emu_op {
     emu_exec_fn exec;
+    emu_exec_fn within; /* the operation itself, where exec prepares its operands */
     emu_lane_fn lane;
     const emu_meaning *meaning;
     emu_operand dst, dst2, src[4];

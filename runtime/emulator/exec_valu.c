@@ -316,6 +316,40 @@ static void move_relative(emu_wave *w, const emu_op *op, unsigned form)
     EMU_LANES(l, w->lanes) d[l] = w->mask[l] ? (vector ? s[l] : scalar) : d[l];
 }
 
+static uint32_t dword(const emu_wave *w, const emu_operand *a, unsigned k, uint32_t l)
+{
+    return a->kind == K_VGPR   ? w->v[(size_t)(a->index + k) * EMU_ROW + l]
+           : a->kind == K_SGPR ? w->s[a->index + k]
+                               : (uint32_t)(a->value >> 32 * k);
+}
+
+/* v_mqsad_u32_u8: four masked sums of differences, each of four bytes that begin one byte later, added to 32 bits each */
+static void masked_sums(emu_wave *w, const emu_op *op)
+{
+    for (uint32_t l = 0; l < w->lanes; l++) {
+        uint64_t bytes = dword(w, &op->src[0], 0, l) | (uint64_t)dword(w, &op->src[0], 1, l) << 32;
+        uint32_t reference = dword(w, &op->src[1], 0, l), r[4];
+        for (unsigned i = 0; i < 4; i++) {
+            uint32_t sum = sad_u8((uint32_t)(bytes >> 8 * i), reference, 0, 1), old = dword(w, &op->src[2], i, l);
+            r[i] = op->mods.clamp ? add_sat(sum, old) : sum + old;
+        }
+        for (unsigned i = 0; w->mask[l] && i < 4; i++)
+            vector_row(w, &op->dst)[i * EMU_ROW + l] = r[i];
+    }
+}
+
+/* v_swaprel: M0[9:0] is added to the source's number, M0[25:16] to the destination's */
+static void swap_relative(emu_wave *w, const emu_op *op)
+{
+    emu_op moved = *op;
+    moved.src[0].index += w->s[S_M0] & 0x3ff;
+    moved.dst.index += w->s[S_M0] >> 16 & 0x3ff;
+    if (moved.src[0].index >= w->launch->rows || moved.dst.index >= w->launch->rows)
+        emu_fault(w, op, FA_EMU_REPORT_REGISTER, -1, moved.dst.index, 4, true, "a register number made from M0 is out of range");
+    else
+        swap_rows(w, &moved, false);
+}
+
 void EMU_SIMD_FN(emu_exec_cross)(emu_wave *w, const emu_op *op)
 {
     switch (op->variant) {
@@ -344,6 +378,8 @@ void EMU_SIMD_FN(emu_exec_cross)(emu_wave *w, const emu_op *op)
     case 13: move_relative(w, op, '2'); break;
     case 14: permlane16_var(w, op, false); break;
     case 15: permlane16_var(w, op, true); break;
+    case 16: masked_sums(w, op); break;
+    case 17: swap_relative(w, op); break;
     default: break;
     }
 }
