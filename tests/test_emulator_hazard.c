@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * The check hazard by its table: for each row, target and number of passes a listing that has just the wait states that are needed, and one that
  * has one less.  The first raises nothing, the second names both sides and both numbers.  A row without a case fails the test. */
+#include "check_hazard.h"
 #include "emu_run.h"
 
 enum { T908 = 1, T90A = 2, T942 = 4, T950 = 8, GFX9 = 15, GFX90A = 14, GFX940 = 12 };
@@ -355,8 +356,77 @@ static void test_jumps(void **state) {
   if (!run("gfx942", 64, text, words, sizeof words)) fail_msg("%s", words);
 }
 
+/* ---- what was looked at once is not looked at again: random programs of blocks and branches, with and without that ---- */
+
+static uint32_t random_state;
+static uint32_t pick(uint32_t n) {
+  random_state = random_state * 1664525 + 1013904223;
+  return (random_state >> 16) % n;
+}
+
+enum { BLOCKS = 6, PARTS = 16 };
+
+static int write_block(char *text, unsigned size) {
+  static const char *const parts[PARTS] = {
+    "v_mov_b32_e32 v40, v41\n", "v_mov_b32_dpp v42, v40 row_shr:1 row_mask:0xf bank_mask:0xf\n", "v_mfma_f32_16x16x16_f16 v[0:3], v[4:5], v[6:7], v[0:3]\n",
+    "v_add_f32_e32 v43, v1, v44\n", "v_cmp_eq_u32_e64 s[6:7], v45, v46\n", "v_cndmask_b32_e64 v47, v45, v46, s[6:7]\n", "v_exp_f32_e32 v48, v49\n",
+    "v_add_f32_e32 v50, v48, v49\n", "v_readfirstlane_b32 s8, v51\n", "v_readlane_b32 s9, v52, s8\n", "s_nop 1\n", "s_nop 3\n", "s_nop 7\n",
+    "v_mov_b32_e32 v4, v53\n", "v_add_u32_e32 v54, v55, v56\n", "s_mov_b32 s10, s11\n"};
+  int n = 0;
+  for (unsigned i = 0, left = pick(40); i < left; i++) {
+    n += snprintf(text + n, size - (unsigned)n, "%s", parts[pick(PARTS)]);
+    if (pick(3)) n += snprintf(text + n, size - (unsigned)n, "s_nop %u\n", pick(12));
+  }
+  return n;
+}
+
+static int lines_of(const char *text) {
+  int n = 0;
+  for (; *text; text++) n += *text == '\n';
+  return n;
+}
+
+static void test_paths(void **state) {
+  (void)state;
+  unsigned clean = 0, found = 0, late = 0;
+  for (unsigned seed = 1; seed <= 400; seed++) {
+    char text[24576] = "s_mov_b32 s0, 0\n", first[1024] = "";
+    int at[BLOCKS];
+    char blocks[BLOCKS][4096];
+    random_state = seed;
+    for (int b = 0, line = 1; b < BLOCKS; b++) { /* a block, 4 lines that count and choose, one branch */
+      blocks[b][write_block(blocks[b], sizeof *blocks)] = 0;
+      at[b] = line;
+      line += lines_of(blocks[b]) + 6;
+    }
+    int n = (int)strlen(text), end = at[BLOCKS - 1] + lines_of(blocks[BLOCKS - 1]) + 6;
+    for (int b = 0; b < BLOCKS; b++) {
+      int here = at[b] + lines_of(blocks[b]);
+      n += snprintf(text + n, sizeof text - (unsigned)n,
+                    "%ss_add_u32 s0, s0, 1\ns_cmp_ge_u32 s0, 28\ns_cbranch_scc1 %d\ns_bitcmp1_b32 s20, s0\ns_cbranch_scc1 %d\ns_branch %d\n", blocks[b],
+                    end - (here + 3), at[pick(BLOCKS)] - (here + 5), at[pick(BLOCKS)] - (here + 6));
+    }
+    snprintf(text + n, sizeof text - (unsigned)n, "s_endpgm\n");
+    for (int plain = 0; plain < 2; plain++) {
+      emu_test *t = run_open("gfx942", 64, text);
+      fa_emu_error e = {0};
+      assert_int_equal(emu_test_check(t, FA_EMU_CHECK_HAZARD, &e), FA_EMU_OK);
+      emu_test_wave(t)->worker->check->hazard->plain = plain;
+      emu_test_wave(t)->s[20] = seed * 2654435761u;
+      fa_emu_status status = emu_test_run(t, &e);
+      if (plain && strcmp(first, status == FA_EMU_OK ? "" : e.text) != 0) fail_msg("seed %u: \"%s\" and \"%s\"", seed, first, e.text);
+      if (status != FA_EMU_OK) snprintf(first, sizeof first, "%s", e.text);
+      if (plain) clean += status == FA_EMU_OK, found += status != FA_EMU_OK, late += status != FA_EMU_OK && emu_test_wave(t)->s[0] > 3;
+      emu_test_close(t);
+    }
+  }
+  print_message("%u programs clean, %u not, %u of these behind the third block\n", clean, found, late);
+  assert_in_range(clean, 20, 380);
+  assert_in_range(late, 10, 400);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_rows), cmocka_unit_test(test_rdna), cmocka_unit_test(test_others),
-                                     cmocka_unit_test(test_jumps)};
+                                     cmocka_unit_test(test_jumps), cmocka_unit_test(test_paths)};
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,7 +4,8 @@
  * of its last wait states, in the order that it ran them; each new one is held against them.
  *
  * In straight code what stands before an operation is always the same, so it is looked at once an object and worker:
- * `clean`. Behind a jump the past is read back from the code before it.
+ * `clean`. Shortly behind a jump the same holds for each place that the jump may come from: `after`. The ring is not
+ * kept meanwhile; when it is needed it is read back from the code.
  */
 #include "check_hazard.h"
 
@@ -289,7 +290,6 @@ static void describe(emu_hazard_check *h, uint32_t target)
         const emu_line *line = &o->lines[op->entry];
         emu_hazard_op *d = &h->ops[i];
         d->states = (uint8_t)wait_states(line);
-        d->size = op->pair == 1 ? 2 : 1;
         d->is = classify(op, line->mnemonic, o->target->name);
         if (d->is & MATRIX)
             for (unsigned n = passes(op, o->target->name); n > 2; n /= 2)
@@ -345,18 +345,27 @@ static void remember(emu_hazard_wave *me, uint32_t index, uint32_t at)
     me->ring[me->past++ % HAZARD_RING] = (emu_hazard_past){index, at};
 }
 
-/* The code before `next` was run without a jump for longer than any hazard lasts. */
+/* Reads the past back from the code: what was run since the last jump, then what stands before the jump. */
 static void recall(const emu_hazard_check *h, emu_hazard_wave *me)
 {
-    uint32_t first = me->next, reach = 0;
-    while (first && reach < HAZARD_REACH)
-        reach += h->object->ops[--first].pair == 2 ? 0 : h->ops[first].states;
-    me->past = 0;
-    for (uint32_t at = me->now - reach; first < me->next; first += h->ops[first].size) {
-        if (h->ops[first].threatens)
-            remember(me, first, at);
-        at += h->ops[first].states;
+    uint32_t list[HAZARD_REACH], count = 0, reach = 0, at = me->next;
+    bool before = false;
+    while (reach < HAZARD_REACH) {
+        if (at == me->start && !before) {
+            if (me->from == UINT32_MAX)
+                break;
+            at = me->from + 1;
+            before = true;
+        }
+        if (!at)
+            break;
+        list[count++] = --at;
+        reach += h->ops[at].states;
     }
+    me->past = 0;
+    for (uint32_t then = me->now - reach; count--; then += h->ops[list[count]].states)
+        if (h->ops[list[count]].threatens)
+            remember(me, list[count], then);
     me->stale = false;
 }
 
@@ -400,22 +409,32 @@ bool emu_hazard_step(emu_hazard_check *h, emu_wave *w, const emu_op *op)
     emu_hazard_wave *me = &h->waves[w->id];
     uint32_t index = (uint32_t)(op - w->ops);
     emu_hazard_op *d = &h->ops[index];
-    bool straight = index == me->next && me->now - me->jumped >= HAZARD_REACH;
-    if (straight && d->clean) {
+    if (index != me->next) {
+        bool known = me->now - me->jumped >= HAZARD_REACH;
+        if (me->stale && !known)
+            recall(h, me);
+        me->from = known ? me->last : UINT32_MAX;
+        me->start = index;
+        me->jumped = me->now;
+    }
+    bool straight = me->now - me->jumped >= HAZARD_REACH;
+    if (!h->plain && (straight ? d->clean : me->from != UINT32_MAX && d->after == me->from)) {
         me->stale = true;
     } else {
         if (me->stale)
             recall(h, me);
-        if (index != me->next)
-            me->jumped = me->now;
         if (d->is && !against(w, h, op, me))
             return false;
-        d->clean = straight;
+        if (straight)
+            d->clean = true;
+        else if (me->from != UINT32_MAX)
+            d->after = me->from;
         if (d->threatens)
             remember(me, index, me->now);
     }
     me->now += d->states;
-    me->next = index + d->size;
+    me->last = index;
+    me->next = index + 1; /* no pairs on CDNA */
     return true;
 }
 

@@ -17,11 +17,12 @@ typedef struct emu_hazard_past { /* an operation that others may have to wait fo
 } emu_hazard_past;
 
 typedef struct emu_hazard_wave {
-    uint32_t now;   /* wait states since the wave began */
+    uint32_t now;    /* wait states since the wave began */
     uint32_t jumped; /* `now` when it last went elsewhere than on */
-    uint32_t next;  /* operation that follows the last one */
-    uint32_t past;  /* entries ever made in the ring */
-    bool stale;     /* the ring was not kept: operations before `next` tell it */
+    uint32_t start, from; /* to where it went then, and the operation it came from; UINT32_MAX: more than that operation's place matters */
+    uint32_t last, next; /* the last operation, and the one that follows it */
+    uint32_t past;   /* entries ever made in the ring */
+    bool stale;      /* the ring was not kept: the code before `next`, from `start` on, and before `from` tells it */
     emu_hazard_past ring[HAZARD_RING];
 } emu_hazard_wave;
 
@@ -30,9 +31,9 @@ typedef struct emu_hazard_op {
     uint32_t is;        /* classes */
     uint32_t threatens; /* classes that may have to wait for it */
     uint8_t states;     /* wait states it counts for */
-    uint8_t size;       /* operations it is made of */
     uint8_t pass;       /* matrix operations: column of BY */
     bool clean;         /* seen with all that stands before it, and all was well */
+    uint32_t after;     /* the same, shortly behind a jump from there; 0: not yet */
 } emu_hazard_op;
 
 struct emu_hazard_check {
@@ -42,6 +43,7 @@ struct emu_hazard_check {
     emu_hazard_wave *waves;
     uint32_t target; /* its bit in the table; 0: none of the table's */
     emu_hazard_rdna *rdna; /* instead of the table */
+    bool plain;            /* look at each operation each time: for tests */
 };
 
 /* check_hazard_rdna.c */
