@@ -53,6 +53,24 @@ static bool parse_name(emu_matrix *m, unsigned *bits, const char *s)
     return false;
 }
 
+/* One encoding serves both wave sizes, and disassemblers that are not told print the registers of wave32. In wave64 the result has half as
+ * many, and on RDNA4 A and B too. */
+static void narrow_wave64(const fa_emu_object *o, emu_op *op, unsigned bits)
+{
+    emu_matrix *m = &op->matrix;
+    bool packed = o->target->family == EMU_RDNA4 && (m->result == MT_F16 || m->result == MT_BF16);
+    unsigned wave32 = packed ? 4 : 8, per_lane = m->k / 4u;
+    if (o->wave_size != 64 || op->dst.dwords != wave32)
+        return;
+    op->dst.dwords /= 2;
+    if (op->src[2].kind == K_VGPR)
+        op->src[2].dwords = op->dst.dwords;
+    if (o->target->family == EMU_RDNA4) {
+        op->src[0].dwords = (uint8_t)(((m->sparse ? per_lane / 2 : per_lane) * bits + 31) / 32);
+        op->src[1].dwords = (uint8_t)((per_lane * bits + 31) / 32);
+    }
+}
+
 /* RDNA4: nothing is replicated. A lane of group g of 16 holds k / groups elements of its row of A and its column of B;
  * the registers of the result tell how many lanes there are. */
 static bool decode_split(emu_op *op, unsigned bits)
@@ -106,6 +124,8 @@ bool emu_decode_matrix(fa_emu_object *o, emu_op *op, emu_text *t)
     }
     emu_resolve_constant(o, &op->src[2], m->result == MT_F64 ? T_F64 : m->result == MT_F16 ? T_F16
                                          : m->result == MT_BF16 ? T_BF16 : T_F32);
+    if (m->wmma)
+        narrow_wave64(o, op, bits);
     if (m->wmma && o->target->family == EMU_RDNA4)
         return op->dst.kind == K_VGPR && op->src[0].kind == K_VGPR && op->src[1].kind == K_VGPR &&
                (op->src[2].kind == K_VGPR || op->src[2].kind == K_CONST) && decode_split(op, bits);

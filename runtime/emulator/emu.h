@@ -308,6 +308,7 @@ struct fa_emu_object {
     size_t block_count, block_capacity;
     emu_kernel *kernels;
     size_t kernel_count;
+    uint32_t wave_size; /* while a line is decoded: of the kernel that it follows; 0: as the text says */
     uint32_t vgpr_rows, agpr_rows; /* highest used */
     bool has_atomics, no_memory;
     bool may_wait; /* a loop looks at what other workgroups write */

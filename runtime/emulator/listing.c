@@ -155,6 +155,18 @@ static bool decode_one(fa_emu_object *o, emu_op *op, const char *text, const cha
     return found;
 }
 
+/* Of the last kernel that begins at or before an address: code of other functions is compiled for the same. */
+static uint32_t wave_size_at(const fa_emu_object *o, uint64_t address)
+{
+    const emu_kernel *last = NULL;
+    for (size_t i = 0; i < o->kernel_count; i++) {
+        const emu_kernel *k = &o->kernels[i];
+        if (!last || (k->entry_address <= address && (last->entry_address > address || k->entry_address > last->entry_address)))
+            last = k;
+    }
+    return last ? last->wave_size : 0;
+}
+
 fa_emu_status emu_decode_line(fa_emu_object *o, emu_line *line, fa_emu_error *e)
 {
     const char *second = strstr(line->text, " :: ");
@@ -164,6 +176,7 @@ fa_emu_status emu_decode_line(fa_emu_object *o, emu_line *line, fa_emu_error *e)
         return emu_fail(e, FA_EMU_ERR_OBJECT, "listing: the instruction at 0x%llx has %zu characters, the limit is %u",
                         (unsigned long long)line->address, strlen(line->text), (unsigned)EMU_MAX_TEXT - 1);
     line->op = (uint32_t)o->op_count;
+    o->wave_size = wave_size_at(o, line->address);
     for (int i = 0; i < (second ? 2 : 1); i++) {
         emu_op op = {.entry = (uint32_t)(line - o->lines)};
         size_t n = second ? (size_t)(second - line->text) : strlen(line->text);
