@@ -99,7 +99,7 @@ emu_event *emu_wait_issue(emu_wave *w, const emu_op *op)
     uint32_t index = (uint32_t)(op - w->ops);
     const emu_effects *e = &c->effects[index];
     emu_event *v = &me->events[++me->last_id % EVENT_SLOTS];
-    bool scalar = op->klass == FA_EMU_CLASS_SMEM;
+    bool scalar = op->klass == FA_EMU_CLASS_SMEM || op->klass == FA_EMU_CLASS_OTHER;
     bool flat = op->mem.space == SPACE_FLAT, cdna = w->launch->object->target->family == EMU_CDNA3;
     *v = (emu_event){.id = me->last_id, .op = index, .unordered = scalar || (flat && cdna),
                      .registers = flat ? flat_counters(w, e->counts) : e->counts};

@@ -147,7 +147,7 @@ static void add_waits(emu_effects *e, const emu_op *op, const char *name, const 
     static const struct {
         const char *name;
         uint8_t kind;
-    } waits[] = {{"loadcnt", COUNT_LOAD}, {"samplecnt", COUNT_LOAD}, {"storecnt", COUNT_STORE}, {"dscnt", COUNT_LDS},
+    } waits[] = {{"loadcnt", COUNT_LOAD}, {"storecnt", COUNT_STORE}, {"dscnt", COUNT_LDS},
                  {"kmcnt", COUNT_SCALAR}};
     for (unsigned i = 0; i < COUNT_KINDS; i++)
         e->wait[i] = -1;
@@ -180,8 +180,9 @@ static void add_waits(emu_effects *e, const emu_op *op, const char *name, const 
     }
 }
 
-/* CDNA counts stores with loads, RDNA apart; LDS and scalar memory share a counter before gfx12. */
-static void add_counts(emu_effects *e, const emu_op *op, emu_family family)
+/* CDNA counts stores with loads, RDNA apart; LDS and scalar memory share a counter before gfx12. Answers to messages are
+ * counted like scalar loads. (samplecnt and bvhcnt count image instructions, which are not executed here.) */
+static void add_counts(emu_effects *e, const emu_op *op, const char *name, emu_family family)
 {
     const emu_mem *m = &op->mem;
     bool store = m->store && !(m->atomic && m->returns);
@@ -193,7 +194,7 @@ static void add_counts(emu_effects *e, const emu_op *op, emu_family family)
     case FA_EMU_CLASS_VMEM_LOAD: case FA_EMU_CLASS_VMEM_STORE: case FA_EMU_CLASS_VMEM_ATOMIC: case FA_EMU_CLASS_SCRATCH:
         e->counts = (uint8_t)(vector | (m->space == SPACE_FLAT ? lds : 0));
         break;
-    default: break;
+    default: e->counts = (uint8_t)(starts(name, "s_sendmsg_rtn") ? scalar : 0); break;
     }
 }
 
@@ -305,7 +306,7 @@ bool emu_effects_make(fa_emu_object *o)
             continue;
         add_registers(e, op, name);
         add_condition(e, op, name);
-        add_counts(e, op, o->target->family);
+        add_counts(e, op, name, o->target->family);
         if (op->klass == FA_EMU_CLASS_BARRIER || starts(name, "s_barrier"))
             e->barrier = starts(name, "s_barrier_signal") ? BARRIER_SIGNAL
                          : strcmp(name, "s_barrier_wait") == 0 ? BARRIER_WAIT
