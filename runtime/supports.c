@@ -8,25 +8,21 @@
 #include "problem.h"
 
 #define BIT(x) (1u << (x))
-#define SIZES(list) list, sizeof(list) / sizeof *(list)
-
-static const int attention_head_dims[] = {32, 64, 80, 96, 128};
 
 /* One row a kernel. */
 static const struct support {
   fa_kernel kernel;
   const char *name;
   unsigned dtypes; /* each with q, kv and o the same */
-  const int *head_dims; /* qk and v the same; NULL: as the templates say */
-  size_t head_dim_count;
   unsigned masks, features, roundings;
 } supports[] = {
-  {FA_KERNEL_ATTENTION_FWD, "attention_fwd", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), SIZES(attention_head_dims),
+  {FA_KERNEL_ATTENTION_FWD, "attention_fwd", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16),
    BIT(FA_MASK_NONE) | BIT(FA_MASK_CAUSAL) | BIT(FA_MASK_CAUSAL_TOP_LEFT) | BIT(FA_MASK_WINDOW) | BIT(FA_MASK_CHUNKED) | BIT(FA_MASK_PREFIX),
-   FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK, BIT(FA_ROUNDING_NEAREST_EVEN)},
-  {FA_KERNEL_ATTENTION_DV, "attention_dv", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), NULL, 0, BIT(FA_MASK_NONE), 0,
+   FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK,
+   BIT(FA_ROUNDING_NEAREST_EVEN) | BIT(FA_ROUNDING_TOWARD_ZERO)},
+  {FA_KERNEL_ATTENTION_DV, "attention_dv", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), BIT(FA_MASK_NONE), 0,
    BIT(FA_ROUNDING_NEAREST_EVEN)},
-  {FA_KERNEL_GEMM, "gemm", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), NULL, 0, BIT(FA_MASK_NONE), 0,
+  {FA_KERNEL_GEMM, "gemm", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), BIT(FA_MASK_NONE), 0,
    BIT(FA_ROUNDING_NEAREST_EVEN)},
 };
 
@@ -38,20 +34,6 @@ static const char *value_name(char *out, size_t capacity, const char *axis, unsi
   for (; index > 0 && strchr(at, '|'); index--) at = strchr(at, '|') + 1;
   snprintf(out, capacity, "%.*s", (int)strcspn(at, "|"), at);
   return out;
-}
-
-static fa_status check_head_dims(const struct support *row, const fa_problem *problem, fa_error *error) {
-  char known[128] = "";
-  size_t n = 0;
-  if (!row->head_dims) return FA_OK;
-  if (problem->head_dim_qk != problem->head_dim_v)
-    return fa_fail(error, FA_ERR_UNSUPPORTED, "head_dim_v=%d with head_dim_qk=%d: no template has different head dimensions yet; use head_dim=%d",
-                   problem->head_dim_v, problem->head_dim_qk, problem->head_dim_qk);
-  for (size_t i = 0; i < row->head_dim_count; i++) {
-    if (problem->head_dim_qk == row->head_dims[i]) return FA_OK;
-    n += (size_t)snprintf(known + n, sizeof known - n, "%s%d", i ? ", " : "", row->head_dims[i]);
-  }
-  return fa_fail(error, FA_ERR_UNSUPPORTED, "head_dim_qk=%d: %s has no such template yet; there are %s", problem->head_dim_qk, row->name, known);
 }
 
 static fa_status check_dtypes(const struct support *row, const fa_problem *problem, fa_error *error) {
@@ -88,7 +70,6 @@ fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error)
     return fa_fail(error, FA_ERR_UNSUPPORTED, "features=%s: no template has %s yet; use features=none", name, name);
   }
   if ((status = check_dtypes(row, problem, error))) return status;
-  if ((status = check_head_dims(row, problem, error))) return status;
   if ((status = check_choice("mask", problem->mask, row->masks, "none", error))) return status;
   if (problem->gqa_pack)
     return fa_fail(error, FA_ERR_UNSUPPORTED, "gqa_pack=%d: no template packs query heads yet; use gqa_pack=0", problem->gqa_pack);

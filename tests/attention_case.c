@@ -33,6 +33,7 @@ static float normal(uint64_t *seed) {
   return (sum - 2.0f) * 1.7320508f;
 }
 
+static int value_dim(const attention_case *c) { return c->head_dim_v ? c->head_dim_v : c->head_dim; }
 static int promised(const attention_case *c) { return c->alignment ? c->alignment : 16; }
 
 /* One place: the kernel and its reference get the same mask. */
@@ -42,7 +43,7 @@ const char *case_name(const attention_case *c) {
   static char name[320];
   static const char *const masks[] = { "", " causal", " top-left", " window", " chunked", " prefix" };
   static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
-  snprintf(name, sizeof name, "%s %s d%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s(%d,%d,%d) features 0x%x over %u %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->head_dim,
+  snprintf(name, sizeof name, "%s %s%s d%d/%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s(%d,%d,%d) features 0x%x over %u %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->rounding ? " toward zero" : "", c->head_dim, value_dim(c),
            promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, masks[mask_of(c)], c->window_left, c->window_right, c->chunk_size,
            c->features, c->broadcast, layouts[c->layout], fills[c->fill],
            (double)c->scale, (unsigned long long)c->seed);
@@ -78,7 +79,9 @@ const fa_plan *case_plan(const attention_case *c) {
   problem = (fa_problem)FA_PROBLEM_INIT;
   snprintf(problem.target, sizeof problem.target, "%s", c->target);
   problem.dtype_q = problem.dtype_kv = problem.dtype_o = c->dtype;
-  problem.head_dim_qk = problem.head_dim_v = c->head_dim;
+  problem.head_dim_qk = c->head_dim;
+  problem.head_dim_v = value_dim(c);
+  problem.rounding = c->rounding;
   problem.mask = mask_of(c);
   problem.features = c->features;
   problem.alignment = promised(c);
@@ -90,7 +93,7 @@ const fa_plan *case_plan(const attention_case *c) {
   int i = 0;
   for (; i < MAX_PLANS && plans[i].plan; i++) {
     const fa_problem *p = &plans[i].problem;
-    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->mask == problem.mask && p->features == problem.features && p->alignment == problem.alignment &&
+    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->head_dim_v == problem.head_dim_v && p->rounding == problem.rounding && p->mask == problem.mask && p->features == problem.features && p->alignment == problem.alignment &&
         p->block_m == problem.block_m && p->block_n == problem.block_n && p->waves == problem.waves && p->stages == problem.stages &&
         strcmp(p->schedule, problem.schedule) == 0)
       return plans[i].plan;
@@ -236,18 +239,18 @@ void case_make(case_tensors *t, const attention_case *c) {
   fa_reference_inputs *in = &t->inputs;
   size_t width = fa_dtype_size(c->dtype);
   *in = (fa_reference_inputs){ .dtype = c->dtype, .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
-                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = c->head_dim, .mask = mask_of(c), .features = c->features };
+                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = value_dim(c), .rounding = c->rounding, .mask = mask_of(c), .features = c->features };
   in->softmax_scale = c->scale == NO_SCALE ? 0 : c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->head_dim);
-  case_layout layout = c->layout == LAYOUT_PACKED && c->seqlen_q != c->seqlen_k ? LAYOUT_PADDED : c->layout;
+  case_layout layout = c->layout == LAYOUT_PACKED && (c->seqlen_q != c->seqlen_k || value_dim(c) != c->head_dim) ? LAYOUT_PADDED : c->layout;
   if (layout == LAYOUT_PACKED) {
     make_packed(t, c, width);
     layout = LAYOUT_BSHD;
   } else {
     allocate(t, 0, &in->q, set_strides(&in->q, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim, promised(c)), width, POISON, promised(c));
     allocate(t, 1, &in->k, set_strides(&in->k, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim, promised(c)), width, POISON, promised(c));
-    allocate(t, 2, &in->v, set_strides(&in->v, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim, promised(c)), width, POISON, promised(c));
+    allocate(t, 2, &in->v, set_strides(&in->v, layout, c->batch, c->seqlen_k, c->heads_k, value_dim(c), promised(c)), width, POISON, promised(c));
   }
-  allocate(t, 3, &t->o, set_strides(&t->o, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim, promised(c)), width, CANARY, promised(c));
+  allocate(t, 3, &t->o, set_strides(&t->o, layout, c->batch, c->seqlen_q, c->heads_q, value_dim(c), promised(c)), width, CANARY, promised(c));
   fa_tensor lse;
   allocate(t, 4, &lse, (size_t)c->batch * (size_t)c->heads_q * (size_t)c->seqlen_q, sizeof(float), CANARY, 16);
   t->lse = c->no_lse ? NULL : lse.data;
@@ -255,7 +258,7 @@ void case_make(case_tensors *t, const attention_case *c) {
   float factor = c->fill == FILL_LARGE ? 4 : 1;
   fill_tensor(&in->q, c->dtype, c->batch, c->seqlen_q, c->heads_q, c->head_dim, &seed, c->fill == FILL_ZERO_Q ? 0 : factor);
   fill_tensor(&in->k, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, factor);
-  fill_tensor(&in->v, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, 1);
+  fill_tensor(&in->v, c->dtype, c->batch, c->seqlen_k, c->heads_k, value_dim(c), &seed, 1);
   if (c->fill == FILL_PEAKED) make_peaks(in);
   make_extras(t, c, &seed);
 }
@@ -305,7 +308,7 @@ void case_check_guards(const case_tensors *t, const attention_case *c) {
   for (int b = 0; b < c->batch; b++)
     for (int s = 0; s < c->seqlen_q; s++)
       for (int h = 0; h < c->heads_q; h++)
-        memset(used + ((unsigned char *)t->o.data - t->memory[3]) + (size_t)(b * t->o.stride_batch + s * t->o.stride_seq + h * t->o.stride_head) * width, 1, (size_t)c->head_dim * width);
+        memset(used + ((unsigned char *)t->o.data - t->memory[3]) + (size_t)(b * t->o.stride_batch + s * t->o.stride_seq + h * t->o.stride_head) * width, 1, (size_t)value_dim(c) * width);
   check_bytes(t, c, 3, used);
   memset(used, 0, t->bytes[4]);
   if (!c->no_lse) memset(used + CASE_GUARD, 1, t->bytes[4] - 2 * CASE_GUARD);

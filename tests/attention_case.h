@@ -32,9 +32,10 @@ enum { CASE_OVER_BATCH = 1, CASE_OVER_HEADS = 2, CASE_OVER_QUERIES = 4 };
 typedef struct attention_case {
   const char *target;
   fa_dtype dtype;
-  int head_dim, batch, seqlen_q, seqlen_k, heads_q, heads_k;
+  int head_dim, head_dim_v /* 0: the same */, batch, seqlen_q, seqlen_k, heads_q, heads_k;
   bool causal;  /* the same as mask = FA_MASK_CAUSAL */
   fa_mask mask;
+  fa_rounding rounding;
   unsigned features;         /* FA_FEATURE_...; their tensors are made at random */
   int window_left, window_right, chunk_size;
   float softcap;             /* 0: 20 */

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <limits.h>
 #include <time.h>
 
 #include <cmocka.h>
@@ -179,44 +178,6 @@ static void without_lse(void **state) {
   on_targets((attention_case){ .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 1, .seqlen_q = 33, .seqlen_k = 65, .heads_q = 2, .heads_k = 2, .no_lse = true });
 }
 
-/* ---- masks and score functions --------------------------------------------------------------------------------------- */
-
-/* Lengths that give rows without a key, ends inside tiles, and several tiles on either side of a window. */
-static const int mask_lengths[][2] = { { 150, 290 }, { 130, 40 }, { 1, 200 }, { 77, 77 }, { 300, 7 }, { 5, 0 } };
-
-static void masks(void **state) {
-  (void)state;
-  static const struct { fa_mask mask; int left, right, chunk; } all[] = {
-    { FA_MASK_CAUSAL_TOP_LEFT, 0, 0, 0 }, { FA_MASK_WINDOW, 20, 10, 0 }, { FA_MASK_WINDOW, -1, 0, 0 },      { FA_MASK_WINDOW, 70, -1, 0 }, { FA_MASK_WINDOW, 0, 0, 0 },
-    { FA_MASK_WINDOW, -1, -1, 0 },        { FA_MASK_CHUNKED, 0, 0, 48 }, { FA_MASK_WINDOW, INT_MAX, 3, 0 }, { FA_MASK_CHUNKED, 0, 0, 1 },  { FA_MASK_PREFIX, 0, 0, 0 },
-    { FA_MASK_CHUNKED, 0, 0, INT_MAX },   { FA_MASK_WINDOW, 3, INT_MAX, 0 },
-  };
-  for (size_t i = 0; i < COUNT(all); i++)
-    for (size_t l = 0; l < COUNT(mask_lengths); l++) {
-      attention_case c = { .dtype = dtypes[(i + l) % 2], .head_dim = 64, .batch = 2, .seqlen_q = mask_lengths[l][0], .seqlen_k = mask_lengths[l][1], .heads_q = 2, .heads_k = 1,
-                           .mask = all[i].mask, .window_left = all[i].left, .window_right = all[i].right, .chunk_size = all[i].chunk, .seed = i * 8 + l };
-      c.target = targets[(i + l) % COUNT(targets)];
-      if (full()) on_targets(c);
-      else case_run(&c);
-    }
-}
-
-static void score_functions(void **state) {
-  (void)state;
-  static const unsigned all[] = { FA_FEATURE_SOFTCAP, FA_FEATURE_ALIBI, FA_FEATURE_BIAS, FA_FEATURE_BOOL_MASK, FA_FEATURE_SINK, FA_FEATURE_ALIBI | FA_FEATURE_BIAS,
-                                  FA_FEATURE_SOFTCAP | FA_FEATURE_SINK | FA_FEATURE_BOOL_MASK,
-                                  FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK };
-  static const fa_mask with[] = { FA_MASK_NONE, FA_MASK_CAUSAL, FA_MASK_WINDOW, FA_MASK_PREFIX };
-  for (size_t i = 0; i < COUNT(all); i++)
-    for (size_t m = 0; m < COUNT(with); m++)
-      for (size_t t = 0; t < COUNT(targets); t++) {
-        if (!full() && (i + m + t) % 4 != 0) continue;
-        attention_case c = { .target = targets[t], .dtype = dtypes[(i + m / 2) % 2], .head_dim = i % 3 == 2 ? 128 : 64, .batch = 2, .seqlen_q = 75, .seqlen_k = 139, .heads_q = 6,
-                             .heads_k = 3, .mask = with[m], .window_left = 50, .window_right = 4, .features = all[i], .broadcast = (unsigned)(i + m + t) % 8, .scale = m == 3 ? -0.1f : 0, .seed = i * 4 + m };
-        case_run(&c);
-      }
-}
-
 /* ---- the sweep ----------------------------------------------------------------------------------------------------- */
 
 static attention_case random_case(uint64_t *seed) {
@@ -271,7 +232,7 @@ int main(void) {
     cmocka_unit_test(every_variant), cmocka_unit_test(other_names), cmocka_unit_test(tile_edges), cmocka_unit_test(causal_lengths), cmocka_unit_test(empty_lengths),
     cmocka_unit_test(grouped_heads), cmocka_unit_test(layouts),    cmocka_unit_test(scales),         cmocka_unit_test(hard_softmax),
     cmocka_unit_test(without_lse),   cmocka_unit_test(chosen_tiles),   cmocka_unit_test(alignments),
-    cmocka_unit_test(masks),         cmocka_unit_test(score_functions), cmocka_unit_test(sweep),
+    cmocka_unit_test(sweep),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -94,3 +94,13 @@ float fa_dtype_round(fa_dtype dtype, float value) {
   fa_dtype_store(&place, dtype, 0, value);
   return fa_dtype_load(&place, dtype, 0);
 }
+
+float fa_dtype_round_to(fa_dtype dtype, fa_rounding rounding, float value) {
+  float nearest = fa_dtype_round(dtype, value);
+  if (rounding == FA_ROUNDING_NEAREST_EVEN || dtype == FA_DTYPE_FP32 || !(bits_of(value) << 1 < 0xff000000u)) return nearest;
+  if ((bits_of(nearest) & 0x7fffffffu) <= (bits_of(value) & 0x7fffffffu)) return nearest;
+  uint16_t bits;
+  fa_dtype_store(&bits, dtype, 0, nearest);
+  bits--; /* the magnitude below */
+  return fa_dtype_load(&bits, dtype, 0);
+}

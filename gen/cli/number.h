@@ -21,5 +21,7 @@ float fa_dtype_load(const void *array, fa_dtype dtype, int64_t index);
 void fa_dtype_store(void *array, fa_dtype dtype, int64_t index, float value);
 /* What a store and a load make of the value. */
 float fa_dtype_round(fa_dtype dtype, float value);
+/* The same in either rounding; toward zero a finite value stays finite. */
+float fa_dtype_round_to(fa_dtype dtype, fa_rounding rounding, float value);
 
 #endif

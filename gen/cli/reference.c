@@ -137,7 +137,7 @@ static void plain_row(const scratch *space, const fa_reference_inputs *in, score
   }
   sum = expf(sink - top);
   for (int j = 0; j < in->seqlen_k; j++) sum += p[j] = expf(p[j] - top);
-  for (int j = 0; j < in->seqlen_k; j++) p[j] = fa_dtype_round(in->dtype, p[j] / sum);
+  for (int j = 0; j < in->seqlen_k; j++) p[j] = fa_dtype_round_to(in->dtype, in->rounding, p[j] / sum);
 }
 
 static void compute_row(fa_reference *r, const scratch *space, int batch, int head, int query) {
@@ -159,7 +159,7 @@ static void compute_row(fa_reference *r, const scratch *space, int batch, int he
   }
   for (size_t d = 0; d < dims; d++) {
     r->o[row * dims + d] = space->exact[d];
-    double error = fabs((double)fa_dtype_round(in->dtype, space->plain[d]) - space->exact[d]);
+    double error = fabs((double)fa_dtype_round_to(in->dtype, in->rounding, space->plain[d]) - space->exact[d]);
     r->plain_error[row] = fmax(r->plain_error[row], error); /* fmax drops NaN */
     r->spread[row] = fmax(r->spread[row], space->absolute[d]);
   }
@@ -344,7 +344,7 @@ static void compare_lse(fa_verdict *verdict, double result, double exact, int ba
 
 /* The row rule finds what the tensor rule would drown: one key lost in one row of a large tensor.  u sum p|v| is what rounding each
  * P to the dtype may cost; u is the unit roundoff (half the spacing), as both P and O are rounded to nearest: 2^-11 for fp16 (11
- * significant bits), 2^-8 for bf16 (8).  A row whose plain error happens to be small is thereby not held to its luck. */
+ * significant bits), 2^-8 for bf16 (8), and twice that toward zero.  A row whose plain error happens to be small is thereby not held to its luck. */
 static void compare_row(fa_verdict *verdict, const fa_reference *r, const fa_tensor *o, const float *lse, int batch, int head, int query,
                         double *worst) {
   const fa_reference_inputs *in = &r->inputs;
@@ -356,7 +356,8 @@ static void compare_row(fa_verdict *verdict, const fa_reference *r, const fa_ten
     if (one > error) error = one;
   }
   if (error > verdict->error) verdict->error = error;
-  double bound = 2 * fmax(r->plain_error[row], fa_dtype_unit_roundoff(in->dtype) * r->spread[row]);
+  double roundoff = fa_dtype_unit_roundoff(in->dtype) * (in->rounding == FA_ROUNDING_TOWARD_ZERO ? 2 : 1);
+  double bound = 2 * fmax(r->plain_error[row], roundoff * r->spread[row]);
   double ratio = error == 0 ? 0 : bound == 0 ? INFINITY : error / bound;
   if (ratio > *worst || *worst < 0) {
     *worst = ratio;

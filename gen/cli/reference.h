@@ -13,6 +13,7 @@ typedef struct fa_reference_inputs {
   fa_dtype dtype; /* of q, k, v, P and O */
   fa_tensor q, k, v;
   int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
+  fa_rounding rounding; /* of P and O */
   fa_mask mask;
   unsigned features; /* FA_FEATURE_...; those that it does not compute are refused by name */
   float softmax_scale;

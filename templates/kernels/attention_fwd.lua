@@ -11,16 +11,18 @@ local TINY = 0x1p-126 -- a scale of 0 counts as this, so that a masked score sta
 return function(t, spec)
   for _, size in ipairs { "batch", "seqlen_q", "seqlen_k", "heads_q", "heads_k" } do t.size(size) end
   local q, kv = t.axis("q", spec.block_m), t.axis("kv", spec.block_n)
-  local d, dv = t.axis("d", spec.head_dim_qk), t.axis("dv", spec.head_dim_v)
   t.spread(q, "seqlen_q")
-  local batch, head = t.each("batch", "heads_q")
+  local parts = spec.value_block and (spec.head_dim_v + spec.value_block - 1) // spec.value_block or 1
+  local batch, head, part = t.each("batch", "heads_q", parts > 1 and tostring(parts) or nil) -- a part: of the columns of V and O
+  local d = t.axis("d", spec.head_dim_qk)
+  local dv = parts > 1 and t.axis("dv", spec.value_block, part * spec.value_block) or t.axis("dv", spec.head_dim_v)
   local head_k = t.let("head_k", head / (t.size "heads_q" / t.size "heads_k")) -- grouped queries
 
   local function bshd(seqlen, heads, dim) return { { "batch", "batch" }, { seqlen, "seq" }, { heads, "head" }, { dim } } end
-  local q_all = t.tensor("q", "read", spec.dtype_q, bshd("seqlen_q", "heads_q", d.size))
-  local k_all = t.tensor("k", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", d.size))
-  local v_all = t.tensor("v", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", dv.size))
-  local o_all = t.tensor("o", "write", spec.dtype_o, bshd("seqlen_q", "heads_q", dv.size))
+  local q_all = t.tensor("q", "read", spec.dtype_q, bshd("seqlen_q", "heads_q", spec.head_dim_qk))
+  local k_all = t.tensor("k", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", spec.head_dim_qk))
+  local v_all = t.tensor("v", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", spec.head_dim_v))
+  local o_all = t.tensor("o", "write", spec.dtype_o, bshd("seqlen_q", "heads_q", spec.head_dim_v))
   local lse_all = t.tensor("lse", "write", "fp32", { { "batch" }, { "heads_q" }, { "seqlen_q" } }, { optional = true })
 
   t.require("heads_k", ">=", "1", "query heads need a key head")
@@ -79,5 +81,6 @@ return function(t, spec)
   if sink then m, l, shrink = sink(m, l) end
   local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), shrink / l, 0.0)) -- a row that sees no key gives 0
   t.store(t.slice(o_all, { batch = batch, head = head }), t.cast(O * inv_sum, spec.dtype_o), q, dv)
-  t.store(t.slice(lse_all, { batch = batch, heads_q = head }), (m + t.log2(l)) * LN_2, q)
+  local function store_lse() t.store(t.slice(lse_all, { batch = batch, heads_q = head }), (m + t.log2(l)) * LN_2, q) end
+  if part then t.when("one part writes it", part:lt(1), store_lse) else store_lse() end
 end

@@ -43,14 +43,41 @@ function M.root(x)
 end
 
 -- ---- matrix instruction, operands, conversions
-local function choose_instruction(t, target, spec, products)
-  for _, inst in ipairs(target.matrix) do
-    local fits = inst.text[spec.dtype_kv] ~= nil and spec.block_m % (spec.waves * inst.n) == 0
-    for _, x in ipairs(products) do
-      local _, other = M.kind(x, t.spread_axis)
-      fits = fits and other.size % inst.m == 0 and L.chunks(inst, target.wave, x.over.size, 16) ~= nil
+-- Sizes of the products' axes for an instruction, or nil where it does not fit: axis -> size.  An axis that is no tile of a longer one may end
+-- inside an instruction: it is filled up with zeros, to the next multiple of the instruction's width (as M) or depth (as the contracted axis).
+local function fitting_sizes(t, target, inst, products)
+  local sizes, work = {}, 0
+  local function fit(axis, holds)
+    local size = sizes[axis] or axis.size
+    local open = axis ~= t.loop_axis and axis ~= t.spread_axis and not axis.origin
+    while not holds(size) do
+      if not open or size >= axis.size + 2 * inst.m * inst.k then return false end
+      size = size + 1
     end
-    if fits then return inst end
+    sizes[axis] = size
+    return true
+  end
+  for _, x in ipairs(products) do
+    local _, other = M.kind(x, t.spread_axis)
+    if not fit(other, function(size) return size % inst.m == 0 end) or
+      not fit(x.over, function(size) return L.chunks(inst, target.wave, size, 16) ~= nil end) then return nil end
+    work = work + sizes[other] * sizes[x.over]
+  end
+  return sizes, work
+end
+
+-- The instruction with the least work, filling included; among equals the target's preferred one.
+local function choose_instruction(t, target, spec, products)
+  local best, best_sizes, least
+  for _, inst in ipairs(target.matrix) do
+    if inst.text[spec.dtype_kv] ~= nil and spec.block_m % (spec.waves * inst.n) == 0 then
+      local sizes, work = fitting_sizes(t, target, inst, products)
+      if sizes and (not least or work < least) then best, best_sizes, least = inst, sizes, work end
+    end
+  end
+  if best then
+    for axis, size in pairs(best_sizes) do axis.size = size end -- a set: the order does not matter
+    return best
   end
   local sizes = {}
   for _, x in ipairs(products) do

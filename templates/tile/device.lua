@@ -101,6 +101,7 @@ DEVICE rsrc_t rows(const void* first, int count, int stride_bytes, int row_bytes
   { "buffer_read4", needs = { "rsrc" }, text = "DEVICE u32 buffer_read4(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b32(r, at, 0, 0); }\n" },
   { "buffer_read8", needs = { "rsrc" }, text = "DEVICE u32x2 buffer_read8(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b64(r, at, 0, 0); }\n" },
   { "buffer_read16", needs = { "rsrc" }, text = "DEVICE u32x4 buffer_read16(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b128(r, at, 0, 0); }\n" },
+  { "join16", text = "DEVICE u32x8 join16(u32x4 low, u32x4 high) { return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7); }\n" },
   { "buffer_read32", needs = { "buffer_read16" }, text = [[
 DEVICE u32x8 buffer_read32(rsrc_t r, int at) {
   u32x4 low = buffer_read16(r, at), high = buffer_read16(r, at + 16);
@@ -117,6 +118,7 @@ DEVICE u32x8 buffer_read32(rsrc_t r, int at) {
 __attribute__((shared, aligned(16))) char lds_memory[$lds_bytes];
 DEVICE LDS char* lds_at(int at) { return (LDS char*)lds_memory + at; }
 ]] },
+  { "lds_read4", needs = { "lds" }, text = "DEVICE u32x1 lds_read4(int at) { return *(LDS u32x1*)lds_at(at); }\n" },
   { "lds_read8", needs = { "lds" }, text = "DEVICE u32x2 lds_read8(int at) { return *(LDS u32x2*)lds_at(at); }\n" },
   { "lds_read16", needs = { "lds" }, text = "DEVICE u32x4 lds_read16(int at) { return *(LDS u32x4*)lds_at(at); }\n" },
   { "lds_read32", needs = { "lds_read16" }, text = [[

@@ -102,10 +102,16 @@ P.row_dim = row_dim
 -- Bytes of a row's part that a tile covers, as C text: its columns, or what is left of them.
 function P:row_bytes(slice, column)
   local length = slice.tensor.dims[#slice.tensor.dims][1]
-  if length == column.size then return tostring(column.size * 2) end
+  if type(length) == "number" and not column.origin then return tostring(length * 2) end
+  if type(length) == "number" and length % column.size == 0 then return tostring(column.size * 2) end
   local first = self:column_first(column)
   self:use "min_i32"
   return fmt("min_i32(%s - %s, %d) * 2", length, first, column.size)
+end
+-- True where a tile's rows end inside it: zeros fill it up.
+function P.filled(load)
+  local length = load.slice.tensor.dims[#load.slice.tensor.dims][1]
+  return type(length) == "number" and length % load.column.size ~= 0
 end
 function P:column_first(column)
   if column == self.plan.recording.loop_axis then return fmt("%s * %d", self.tile, column.size) end
@@ -211,11 +217,16 @@ function emit.load(self, x)
     if run.groups > 1 then column[#column + 1] = fmt("group * %d", bytes) end
     local at = #column > 0 and table.concat(column, " + ") or "0"
     local row = fmt("(%s_row - %s_first%s) * (int)%s * 2", spread, spread, plan.n_blocks > 1 and fmt(" + n * %d", plan.inst.n) or "", stride)
-    local offset = fmt("%s + %s", row, at)
-    if moving then -- a row ends inside this tile: what is behind it belongs to the next row
-      offset = fmt("(%s) < %s ? %s : 0x7ffffff0", at, self:row_bytes(slice, x.column), offset)
+    local function read(part, shift) -- a row that ends inside this tile: what is behind it belongs to the next row
+      local from = shift > 0 and fmt("%s + %d", at, shift) or at
+      local offset = fmt("%s + %s", row, from)
+      if moving or P.filled(x) then offset = fmt("(%s) < %s ? %s : 0x7ffffff0", from, self:row_bytes(slice, x.column), offset) end
+      return fmt("buffer_read%d(%s_rsrc, %s)", part, x.name, offset)
     end
-    self:put("$FOR FOR(c, %d) %s$n[c] = buffer_read%d(%s_rsrc, %s);", run.count, name, bytes, x.name, offset)
+    if bytes == 32 and P.filled(x) then
+      self:use "buffer_read16"; self:use "join16"
+      self:put("$FOR FOR(c, %d) %s$n[c] = join16(%s,\n  %s);", run.count, name, read(16, 0), read(16, 16))
+    else self:put("$FOR FOR(c, %d) %s$n[c] = %s;", run.count, name, read(bytes, 0)) end
   end
 end
 

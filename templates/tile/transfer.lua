@@ -17,6 +17,14 @@ local function read_bases(p, s)
   end
 end
 
+-- The offset of a piece; pieces behind the end of a row that ends inside the tile read 0: behind every buffer, whatever is added.
+local function within_row(p, s, column, width, offset)
+  if not P.filled(s.load) then return offset end
+  local length = s.load.slice.tensor.dims[#s.load.slice.tensor.dims][1]
+  if not s.load.column.origin then return ("%s < %d ? %s : (int)0x80000000"):format(column, length // width, offset) end
+  return ("%s + %s * %d < %d ? %s : (int)0x80000000"):format(p:column_first(s.load.column), column, width, length, offset)
+end
+
 -- Every thread brings `count` pieces.  Where a round of all threads covers whole rows, the rounds differ by a constant.
 local function row_pieces(p, s, stride)
   s.round_rows = p.plan.threads % s.per_row == 0 and p.plan.threads // s.per_row or nil
@@ -25,14 +33,16 @@ local function row_pieces(p, s, stride)
   p:put("// pieces of 16 bytes, dealt to the threads: from an offset in the tile to an LDS address")
   if s.round_rows or s.count == 1 then
     p:put("const int %s_column = thread %% %d, %s_row = %s;%s", s.name, s.per_row, s.name, B.rotate_row_text("thread / " .. s.per_row, s.rotation), order)
-    p:put("const int %s_from = %s_row * (int)%s * 2 + %s_column * 16;\nint %s_to = %s_row * %d + %s_column * 16%s;", s.name, s.name, stride, s.name, s.name, s.name, s.stride,
-      s.name, s.offset > 0 and " + " .. s.offset or "")
+    p:put("const int %s_from = %s;\nint %s_to = %s_row * %d + %s_column * 16%s;", s.name,
+      within_row(p, s, s.name .. "_column", 8, ("%s_row * (int)%s * 2 + %s_column * 16"):format(s.name, stride, s.name)), s.name, s.name, s.stride, s.name,
+      s.offset > 0 and " + " .. s.offset or "")
     return
   end
   p:put("int %s_from[%d], %s_to[%d];", s.name, s.count, s.name, s.count)
   p:open("FOR(i, %d) {", s.count)
   p:put("const int piece = thread + i * %d, column = piece %% %d, row = %s;%s", p.plan.threads, s.per_row, B.rotate_row_text("piece / " .. s.per_row, s.rotation), order)
-  p:put("%s_from[i] = row * (int)%s * 2 + column * 16;\n%s_to[i] = row * %d + column * 16%s;", s.name, stride, s.name, s.stride, s.offset > 0 and " + " .. s.offset or "")
+  p:put("%s_from[i] = %s;\n%s_to[i] = row * %d + column * 16%s;", s.name, within_row(p, s, "column", 8, ("row * (int)%s * 2 + column * 16"):format(stride)), s.name, s.stride,
+    s.offset > 0 and " + " .. s.offset or "")
   p:close()
 end
 
@@ -46,8 +56,8 @@ local function transposed_pieces(p, s, stride)
   p:put("const int piece = thread%s, column = %s, quad = %s;", s.count > 1 and " + i * " .. p.plan.threads or "", column, quad)
   p:put("const int row = %s;", #terms > 0 and table.concat(terms, " + ") or "0")
   local i = s.count > 1 and "[i]" or ""
-  p:put("%s_from%s = row * (int)%s * 2 + column * %d;\n%s_to%s = column * %d + quad * 8%s;", s.name, i, stride, s.width * 2, s.name, i, s.width * s.stride,
-    s.offset > 0 and " + " .. s.offset or "")
+  p:put("%s_from%s = %s;\n%s_to%s = column * %d + quad * 8%s;", s.name, i, within_row(p, s, "column", s.width, ("row * (int)%s * 2 + column * %d"):format(stride, s.width * 2)),
+    s.name, i, s.width * s.stride, s.offset > 0 and " + " .. s.offset or "")
   p:close()
 end
 

@@ -125,7 +125,6 @@ end
 
 local rejects = {
   { { target = "gfx1010" }, "FA_ERR_UNSUPPORTED", "target=gfx1010 has no templates; those that have: gfx908, gfx90a, " },
-  { { head_dim_qk = "88", head_dim_v = "88" }, "FA_ERR_UNSUPPORTED", "gfx942 has no matrix instruction that tiles" },
   { { block_m = "100" }, "FA_ERR_UNSUPPORTED", "block_m must be a multiple of waves" },
   { { block_n = "128", stages = "2" }, "FA_ERR_UNSUPPORTED", "bytes of LDS, gfx942 has 65536; use a smaller block_n or stages=1" },
   { { block_n = "48" }, "FA_ERR_UNSUPPORTED", "block_n=48: a tile that is turned in LDS wants a number of rows that is a power of two" },
