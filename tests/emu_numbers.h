@@ -62,4 +62,43 @@ static inline double small_number(void)
     return numbers[random32() % (sizeof numbers / sizeof numbers[0])];
 }
 
+// The number that bits stand for; NaN and infinity included.
+static inline double decode(uint64_t bits, format f)
+{
+    unsigned n = formats[f].bits, m = formats[f].mantissa;
+    uint64_t fraction = bits & ((UINT64_C(1) << m) - 1);
+    int top = (1 << formats[f].exponent) - 1, e = (int)(bits >> m) & top;
+    bool fnuz = f == FP8Z || f == BF8Z, small = f == FP6 || f == BF6 || f == FP4, sign = bits >> (n - 1) & 1;
+    double v;
+    if (f == I8)
+        return (int8_t)bits;
+    if (fnuz ? bits == 0x80 : f == FP8 ? e == top && fraction == 7 : !small && e == top && fraction)
+        return (double)NAN;
+    if (!fnuz && !small && f != FP8 && e == top)
+        v = (double)INFINITY;
+    else
+        v = e ? ldexp((double)(fraction + (UINT64_C(1) << m)), e - formats[f].bias - (int)m)
+              : ldexp((double)fraction, 1 - formats[f].bias - (int)m);
+    if (f == XF32 && e != top) { // 10 bits of mantissa, to nearest even
+        double unit = ldexp(1, (e ? e : 1) - formats[f].bias - 10);
+        v = v - remainder(v, unit);
+        v = v > 0x1.fffffep127 ? (double)INFINITY : v;
+    }
+    return sign ? -v : v;
+}
+
+// Bits of any number: mostly of moderate size, some zero, tiny, infinite, NaN.
+static inline uint64_t any_number(format f)
+{
+    uint64_t random = random32() | (uint64_t)random32() << 32, all = formats[f].bits == 64 ? UINT64_MAX : (UINT64_C(1) << formats[f].bits) - 1;
+    unsigned m = formats[f].mantissa;
+    uint64_t one = (uint64_t)formats[f].bias << m, sign = (random & 1) << (formats[f].bits - 1);
+    if (f == I8 || random32() % 64 == 0)
+        return random & all; // anything
+    if (random32() % 16 == 0)
+        return sign | (random >> 8 & ((UINT64_C(1) << m) - 1)); // a denormal
+    uint64_t shift = (random >> 4 & 3) << m;
+    return (sign | ((one > 2 * shift ? one - shift : one) + (random >> 8 & ((UINT64_C(1) << m) - 1)))) & all;
+}
+
 #endif

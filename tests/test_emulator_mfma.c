@@ -91,7 +91,35 @@ static unsigned result_block(unsigned m, bool wide, unsigned r, unsigned l)
 
 static double matrix_a[16][64][32], matrix_b[16][64][32]; // block, k, row or column
 
-static void check_product(const product_case *c)
+// gfx90a takes denormals of f16 and bf16 as 0.
+static double operand_value(const product_case *c, uint64_t bits, format f)
+{
+    double v = decode(bits, f);
+    bool flushed = strcmp(c->target, GA) == 0 && (f == F16 || f == BF16) && fabs(v) < ldexp(1, 1 - formats[f].bias);
+    return flushed ? copysign(0.0, v) : v;
+}
+
+// One step of a sum: rounded once, to the result's type; integers are exact.
+static double step(const product_case *c, double a, double b, double sum)
+{
+    return c->a == I8 ? a * b + sum : c->a == F64 ? fma(a, b, sum) : (double)fmaf((float)a, (float)b, (float)sum);
+}
+
+static bool same_result(const product_case *c, uint64_t got, double want)
+{
+    if (c->a == I8)
+        return (uint32_t)got == (uint32_t)(int64_t)want;
+    format f = c->a == F64 ? F64 : F32;
+    if (want != want)
+        return isnan(decode(got, f));
+    if (strcmp(c->target, GA) == 0 && (c->a == F16 || c->a == BF16) && fabs(want) < 0x1p-126)
+        want = copysign(0.0, want);
+    return decode(got, f) == want && signbit(decode(got, f)) == signbit(want);
+}
+
+// any: operands of every kind instead of small whole numbers, for which the order of sums does not matter. Sums run over k
+// upward from C, each step fused: AMD states no order inside an instruction.
+static void check_product(const product_case *c, bool any)
 {
     char text[160], d[32], x[16], y[16], z[32];
     bool wide = c->a == F64, integer = c->a == I8;
@@ -107,10 +135,11 @@ static void check_product(const product_case *c)
     double numbers[2][64][32], sums[32][64];
     for (unsigned l = 0; l < 64; l++)
         for (unsigned e = 0; e < each; e++) {
-            numbers[0][l][e] = small_number();
-            numbers[1][l][e] = small_number();
-            put(emu_test_vgpr(t, A_REG), l, e, c->a, encode(numbers[0][l][e], c->a));
-            put(emu_test_vgpr(t, B_REG), l, e, c->b, encode(numbers[1][l][e], c->b));
+            uint64_t bits[2] = {any ? any_number(c->a) : encode(small_number(), c->a), any ? any_number(c->b) : encode(small_number(), c->b)};
+            numbers[0][l][e] = operand_value(c, bits[0], c->a);
+            numbers[1][l][e] = operand_value(c, bits[1], c->b);
+            put(emu_test_vgpr(t, A_REG), l, e, c->a, bits[0]);
+            put(emu_test_vgpr(t, B_REG), l, e, c->b, bits[1]);
         }
     for (unsigned l = 0; l < 64; l++)
         for (unsigned e = 0; e < each; e++) {
@@ -127,11 +156,13 @@ static void check_product(const product_case *c)
     uint32_t *rows = file == 'a' ? emu_test_agpr(t, 0) : emu_test_vgpr(t, 0);
     for (unsigned r = 0; r < results; r++)
         for (unsigned l = 0; l < 64; l++) {
-            sums[r][l] = (double)(random32() % 19) - 9;
+            format f = wide ? F64 : F32;
+            uint64_t bits = integer ? (any ? random32() : random32() % 19) : any ? any_number(f) : encode((double)(random32() % 19) - 9, f);
+            sums[r][l] = integer ? (double)(int32_t)bits : decode(bits, f);
             if (integer)
-                rows[(C_REG + r) * EMU_ROW + l] = (uint32_t)(int)sums[r][l];
+                rows[(C_REG + r) * EMU_ROW + l] = (uint32_t)bits;
             else
-                put(rows + C_REG * EMU_ROW, l, r, wide ? F64 : F32, encode(sums[r][l], wide ? F64 : F32));
+                put(rows + C_REG * EMU_ROW, l, r, f, bits);
         }
     run_go(t);
     for (unsigned r = 0; r < results; r++)
@@ -141,13 +172,12 @@ static void check_product(const product_case *c)
                 i = result_row(16, true, r, l / 16);
             double want = sums[r][l];
             for (unsigned k = 0; k < c->k; k++)
-                want += matrix_a[block][k][i] * matrix_b[block][k][l % c->m];
+                want = step(c, matrix_a[block][k][i], matrix_b[block][k][l % c->m], want);
             uint32_t *at = rows + (D_REG + r * (wide ? 2 : 1)) * EMU_ROW + l;
             uint64_t got = wide ? at[0] | (uint64_t)at[EMU_ROW] << 32 : at[0];
-            uint64_t bits = integer ? (uint32_t)(int)want : encode(want, wide ? F64 : F32);
-            if (got != bits)
-                fail_msg("%s \"%s\" register %u lane %u: 0x%llx, wanted 0x%llx", c->target, text, r, l, (unsigned long long)got,
-                         (unsigned long long)bits);
+            if (!same_result(c, got, want))
+                fail_msg("%s \"%s\" register %u lane %u: 0x%llx, wanted %a", c->target, text, r, l, (unsigned long long)got,
+                         want);
         }
     emu_test_close(t);
 }
@@ -156,7 +186,9 @@ static void test_products(void **state)
 {
     (void)state;
     for (size_t i = 0; i < sizeof product_cases / sizeof product_cases[0]; i++)
-        check_product(&product_cases[i]);
+        check_product(&product_cases[i], false);
+    for (size_t i = 0; i < 4 * (sizeof product_cases / sizeof product_cases[0]); i++)
+        check_product(&product_cases[i / 4], true);
 }
 
 // D += A * B where of each four elements of A two are there, and the index register says which.
