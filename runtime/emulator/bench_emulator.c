@@ -2,12 +2,14 @@
  *
  * The emulator's speed in one run: ratios, and absolutes for the record. The mix is that of the d128 forward
  * kernel's loop on gfx942 for 64 matrix products (counted from the object); memory is checked as in a launch.
+ * bench_launch.c measures whole launches.
  */
+#include "bench_launch.h"
 #include "emu_test.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include <unistd.h>
 
 void bench_product_baseline(float c[32][32], const float a[32][8], const float b[8][32]);
 void bench_product_avx2(float c[32][32], const float a[32][8], const float b[8][32]);
@@ -53,14 +55,6 @@ static size_t add_rows(char *out, const mix_row *rows, size_t n)
 
 static float buffer[4096];
 
-/* Time of this process on a core: other work on the machine does not count. */
-static double cpu_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void set_registers(emu_test *t)
 {
     emu_wave *w = emu_test_wave(t);
@@ -103,14 +97,14 @@ static double checked_rate(const char *text, bool init)
     for (int attempt = 0; attempt < 8; attempt++) {
         uint64_t before = emu_test_executed(t);
         set_registers(t);
-        double start = cpu_now(), now;
+        double start = bench_cpu(), now;
         do {
             for (int i = 0; i < 20; i++)
                 if (emu_test_run(t, &error) != FA_EMU_OK) {
                     fprintf(stderr, "bench: %s\n", error.text);
                     exit(1);
                 }
-            now = cpu_now();
+            now = bench_cpu();
         } while (now - start < 0.05);
         double r = (double)(emu_test_executed(t) - before) / (now - start);
         best = r > best ? r : best;
@@ -136,20 +130,24 @@ static double plain_rate(void)
         a[i / 8][i % 8] = b[i / 32][i % 32] = (float)i / 256;
     double best = 0;
     for (int attempt = 0; attempt < 8; attempt++) {
-        double start = cpu_now(), now, n = 0;
+        double start = bench_cpu(), now, n = 0;
         do {
             for (int i = 0; i < 1000; i++)
                 product(c, (const float(*)[8])a, (const float(*)[32])b);
             n += 1000;
-            now = cpu_now();
+            now = bench_cpu();
         } while (now - start < 0.05);
         best = n / (now - start) > best ? n / (now - start) : best;
     }
     return c[3][3] >= 0 ? best : 0;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    for (int i = 1; i < argc; i++) /* instructions of one's own */
+        printf("%7.1f M/s  %s\n", rate(argv[i]) / 1e6, argv[i]);
+    if (argc > 1)
+        return 0;
     char *text = malloc(1 << 16);
     if (!text)
         return 1;
@@ -172,5 +170,12 @@ int main(void)
     printf("MFMA 32x32x8 f16           %7.1f GFLOP/s\n", matrix * flops / 1e9);
     printf("plain C, f32 arrays        %7.1f GFLOP/s, MFMA is        %5.2f of it\n", plain * flops / 1e9, matrix / plain);
     free(text);
+#if defined(BENCH_FA_GEN)
+    if (access(BENCH_FA_GEN, X_OK) == 0) {
+        bench_launches(BENCH_FA_GEN, 1 / matrix);
+        bench_load(BENCH_FA_GEN);
+    } else
+        printf("no %s: launches and loading are not measured\n", BENCH_FA_GEN);
+#endif
     return 0;
 }
