@@ -139,6 +139,7 @@ enum { /* emu_meaning.flags */
     M_KEEP_HIGH = 8, /* a 16-bit result keeps the upper half on every target */
     M_ACCUMULATE = 16, /* the destination is also the last source (fmac, dot2c) */
     M_CMPX = 32,     /* writes EXEC */
+    M_PERMUTE = 256, /* v_perm_b32: one selector for all lanes has a loop of its own */
     M_NAN = 128,     /* the body asks N; rows without NaN get a loop of their own */
     M_READ_DST = 64  /* d holds the old destination on entry (partial writes) */
 };

@@ -140,10 +140,35 @@
 #define V2(name, D, A, B, flags, ...) \
     static void FN_LINE(__LINE__)(const emu_lane_args *restrict x) \
     LOOP(flags, D, TY_##A a = LD_##A(pa, l); TY_##B b = LD_##B(pb, l);, a != a || b != b, __VA_ARGS__)
+/* v_perm_b32 by one selector for all lanes, as programs have it: each byte of the result is a shift of one source. */
+static bool permute_rows(const emu_lane_args *x)
+{
+    const uint32_t *restrict from[4];
+    uint32_t *restrict d = x->d, select = x->c[0], differ = 0, shift[4], mask[4], fixed = 0;
+    EMU_LANES(l, x->n) differ |= x->c[l] ^ select;
+    for (unsigned i = 0; i < 4; i++) {
+        uint32_t s = select >> 8 * i & 0xff;
+        if (differ || (s >= 8 && s < 12)) /* signs */
+            return false;
+        from[i] = s & 4 ? x->a : x->b;
+        shift[i] = (s & 3) * 8;
+        mask[i] = s < 8 ? 0xff : 0;
+        fixed |= (s > 12 ? 0xffu : 0) << 8 * i;
+    }
+    const uint32_t s0 = shift[0], s1 = shift[1], s2 = shift[2], s3 = shift[3], m0 = mask[0], m1 = mask[1], m2 = mask[2], m3 = mask[3];
+    const uint32_t *restrict f0 = from[0], *restrict f1 = from[1], *restrict f2 = from[2], *restrict f3 = from[3];
+    EMU_LANES(l, x->n)
+    d[l] = (f0[l] >> s0 & m0) | (f1[l] >> s1 & m1) << 8 | (f2[l] >> s2 & m2) << 16 | (f3[l] >> s3 & m3) << 24 | fixed;
+    return true;
+}
 #define V3(name, D, A, B, C, flags, ...) \
     static void FN_LINE(__LINE__)(const emu_lane_args *restrict x) \
-    LOOP(flags, D, TY_##A a = LD_##A(pa, l); TY_##B b = LD_##B(pb, l); TY_##C c = LD_##C(pc, l);, \
-         a != a || b != b || c != c, __VA_ARGS__)
+    {                                                              \
+        if ((flags) & M_PERMUTE && permute_rows(x))                \
+            return;                                                \
+        LOOP(flags, D, TY_##A a = LD_##A(pa, l); TY_##B b = LD_##B(pb, l); TY_##C c = LD_##C(pc, l);, \
+             a != a || b != b || c != c, __VA_ARGS__)              \
+    }
 
 /* packed f32: the same over the low rows, then the high rows */
 #define PACKED(loads, body)                                                    \

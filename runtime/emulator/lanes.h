@@ -328,22 +328,22 @@ static inline float flush_f32(float f)
 static inline float flush_f16(float f) { return fabsf(f) < 0x1p-14f ? as_f32(as_u32(f) & 0x80000000) : f; }
 
 /* 2^x, denormals flushed on both sides (ISA documents, V_EXP_F32). The polynomial is the exponential's series for
- * |x ln 2| <= 0.347, whose rest is below 1e-13. No fused operations, so every build gives the same bits. */
+ * |x ln 2| <= 0.347, whose rest is below 1e-13. Fused in every build, so that all give the same bits. */
 static inline float exp2_f32(float x)
 {
     double v = x < -200.0f ? -200.0 : x > 200.0f ? 200.0 : (double)x;
     double shifted = v + 0x1.8p52;
     double t = (v - (shifted - 0x1.8p52)) * 0x1.62e42fefa39efp-1;
     double p = 1.0 / 362880;
-    p = p * t + 1.0 / 40320;
-    p = p * t + 1.0 / 5040;
-    p = p * t + 1.0 / 720;
-    p = p * t + 1.0 / 120;
-    p = p * t + 1.0 / 24;
-    p = p * t + 1.0 / 6;
-    p = p * t + 0.5;
-    p = p * t + 1.0;
-    p = p * t + 1.0;
+    p = fma(p, t, 1.0 / 40320);
+    p = fma(p, t, 1.0 / 5040);
+    p = fma(p, t, 1.0 / 720);
+    p = fma(p, t, 1.0 / 120);
+    p = fma(p, t, 1.0 / 24);
+    p = fma(p, t, 1.0 / 6);
+    p = fma(p, t, 0.5);
+    p = fma(p, t, 1.0);
+    p = fma(p, t, 1.0);
     double scale = as_f64((as_u64(shifted) + 1023) << 52);
     float r = flush_f32((float)(p * scale));
     return x != x ? x + x : r;

@@ -164,7 +164,7 @@ static void choose_source(shot *s, unsigned i, char *out, size_t size)
         snprintf(out, size, "%s", plain);
         return;
     }
-    if (!(s->sdwa || s->dpp) && !packed && draw < 3 && i < 2)
+    if (!(s->sdwa || s->dpp) && !packed && draw < 3)
         x->kind = 's';
     x->high = short_type(type) && (s->halves || s->select) && chance(40) && x->kind == 'v';
     operand(plain, sizeof plain, x->kind, (x->kind == 's' ? SCALAR : SOURCE) + 4 * i, wide(type),
