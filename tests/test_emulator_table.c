@@ -2,6 +2,7 @@
 // Every vector operation of the emulator against plain C written from the ISA documents: tests/table. A meaning without a row
 // fails the last test.
 #include "table/driver.h"
+#include "table/scalar_rows.h"
 
 #include <stdlib.h>
 
@@ -16,6 +17,7 @@ static void test_float(void **state) { (void)state, run_rows(float_rows, float_r
 static void test_half(void **state) { (void)state, run_rows(half_rows, half_row_count); }
 static void test_integer(void **state) { (void)state, run_rows(integer_rows, integer_row_count); }
 static void test_convert(void **state) { (void)state, run_rows(convert_rows, convert_row_count); }
+static void test_scalar(void **state) { (void)state, assert_int_equal(scalar_rows_run(), 0); }
 static void test_narrow(void **state) { (void)state, run_rows(narrow_rows, narrow_row_count); }
 
 // Every row of lanes.def has one here, apart from those that other tests hold.
@@ -69,7 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_float),   cmocka_unit_test(test_half),   cmocka_unit_test(test_integer),
-        cmocka_unit_test(test_convert), cmocka_unit_test(test_narrow), cmocka_unit_test(test_complete),
+        cmocka_unit_test(test_convert), cmocka_unit_test(test_narrow), cmocka_unit_test(test_scalar), cmocka_unit_test(test_complete),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

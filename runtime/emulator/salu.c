@@ -7,6 +7,8 @@
 #include "emu.h"
 #include "scalar.h"
 
+#include <fenv.h>
+
 static uint64_t quadmask(uint64_t v)
 {
     uint64_t r = 0;
@@ -125,6 +127,18 @@ static const char *const emu_scalar_aliases[][2] = {
     {"min_num_f16", "min_f16"}, {"max_num_f16", "max_f16"},
 };
 
+/* Floats round as MODE says: f16 by its own field. */
+static void exec_rounded(emu_wave *w, const emu_op *op)
+{
+    static const int host_round[4] = {FE_TONEAREST, FE_UPWARD, FE_DOWNWARD, FE_TOWARDZERO};
+    uint32_t round = op->variant == 16 ? w->round16 : w->round32;
+    if (round)
+        fesetround(host_round[round]);
+    emu_scalar[op->imm].fn(w, op);
+    if (round)
+        fesetround(FE_TONEAREST);
+}
+
 static bool scalar_source(const emu_operand *a)
 {
     return a->kind == K_SGPR || a->kind == K_CONST || a->kind == K_SPECIAL || a->kind == K_NULL;
@@ -159,6 +173,11 @@ static bool decode_table(fa_emu_object *o, emu_op *op, emu_text *t, const char *
         }
         op->exec = emu_scalar[i].fn;
         op->klass = FA_EMU_CLASS_SALU;
+        if ((strstr(name, "_f32") || type) && emu_scalar[i].dst) {
+            op->exec = exec_rounded;
+            op->imm = (int32_t)i;
+            op->variant = strstr(name, "_f32") && !half ? 32 : 16;
+        }
         return true;
     }
     return false;
