@@ -114,19 +114,17 @@ void emu_init_begin_group(emu_worker *k)
     memset(i->lds, 0xff, i->lds_bytes);
     memset(i->scratch, 0xff, i->scratch_bytes);
     for (uint32_t id = 0; id < k->launch->waves_per_group; id++) {
-        const emu_wave *w = &k->waves[id];
+        emu_wave *w = &k->waves[id];
         wave_marks *m = &i->waves[id];
         memset(m, 0, sizeof *m);
         set_put(&m->marked, SET_ALWAYS, true);
         for (uint32_t r = 0; r < i->rows && r < CHECK_ROWS; r++) {
-            uint32_t *marks = w->v + ((size_t)i->rows + r) * EMU_ROW, any = 0;
-            const uint32_t *v = w->v + (size_t)r * EMU_ROW;
-            for (unsigned l = 0; l < EMU_ROW; l++) {
-                marks[l] = l < w->lanes && (r >= STARTED_ROWS || v[l] == EMU_POISON) ? UINT32_MAX : 0;
-                any |= marks[l];
-            }
-            set_put(&m->marked, r, any & 0xffff);
-            set_put(&m->marked, SET_UPPER + r, any >> 16);
+            uint32_t *marks = mark_row(w, r);
+            memset(marks, 0, EMU_ROW * sizeof *marks);
+            memset(marks, 0xff, w->lanes * sizeof *marks);
+            for (unsigned l = 0; r < STARTED_ROWS && l < w->lanes; l++)
+                marks[l] = w->v[r * EMU_ROW + l] == EMU_POISON ? UINT32_MAX : 0;
+            row_changed(w, r);
         }
         for (unsigned r = 0; r < S_NULL; r++) {
             m->s[r] = w->s[r] == EMU_POISON ? UINT32_MAX : 0;
@@ -264,7 +262,7 @@ static void clear_loaded(emu_wave *w, const emu_op *op)
     const emu_effects *e = &w->launch->object->effects[op - w->ops];
     for (unsigned i = 0; i < e->write_count; i++)
         for (unsigned r = 0; r < e->writes[i].count; r++)
-            put_lanes(w, e->writes[i].first + r, w->exec, 0, e->writes[i].half == 1 ? 0xffff : e->writes[i].half == 2 ? 0xffff0000 : UINT32_MAX);
+            clear_lanes(w, e->writes[i].first + r, e->writes[i].half == 1 ? 0xffff : e->writes[i].half == 2 ? 0xffff0000 : UINT32_MAX);
     for (unsigned i = 0; i < e->scalar_write_count; i++)
         for (unsigned r = 0; r < e->scalar_writes[i].count; r++)
             set_scalar_marks(w, e->scalar_writes[i].first + r, 0);
@@ -306,7 +304,7 @@ static inline void clear_at(uint8_t *const *at, uint32_t lanes, uint32_t bytes, 
         memset(at[l] + shadow, 0, bytes);
 }
 
-static void clear_marks(const emu_places *p, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
+static void clear_marks(const emu_places *p, const uint8_t *part, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
 {
     if (p->all && bytes == 16)
         clear_at(p->at, lanes, 16, shadow);
@@ -317,7 +315,34 @@ static void clear_marks(const emu_places *p, uint32_t lanes, uint32_t bytes, ptr
     else
         for (uint32_t l = 0; l < lanes; l++)
             if (p->at[l])
-                memset(p->at[l] + shadow, 0, bytes);
+                memset(p->at[l] + shadow, 0, part && part[l] < bytes ? part[l] : bytes);
+}
+
+/* Where the marks of an access lie. Nearly always all places are in one memory: how far away they are, or that there are none. */
+typedef enum extent { ONE_MEMORY, NO_MARKS, MIXED } extent;
+
+static bool inside(const emu_places *p, uint32_t lanes, uintptr_t base, uintptr_t size)
+{
+    uint64_t out = 0;
+    for (uint32_t l = 0; l < lanes; l++)
+        out |= (uint64_t)(p->at[l] && (uintptr_t)p->at[l] - base >= size);
+    return !out;
+}
+
+static extent find_marks(const emu_wave *w, const emu_op *op, const emu_places *p, ptrdiff_t *shadow)
+{
+    const emu_worker *k = w->worker;
+    const emu_init_check *i = k->init;
+    const emu_region *r = k->hint;
+    if (op->mem.space == SPACE_LDS)
+        return *shadow = i->lds - w->group->lds, ONE_MEMORY;
+    if (op->mem.space == SPACE_GLOBAL && !i->any_region)
+        return NO_MARKS;
+    if (op->mem.space != SPACE_SCRATCH && r && inside(p, w->lanes, r->base, r->end - r->base))
+        return r->shadow ? *shadow = r->shadow - (uint8_t *)r->base, ONE_MEMORY : NO_MARKS;
+    if (i->scratch_bytes && inside(p, w->lanes, (uintptr_t)k->scratch, i->scratch_bytes))
+        return *shadow = i->scratch - k->scratch, ONE_MEMORY;
+    return MIXED;
 }
 
 static bool data_marked(const emu_wave *w, const emu_operand *a)
@@ -372,11 +397,13 @@ static void store_marks(emu_wave *w, const emu_op *op, const emu_places *p, cons
 {
     emu_places q;
     uint8_t held[EMU_ROW][16];
+    ptrdiff_t shadow = 0;
     bool marked = data_marked(w, stored_operand(op, which));
-    if (!marked && op->mem.space == SPACE_LDS) { /* nearly always */
-        clear_marks(p, w->lanes, op->mem.bytes, w->worker->init->lds - w->group->lds);
+    extent found = marked ? MIXED : find_marks(w, op, p, &shadow);
+    if (found == ONE_MEMORY)
+        clear_marks(p, part, w->lanes, op->mem.bytes, shadow);
+    if (found != MIXED)
         return;
-    }
     memset(held, 0, sizeof held);
     mark_places(w, p, &q, held);
     if (!marked) {
@@ -422,31 +449,17 @@ static void atomic_marks(emu_wave *w, const emu_op *op, const emu_places *p, uns
         w->stop = STOP_MARKS;
 }
 
-/* All in the region of the last access: nearly always */
-static bool in_region(const emu_places *p, uint32_t lanes, const emu_region *r)
-{
-    uint64_t out = 0, size = r ? r->end - r->base : 0;
-    for (uint32_t l = 0; r && l < lanes; l++)
-        out |= (uint64_t)(p->at[l] && (uintptr_t)p->at[l] - r->base >= size);
-    return r && !out;
-}
-
 /* Loads: true where some mark is read. */
 static bool reads_marks(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part)
 {
-    const emu_worker *k = w->worker;
-    const emu_init_check *i = k->init;
-    if (op->mem.space == SPACE_LDS)
-        return any_marked(p, NULL, w->lanes, op->mem.bytes, i->lds - w->group->lds);
-    if (op->mem.space == SPACE_GLOBAL && !i->any_region)
-        return false;
-    bool one = in_region(p, w->lanes, k->hint);
-    if (one)
-        return k->hint->shadow && any_marked(p, part, w->lanes, op->mem.bytes, k->hint->shadow - (uint8_t *)k->hint->base);
+    ptrdiff_t shadow = 0;
+    extent found = find_marks(w, op, p, &shadow);
+    if (found != MIXED)
+        return found == ONE_MEMORY && any_marked(p, part, w->lanes, op->mem.bytes, shadow);
     for (uint32_t l = 0; l < w->lanes; l++) {
-        const uint8_t *shadow = p->at[l] ? shadow_at(w, p->at[l]) : NULL;
-        for (uint32_t b = 0; shadow && b < (part ? part[l] : op->mem.bytes); b++)
-            if (shadow[b])
+        const uint8_t *at = p->at[l] ? shadow_at(w, p->at[l]) : NULL;
+        for (uint32_t b = 0; at && b < (part ? part[l] : op->mem.bytes); b++)
+            if (at[b])
                 return true;
     }
     return false;
@@ -459,9 +472,7 @@ void emu_init_access(emu_wave *w, const emu_op *op, const emu_places *p, const u
     if (op->mem.atomic) {
         atomic_marks(w, op, p, which);
     } else if (op->mem.store) {
-        bool nothing = op->mem.space == SPACE_GLOBAL && !w->worker->init->any_region;
-        if (!nothing || data_marked(w, stored_operand(op, which)))
-            store_marks(w, op, p, part, which, move);
+        store_marks(w, op, p, part, which, move);
     } else if (reads_marks(w, op, p, part)) {
         emu_places q;
         uint8_t zero[EMU_ROW][16] = {{0}};

@@ -161,6 +161,17 @@ static inline uint64_t any_lanes(const emu_wave *w, const emu_operand *a)
     return lanes;
 }
 
+/* Clears bits of the active lanes. */
+static inline void clear_lanes(emu_wave *w, unsigned row, uint32_t bits)
+{
+    uint32_t *m = mark_row(w, row);
+    if (!row_marked(w, row))
+        return;
+    for (unsigned l = 0; l < EMU_ROW; l++)
+        m[l] &= ~(w->mask[l] & bits);
+    row_changed(w, row);
+}
+
 /* Marks or clears bits of the given lanes of a row. */
 static inline void put_lanes(emu_wave *w, unsigned row, uint64_t lanes, uint64_t marked, uint32_t bits)
 {

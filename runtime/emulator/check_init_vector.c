@@ -403,10 +403,33 @@ static bool resolve(emu_wave *w, const emu_op *op, emu_op *moved)
     return last < w->launch->rows;
 }
 
+/* Often a register has marks in lanes that are switched off, or is about to lose them: no source has any in an active lane. */
+static bool sources_written(const emu_wave *w, const emu_op *op)
+{
+    if (op->mods.dpp || op->mods.sdwa || op->pair || op->meaning->flags & (M_COND_IN | M_READ_DST))
+        return false;
+    for (unsigned i = 0; i < op->nsrc; i++) {
+        const emu_operand *a = &op->src[i];
+        uint32_t any = op->meaning->src[i] == T_MASK ? a->kind == K_SGPR && (mask_marks(w, a->index) & w->exec) : scalar_marks(w, a);
+        for (unsigned r = 0; a->kind == K_VGPR && r < (a->dwords ? a->dwords : 1u); r++)
+            for (unsigned l = 0; row_marked(w, a->index + r) && l < EMU_ROW; l++)
+                any |= mark_row(w, a->index + r)[l] & w->mask[l];
+        if (any)
+            return false;
+    }
+    return true;
+}
+
 void emu_init_valu(emu_wave *w, const emu_op *op)
 {
     mark_rows out[2];
     emu_op moved;
+    if (!w->index_mode && sources_written(w, op)) {
+        set_mask_marks(w, op->meaning->dst == T_MASK ? &op->dst : &op->dst2, 0);
+        for (unsigned r = 0; r < op->dst_rows && op->dst.kind == K_VGPR; r++)
+            clear_lanes(w, op->dst.index + r, op->d16 == 1 ? 0xffff : op->d16 == 2 ? 0xffff0000 : UINT32_MAX);
+        return;
+    }
     if (w->index_mode) {
         if (!resolve(w, op, &moved))
             return; /* the handler will say so */
