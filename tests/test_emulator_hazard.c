@@ -354,6 +354,13 @@ static void test_jumps(void **state) {
   char *branch = strstr(text, "v_mov_b32_e32 v1, v2\ns_cbranch");
   strcpy(branch, "v_mov_b32_e32 v1, v2\ns_nop 0\ns_cbranch_scc1 -36\n");
   if (!run("gfx942", 64, text, words, sizeof words)) fail_msg("%s", words);
+  /* two jumps, one right behind the other, the first on a way that was taken before: what stands before it still counts */
+  char moves[1024] = "";
+  for (int i = n = 0; i < 30; i++) n += snprintf(moves + n, sizeof moves - (size_t)n, "v_mov_b32_e32 v%d, v6\n", 10 + i);
+  snprintf(text, sizeof text, "s_mov_b32 s0, 0\n%ss_add_u32 s0, s0, 1\ns_cmp_eq_u32 s0, 3\nv_mfma_f32_16x16x16_f16 v[0:3], v[50:51], v[52:53], 0\n"
+           "s_branch 1\ns_nop 0\ns_cbranch_scc1 31\n%ss_branch -67\nv_add_f32_e32 v30, v3, v4\n", moves, moves);
+  assert_false(run("gfx942", 64, text, words, sizeof words));
+  if (!strstr(words, "2 wait states between them, 7 needed")) fail_msg("%s", words);
 }
 
 /* ---- what was looked at once is not looked at again: random programs of blocks and branches, with and without that ---- */
@@ -373,9 +380,9 @@ static int write_block(char *text, unsigned size) {
     "v_add_f32_e32 v50, v48, v49\n", "v_readfirstlane_b32 s8, v51\n", "v_readlane_b32 s9, v52, s8\n", "s_nop 1\n", "s_nop 3\n", "s_nop 7\n",
     "v_mov_b32_e32 v4, v53\n", "v_add_u32_e32 v54, v55, v56\n", "s_mov_b32 s10, s11\n"};
   int n = 0;
-  for (unsigned i = 0, left = pick(40); i < left; i++) {
+  for (unsigned i = 0, left = pick(2) ? pick(40) : pick(4); i < left; i++) {
     n += snprintf(text + n, size - (unsigned)n, "%s", parts[pick(PARTS)]);
-    if (pick(3)) n += snprintf(text + n, size - (unsigned)n, "s_nop %u\n", pick(12));
+    if (pick(4)) n += snprintf(text + n, size - (unsigned)n, "s_nop %u\n", pick(12));
   }
   return n;
 }
