@@ -156,12 +156,13 @@ static void acquire(emu_wave *w, const uint8_t *at, bool lds, bool plain)
     emu_known **p = place(r, w, at, lds, false);
     if (!p || !*p)
         return;
-    if (plain) {
-        const emu_cell *c = lds ? &r->wide[(at - w->group->lds) / 4] : &r->shared->recent->wide[(uintptr_t)at % RACE_PAGE / 4];
-        const emu_tags *tags = lds ? &r->tags : &r->shared->tags;
-        if (c->writer == CELL_SPLIT || !c->writer || !(tags->list[c->writer >> CELL_LANE_BITS].kind & TOUCH_ATOMIC))
-            return;
-    }
+    const emu_cell *c = lds ? &r->wide[(at - w->group->lds) / 4] : &r->shared->recent->wide[(uintptr_t)at % RACE_PAGE / 4];
+    emu_tags *tags = lds ? &r->tags : &r->shared->tags;
+    emu_tag *writer = c->writer && c->writer != CELL_SPLIT ? &tags->list[c->writer >> CELL_LANE_BITS] : NULL;
+    if (plain && !(writer && writer->kind & TOUCH_ATOMIC))
+        return;
+    if (writer && writer->kind & TOUCH_MAYBE)
+        writer->kind |= TOUCH_ATOMIC; /* it was: somebody has waited for it */
     emu_order_acquire(w, *p);
 }
 

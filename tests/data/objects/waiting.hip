@@ -9,6 +9,9 @@ static __attribute__((device)) void barrier() {
   __builtin_amdgcn_s_barrier();
   __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup");
 }
+static __attribute__((device)) void threadfence() { __builtin_amdgcn_fence(__ATOMIC_SEQ_CST, "agent"); }
+#define AGENT __HIP_MEMORY_SCOPE_AGENT
+#define WG __HIP_MEMORY_SCOPE_WORKGROUP
 #define LOAD(p) __hip_atomic_load(p, __ATOMIC_ACQUIRE, __HIP_MEMORY_SCOPE_AGENT)
 #define STORE(p, v) __hip_atomic_store(p, v, __ATOMIC_RELEASE, __HIP_MEMORY_SCOPE_AGENT)
 #define ADD(p, v) __hip_atomic_fetch_add(p, v, __ATOMIC_ACQ_REL, __HIP_MEMORY_SCOPE_AGENT)
@@ -112,4 +115,64 @@ KERNEL late(u32 *state, u32 *data, u32 groups) {
 KERNEL forever(u32 *state, u32 *data, u32 groups) {
   volatile u32 *o = data;
   for (u32 i = 0; i != groups; i += 2) o[me()] = i;
+}
+/* the last workgroup adds up: one item of each writes, fences and takes a ticket */
+KERNEL last(u32 *s, u32 *d, u32 n) {
+  SHARED u32 sum[128]; SHARED u32 am; u32 i = me(), g = group();
+  sum[i] = d[g * 128 + i] + i; barrier();
+  for (u32 k = 64; k; k /= 2) { if (i < k) sum[i] += sum[i + k]; barrier(); }
+  if (i == 0) { d[n * 128 + g] = sum[0]; threadfence(); u32 t = __hip_atomic_fetch_add(s, 1u, __ATOMIC_RELAXED, AGENT); am = t == n - 1; }
+  barrier();
+  if (am) { threadfence(); u32 t = 0; for (u32 k = i; k < n; k += 128) t += d[n * 128 + k]; sum[i] = t; barrier(); if (i == 0) { u32 t2 = 0; for (int k = 0; k < 128; k++) t2 += sum[k]; s[1] = t2; s[0] = 0; } }
+}
+/* all write, barrier, then one thread fences and takes the ticket (cumulative) */
+KERNEL last2(u32 *s, u32 *d, u32 n) {
+  SHARED u32 am; u32 i = me(), g = group();
+  d[(n + g) * 128 + i] = g * i; barrier();
+  if (i == 0) { threadfence(); am = __hip_atomic_fetch_add(s, 1u, __ATOMIC_ACQ_REL, AGENT) == n - 1; }
+  barrier();
+  if (am) { u32 t = 0; for (u32 k = 0; k < n; k++) t += d[(n + k) * 128 + (i ^ 64)]; s[i + 2] = t; }
+}
+/* a grid barrier as cooperative groups have it: the top bit turns over, looked at as volatile */
+KERNEL gsync(u32 *s, u32 *d, u32 n) {
+  u32 i = me(), g = group(); volatile u32 *v = s;
+  for (int r = 0; r < 2; r++) {
+    d[(r * n + g) * 128 + i] = r ? d[(g + 1) % n * 128 + (127 - i)] : i + g;
+    barrier();
+    if (i == 0) { u32 add = 1; if (g == 0) add = 0x80000000u - (n - 1); threadfence(); u32 old = __hip_atomic_fetch_add(s, add, __ATOMIC_RELAXED, AGENT);
+      while ((((old ^ *v) & 0x80000000u) == 0)); threadfence(); }
+    barrier();
+  }
+}
+/* floats added by compare-and-swap */
+KERNEL casadd(u32 *s, u32 *d, u32 n) {
+  u32 *p = s + (me() & 15); u32 old = *p, seen;
+  do { seen = old; old = __builtin_bit_cast(u32, __builtin_bit_cast(float, seen) + 1.0f);
+    u32 e = seen; __hip_atomic_compare_exchange_strong(p, &e, old, __ATOMIC_RELAXED, __ATOMIC_RELAXED, AGENT); old = e; } while (old != seen);
+}
+/* split-K with a semaphore a tile */
+KERNEL splitk(u32 *s, u32 *d, u32 n) {
+  u32 i = me(), g = group(), tile = g / 4, k = g % 4;
+  u32 mine = g * i;
+  if (i == 0) while (__hip_atomic_load(&s[tile], __ATOMIC_ACQUIRE, AGENT) != k) __builtin_amdgcn_s_sleep(2);
+  barrier();
+  if (k) mine += d[tile * 128 + i];
+  d[tile * 128 + i] = mine;
+  barrier();
+  if (i == 0) __hip_atomic_store(&s[tile], k == 3 ? 0 : k + 1, __ATOMIC_RELEASE, AGENT);
+}
+/* locks in LDS and in device memory */
+KERNEL locks(u32 *s, u32 *d, u32 n) {
+  SHARED u32 l; SHARED u32 cnt; u32 i = me(); if (i == 0) { l = 0; cnt = 0; } barrier();
+  if ((i & 63) == 0) { while (__hip_atomic_exchange(&l, 1u, __ATOMIC_ACQUIRE, WG)) __builtin_amdgcn_s_sleep(1); cnt += 1; __hip_atomic_store(&l, 0u, __ATOMIC_RELEASE, WG); }
+  barrier();
+  if (i == 0) { u32 e = 0; while (!__hip_atomic_compare_exchange_strong(s, &e, 1u, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED, AGENT)) e = 0; d[0] += cnt; __hip_atomic_store(s, 0u, __ATOMIC_RELEASE, AGENT); }
+}
+/* a wave passes pieces to another through LDS, two places in turn; for waves of 64 */
+KERNEL ring(u32 *s, u32 *d, u32 n) {
+  SHARED u32 box[2][64]; SHARED u32 full[2]; u32 i = me() & 63, w = me() >> 6;
+  if (me() < 2) full[me()] = 0; barrier();
+  for (u32 r = 0; r < 6; r++) { u32 b = r & 1;
+    if (w == 0) { while (__hip_atomic_load(&full[b], __ATOMIC_ACQUIRE, WG) != 0) ; box[b][i] = r * i; __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup"); __builtin_amdgcn_wave_barrier(); if (i == 0) __hip_atomic_store(&full[b], 1u, __ATOMIC_RELEASE, WG); }
+    else { while (__hip_atomic_load(&full[b], __ATOMIC_ACQUIRE, WG) == 0) ; d[(group() * 6 + r) * 64 + i] = box[b][63 - i]; __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup"); __builtin_amdgcn_wave_barrier(); if (i == 0) __hip_atomic_store(&full[b], 0u, __ATOMIC_RELEASE, WG); } }
 }
