@@ -76,12 +76,18 @@ static uint32_t matrix_class(const emu_op *op, const char *target)
 /* The result is moved within its register: SDWA, op_sel of the destination, the odd bytes of narrow conversions */
 static bool shifted(const emu_op *op, const char *name)
 {
-    if (op->mods.sdwa)
-        return op->dst.kind == K_VGPR && op->mods.dst_sel < 6;
-    if (!op->mods.has_op_sel || !op->mods.op_sel || op->dst.kind != K_VGPR)
+    if (op->dst.kind != K_VGPR)
         return false;
-    if (starts(name, "v_cvt_sr_"))
+    if (op->mods.sdwa)
+        return op->mods.dst_sel < 6;
+    if (starts(name, "v_cvt_scalef32_sr_pk_fp4"))
+        return true;
+    if (!op->mods.has_op_sel || !op->mods.op_sel)
+        return false;
+    if (starts(name, "v_cvt_sr_") || starts(name, "v_cvt_scalef32_sr_") || starts(name, "v_cvt_scalef32_pk_fp4_"))
         return op->mods.op_sel >> 2;
+    if (starts(name, "v_cvt_scalef32_pk_fp8_") || starts(name, "v_cvt_scalef32_pk_bf8_"))
+        return op->mods.op_sel >> 3;
     return op->d16 == 2 || (starts(name, "v_cvt_pk_") && strstr(name + 8, "8_f32") && op->mods.op_sel >> 2);
 }
 
