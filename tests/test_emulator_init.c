@@ -80,6 +80,8 @@ static const init_case cases[] = {
   {"gfx908", "s_set_gpr_idx_on s1, gpr_idx(SRC0)\nv_mov_b32_e32 v2, v3\ns_set_gpr_idx_off", {S(1, 1)}, 0, {{0}}, "reaches a register's number"},
   {"gfx1030", "s_mov_b32 m0, 4\nv_movrels_b32_e32 v2, v3", {V(3, 1, 1), V(7, 1, 2)}, 0, {V(2, 1, 2)}, NULL},
   {"gfx1030", "s_mov_b32 m0, 4\nv_movreld_b32_e32 v2, v3", {V(3, 1, 1), V(6, 1, 2)}, 0, {V(6, 1, 1)}, NULL},
+  {"gfx1100", "s_mov_b32 m0, 0x10002\nv_swaprel_b32 v2, v3", {V(3, 1, 1), V(5, 1, 2)}, 0, {V(3, 1, 2), V(5, 1, 1)}, NULL},
+  {"gfx942", "v_mqsad_u32_u8 v[2:5], v[6:7], v8, v[12:15]", {V(4, 1, 1), V(7, 2, 1)}, 0, {V(4, 1, 0), V(3, 2, ALL)}, NULL},
   {"gfx942", "s_mov_b32 m0, 2\ns_movrels_b32 s9, s3", {S(3, 1), S(5, 2)}, 0, {S(9, 2)}, NULL},
   {"gfx942", "s_mov_b32 m0, 2\ns_movreld_b64 s[8:9], s[4:5]", {S(5, 2), S(10, 4)}, 0, {S(10, 0), S(11, 2)}, NULL},
   /* LDS */

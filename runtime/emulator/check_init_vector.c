@@ -510,6 +510,21 @@ void emu_init_cross(emu_wave *w, const emu_op *op)
         relative_marks(w, op);
         return;
     }
+    if (op->exec == emu_simd_get()->cross_lane && op->variant == 16) { /* mqsad_u32_u8: lane by lane, four registers */
+        emu_init_other(w, op);
+        return;
+    }
+    if (op->exec == emu_simd_get()->cross_lane && op->variant == 17) { /* swaprel */
+        emu_op moved = *op;
+        moved.variant = 6;
+        moved.src[0].index += w->s[S_M0] & 0x3ff;
+        moved.dst.index += w->s[S_M0] >> 16 & 0x3ff;
+        if (marks_of(w)->s[S_M0])
+            report(w, op, 0, 0, "a register's number");
+        if (moved.src[0].index < w->worker->init->rows && moved.dst.index < w->worker->init->rows)
+            moved_marks(w, &moved, 0);
+        return;
+    }
     if (op->exec == emu_simd_get()->cross_lane) {
         for (unsigned i = 1; i < op->nsrc; i++)
             unknown |= any_lanes(w, &op->src[i]) & w->exec;
