@@ -106,6 +106,8 @@ static const init_case cases[] = {
   {"gfx942", "global_load_dword v2, v[10:11], off", {V(11, 2, 1)}, 0, {{0}}, "reaches an address"},
   {"gfx942", "global_load_dword v2, v[10:11], off", {V(2, 2, 1)}, 0, {V(2, 2, 0)}, NULL},
   {"gfx942", "global_atomic_add v[10:11], v3, off", {V(3, 2, 1)}, 0, {{0}}, "reaches device memory"},
+  {"gfx942", "s_store_dword s3, s[20:21], 0x0", {S(3, 1)}, 0, {{0}}, "reaches device memory"},
+  {"gfx942", "s_store_dword s3, s[20:21], 0x0", {S(4, 1)}, 0, {{0}}, NULL},
   /* scalars and branches */
   {"gfx942", "s_cmp_eq_u32 s3, 0\ns_cbranch_scc1 0\ns_nop 0", {S(3, 1)}, 0, {{0}}, "reaches a branch"},
   {"gfx942", "s_or_b32 s4, s3, 0x100\ns_cbranch_scc1 0\ns_nop 0", {S(3, 1)}, 0, {S(4, 1)}, NULL},
@@ -131,6 +133,7 @@ static void prepare(emu_test *t, const init_case *c) {
   if (strstr(c->text, "bpermute")) fill_row(t, 4, 0xffffff04); /* lane 1; upper bits do not count */
   w = emu_test_wave(t);
   for (unsigned r = 0; r < 64; r++) w->s[r] = 3 * r + 1;
+  w->s[20] = (uint32_t)(uintptr_t)buffer, w->s[21] = (uint32_t)((uintptr_t)buffer >> 32);
   w->scc = 0;
   emu_test_allow(t, buffer, sizeof buffer, FA_EMU_READ | FA_EMU_WRITE, "buffer");
   emu_set_exec(w, ~c->off);

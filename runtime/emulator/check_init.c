@@ -514,18 +514,27 @@ void emu_init_to_lds(emu_wave *w, const emu_op *op, const uint8_t *from, const u
         memcpy(shadow, source, op->mem.bytes < bytes ? op->mem.bytes : bytes);
 }
 
-void emu_init_scalar(emu_wave *w, const emu_op *op, unsigned i, const uint8_t *from, uint32_t bytes)
+void emu_init_scalar(emu_wave *w, const emu_op *op, unsigned i, const uint8_t *at, uint32_t bytes)
 {
-    const uint8_t *shadow = shadow_at(w, from);
-    bool any = false;
-    for (uint32_t k = 0; shadow && op->dst.kind == K_SGPR && k < bytes; k += 4) {
-        uint32_t marks = 0;
-        memcpy(&marks, shadow + k, bytes - k < 4 ? bytes - k : 4);
-        marks = marks && bytes < 4 ? UINT32_MAX : marks;
-        any |= marks != 0;
-        set_scalar_marks(w, op->dst.index + i + k / 4, marks);
+    uint8_t *shadow = shadow_at(w, at);
+    uint32_t old[16] = {0}, data[16] = {0}, any_old = 0, any_data = 0;
+    unsigned count = (bytes + 3) / 4;
+    for (unsigned k = 0; k < count; k++) {
+        if (shadow)
+            memcpy(&old[k], shadow + 4 * k, bytes - 4 * k < 4 ? bytes - 4 * k : 4);
+        if (op->mem.store || op->mem.atomic)
+            data[k] = marks_of(w)->s[op->src[2].index + i + k];
+        any_old |= old[k], any_data |= data[k];
     }
-    if (any && w->stop == STOP_NONE)
+    if (any_data || (any_old && op->mem.atomic && op->mem.atomic != ATOMIC_SWAP))
+        report(w, op, 0, (uintptr_t)at, "device memory");
+    else if (shadow && (op->mem.store || op->mem.atomic))
+        memset(shadow, 0, bytes);
+    if (op->mem.store || (op->mem.atomic && !op->mem.returns) || op->dst.kind != K_SGPR)
+        return;
+    for (unsigned k = 0; k < count && any_old; k++)
+        set_scalar_marks(w, op->dst.index + i + k, bytes < 4 ? UINT32_MAX : old[k]);
+    if (any_old && w->stop == STOP_NONE)
         w->stop = STOP_MARKS;
 }
 

@@ -84,7 +84,7 @@ static void exec_buffer(emu_wave *w, const emu_op *op)
             memcpy(&data[i], (const void *)(uintptr_t)address, unit);
         if (w->worker->check)
             emu_note_place(w, (uint8_t *)(uintptr_t)address, i, unit, m->store);
-        if (w->worker->init && !m->store)
+        if (w->worker->init)
             emu_init_scalar(w, op, i, (const uint8_t *)(uintptr_t)address, unit);
     }
     data[0] = m->form == MEM_I8 ? (uint32_t)(int8_t)data[0] : m->form == MEM_I16 ? (uint32_t)(int16_t)data[0] : data[0];
@@ -116,6 +116,8 @@ static uint8_t *written_place(emu_wave *w, const emu_op *op, bool buffer, unsign
         emu_count_scalar(w, address, bytes);
     if (w->worker->check)
         emu_note_place(w, (uint8_t *)(uintptr_t)address, 0, bytes, true);
+    if (w->worker->init)
+        emu_init_scalar(w, op, 0, (const uint8_t *)(uintptr_t)address, bytes);
     return (uint8_t *)(uintptr_t)address;
 }
 
