@@ -365,52 +365,12 @@ static void test_wmma(void **state)
     }
 }
 
-// The tiled path and the plain one, on random bits: same values, NaN where NaN is.
-static void test_fast_and_plain(void **state)
-{
-    (void)state;
-    static const char *const texts[][2] = {
-        {"gfx942", "v_mfma_f32_32x32x8_f16 v[64:79], v[0:1], v[8:9], v[32:47]"},
-        {"gfx942", "v_mfma_f32_16x16x16_bf16 v[64:67], v[0:1], v[8:9], v[32:35]"},
-        {"gfx942", "v_mfma_f32_32x32x2_f32 v[64:79], v0, v8, v[32:47]"},
-        {"gfx942", "v_mfma_f32_16x16x4_4b_f16 v[64:79], v[0:1], v[8:9], v[32:47]"},
-        {"gfx1100", "v_wmma_f32_16x16x16_f16 v[64:71], v[0:7], v[8:15], v[32:39]"},
-        {"gfx1100", "v_wmma_f32_16x16x16_bf16 v[64:71], v[0:7], v[8:15], v[32:39]"},
-    };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-        static uint32_t first[16][EMU_ROW];
-        emu_test *t = run_open(texts[i][0], 0, texts[i][1]);
-        for (int round = 0; round < 50; round++) {
-            for (unsigned r = 0; r < 48; r++)
-                for (unsigned l = 0; l < EMU_ROW; l++) {
-                    uint32_t v = (uint32_t)rand() * 69069u ^ (uint32_t)rand() << 11;
-                    emu_test_vgpr(t, r)[l] = round % 2 ? v : v & 0xbfffbfff; // half of the rounds without large ones
-                }
-            emu_op *op = (emu_op *)(uintptr_t)&emu_test_wave(t)->ops[0];
-            op->variant = 0;
-            run_go(t);
-            for (unsigned r = 0; r < 16; r++)
-                memcpy(first[r], emu_test_vgpr(t, 64 + r), sizeof first[r]);
-            op->variant = 1; // plain
-            run_go(t);
-            for (unsigned r = 0; r < op->dst.dwords; r++)
-                for (unsigned l = 0; l < emu_test_wave(t)->lanes; l++) {
-                    uint32_t a = first[r][l], b = emu_test_vgpr(t, 64 + r)[l];
-                    bool nan = (a & 0x7fffffff) > 0x7f800000 && (b & 0x7fffffff) > 0x7f800000;
-                    if (a != b && !nan)
-                        fail_msg("\"%s\" register %u lane %u: 0x%08x, plainly 0x%08x", texts[i][1], r, l, a, b);
-                }
-        }
-        emu_test_close(t);
-    }
-}
-
 int main(void)
 {
     srand(7);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mfma), cmocka_unit_test(test_mfma_broadcast), cmocka_unit_test(test_smfmac),
-        cmocka_unit_test(test_wmma), cmocka_unit_test(test_fast_and_plain),
+        cmocka_unit_test(test_wmma),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -413,6 +413,7 @@ struct emu_wave {
     bool ieee, clamp_nan;        /* MODE: output modifiers off; clamp makes NaN 0 */
     uint8_t stop;
     bool wave64, in_barrier;
+    bool plain; /* every fast path is left out: tests compare with it */
     uint8_t signal; /* barrier: 0 not signalled, 1 signalled, 2 complete before the wave waited (split barriers) */
     uint8_t index_mode; /* s_set_gpr_idx: bit 0..2 source, 3 destination */
     uint32_t id; /* in the workgroup */
@@ -441,6 +442,9 @@ static inline void emu_set_exec(emu_wave *w, uint64_t exec)
         w->mask[l + 32] = -(w->s[S_EXEC + 1] >> l & 1);
     }
 }
+
+/* The fast paths' condition. */
+static inline bool emu_all_lanes(const emu_wave *w) { return w->exec == w->full && !w->plain; }
 
 static inline uint64_t emu_sgpr64(const emu_wave *w, unsigned i) { return w->s[i] | (uint64_t)w->s[i + 1] << 32; }
 

@@ -13,7 +13,7 @@ static bool lds_places(emu_wave *w, const emu_op *op, const uint32_t *address, u
 {
     uint32_t bytes = op->mem.bytes, size = w->launch->lds_bytes, high = 0;
     uint8_t *base = w->group->lds + offset;
-    p->all = w->exec == w->full;
+    p->all = emu_all_lanes(w);
     if (p->all && size >= bytes + offset) {
         EMU_LANES(l, w->lanes) high = address[l] > high ? address[l] : high;
         if (high <= size - bytes - offset) {

@@ -93,10 +93,10 @@ static inline void unpack16(float *restrict out, const uint32_t *restrict rows, 
 
 /* One operand to out[(block * k + kk) * width + i]. Lanes come in groups of `width`; groups count k, then blocks. */
 static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *m, unsigned width, unsigned type,
-                   unsigned blgp, bool fnuz)
+                   unsigned blgp, bool fnuz, bool plain)
 {
     _Alignas(64) float row[EMU_ROW], moved[EMU_ROW];
-    if ((type == MT_F16 || type == MT_BF16) && m->blocks == 1 && !blgp && width >= 16) {
+    if (!plain && (type == MT_F16 || type == MT_BF16) && m->blocks == 1 && !blgp && width >= 16) {
         if (type == MT_F16)
             width == 32 ? unpack16(out, rows, m, 32, false) : unpack16(out, rows, m, 16, false);
         else
@@ -426,8 +426,9 @@ void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
     if (m->sparse)
         unpack_sparse(x.a, a, w->v + (size_t)op->src[3].index * EMU_ROW, op, fnuz);
     else
-        unpack(x.a, a, m, m->m, m->a_type, 0, fnuz);
-    unpack(x.b, w->v + (size_t)op->src[1].index * EMU_ROW, m, m->n, m->b_type, m->wmma || m->sparse ? 0 : mods->blgp, fnuz);
+        unpack(x.a, a, m, m->m, m->a_type, 0, fnuz, w->plain);
+    unpack(x.b, w->v + (size_t)op->src[1].index * EMU_ROW, m, m->n, m->b_type, m->wmma || m->sparse ? 0 : mods->blgp, fnuz,
+           w->plain);
     if (!m->wmma && !m->sparse)
         broadcast_blocks(x.a, m, mods->cbsz, mods->abid);
     bool flush = w->launch->object->target->matrix_flush16 && (m->a_type == MT_F16 || m->a_type == MT_BF16);
@@ -448,9 +449,9 @@ void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
         return;
     }
     bool plain_c = !(mods->neg_lo & 4) && !(mods->neg_hi & 4);
-    if (op->variant == 0 && m->result == MT_F32 && m->wmma && plain_c)
+    if (!w->plain && m->result == MT_F32 && m->wmma && plain_c)
         product_f32_wmma(w, op, &x);
-    else if (op->variant == 0 && m->result == MT_F32 && !m->wmma && m->m >= 16)
+    else if (!w->plain && m->result == MT_F32 && !m->wmma && m->m >= 16)
         product_f32_fours(w, op, &x);
     else
         product_plain(w, op, &x);

@@ -46,12 +46,12 @@ static bool check_addresses(emu_wave *w, const emu_op *op, emu_places *p)
         }
         p->at[l] = w->mask[l] ? (uint8_t *)(uintptr_t)a : NULL;
     }
-    p->all = w->exec == w->full;
+    p->all = emu_all_lanes(w);
     const emu_region *hint = w->worker->hint;
-    if (hint && low >= hint->base && high < hint->end && hint->end - high >= op->mem.bytes &&
+    if (!w->plain && hint && low >= hint->base && high < hint->end && hint->end - high >= op->mem.bytes &&
         (hint->access & access) == access)
         return true;
-    if (high - low < UINT32_MAX) {
+    if (!w->plain && high - low < UINT32_MAX) {
         hint = emu_find_region(w->launch, low, high - low + op->mem.bytes, access);
         if (hint) {
             w->worker->hint = hint;
@@ -90,7 +90,7 @@ static bool global_places(emu_wave *w, const emu_op *op, emu_places *p)
     }
     if (plain)
         return check_addresses(w, op, p);
-    p->all = w->exec == w->full;
+    p->all = emu_all_lanes(w);
     for (uint32_t l = 0; l < w->lanes; l++) {
         uint64_t a = w->address[l];
         p->at[l] = NULL;
@@ -118,7 +118,7 @@ static bool scratch_places(emu_wave *w, const emu_op *op, emu_places *p)
     const uint32_t *v = op->src[0].kind == K_VGPR ? w->v + (size_t)op->src[0].index * EMU_ROW : NULL;
     if (op->src[1].kind == K_SGPR)
         base += w->s[op->src[1].index];
-    p->all = w->exec == w->full;
+    p->all = emu_all_lanes(w);
     for (uint32_t l = 0; l < w->lanes; l++) {
         p->at[l] = NULL;
         if (w->mask[l] && !scratch_place(w, op, l, (uint32_t)(base + (v ? v[l] : 0)), &p->at[l]))
@@ -215,7 +215,7 @@ static bool buffer_all_inside(emu_wave *w, const emu_op *op, const resource *r, 
 {
     uint64_t fixed = (uint64_t)(uint32_t)op->mods.offset + scalar;
     uint32_t high = 0;
-    if (r->swizzle || r->structured || r->stride || !op->mods.offen || op->mods.idxen)
+    if (w->plain || r->swizzle || r->structured || r->stride || !op->mods.offen || op->mods.idxen)
         return false;
     EMU_LANES(l, w->lanes)
     {
@@ -234,7 +234,7 @@ static bool buffer_all_inside(emu_wave *w, const emu_op *op, const resource *r, 
 static bool scratch_buffer_places(emu_wave *w, const emu_op *op, uint64_t base, const uint32_t *v, emu_places *p,
                                   uint8_t *part)
 {
-    p->all = w->exec == w->full;
+    p->all = emu_all_lanes(w);
     for (uint32_t l = 0; l < w->lanes; l++) {
         p->at[l] = NULL;
         part[l] = w->mask[l] ? op->mem.bytes : 0;
@@ -262,7 +262,7 @@ static bool buffer_places(emu_wave *w, const emu_op *op, emu_places *p, uint8_t 
             part[l] = (uint8_t)(w->mask[l] & op->mem.bytes);
         return check_addresses(w, op, p);
     }
-    p->all = w->exec == w->full;
+    p->all = emu_all_lanes(w);
     for (uint32_t l = 0; l < w->lanes; l++) {
         p->at[l] = NULL;
         part[l] = 0;

@@ -275,7 +275,7 @@ void EMU_SIMD_FN(emu_commit)(emu_wave *w, const emu_op *op, const uint32_t *rows
         for (unsigned r = 0; r < op->dst_rows; r++) {
             uint32_t *restrict dr = d + r * EMU_ROW;
             const uint32_t *restrict sr = rows + r * EMU_ROW;
-            if (on == w->mask && w->exec == w->full)
+            if (on == w->mask && emu_all_lanes(w))
                 EMU_LANES(l, n) dr[l] = sr[l];
             else
                 EMU_LANES(l, n) dr[l] = on[l] ? sr[l] : dr[l];

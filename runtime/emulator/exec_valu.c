@@ -200,7 +200,7 @@ void EMU_SIMD_FN(emu_exec_valu)(emu_wave *w, const emu_op *op)
         run_indexed(w, op);
         return;
     }
-    if (op->direct && w->exec == w->full && !(w->special_fp & op->fp)) {
+    if (op->direct && emu_all_lanes(w) && !(w->special_fp & op->fp)) {
         compute(w, op, w->v + (size_t)op->dst.index * EMU_ROW, w->tx[0]);
         return;
     }

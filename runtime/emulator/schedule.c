@@ -133,6 +133,7 @@ void emu_wave_start(emu_wave *w, emu_worker *k, uint32_t id)
     w->scc = 0;
     w->pc = l->kernel->entry_op;
     w->index_mode = 0;
+    w->plain = false;
     w->in_barrier = false;
     w->signal = 0;
     poison(w->s, S_COUNT);
