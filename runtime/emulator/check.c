@@ -68,15 +68,27 @@ static bool stores_same(const emu_wave *w, const emu_op *op, uint32_t lane, cons
     return true;
 }
 
-/* How compilers write atomic loads and stores: past a cache that others do not see. In LDS, where FLAT may lead, the bits
- * mean nothing: what is volatile has them as well. */
+/* Where FLAT leads to LDS, the bits mean nothing to the hardware; the compiler sets all of them for volatile, and fewer for
+ * what is atomic among the waves of a workgroup. */
+static bool atomic_in_lds(const emu_wave *w, const emu_op *op)
+{
+    const emu_mods *m = &op->mods;
+    switch (w->launch->object->target->family) {
+    case EMU_RDNA4: return m->scope == 1 || m->scope == 2;
+    case EMU_CDNA3: return m->sc0 && !m->sc1;
+    default: return m->glc && !m->dlc;
+    }
+}
+
+/* How compilers write atomic loads and stores: past a cache that others do not see. */
 static unsigned atomic_kind(const emu_wave *w, const emu_op *op, uint8_t *const *at)
 {
     const emu_effects *e = &w->worker->check->effects[op - w->ops];
     uintptr_t first = w->exec ? (uintptr_t)at[__builtin_ctzll(w->exec)] - (uintptr_t)w->group->lds : 0;
     bool lds = op->mem.space == SPACE_LDS, strayed = !lds && first < w->launch->lds_bytes;
     bool coherent = op->mods.sc0 || op->mods.sc1 || op->mods.glc || op->mods.scope;
-    return (coherent && !lds && op->mem.space != SPACE_SCRATCH && !strayed ? TOUCH_ATOMIC : 0) |
+    coherent = strayed ? atomic_in_lds(w, op) : coherent;
+    return (coherent && !lds && op->mem.space != SPACE_SCRATCH ? TOUCH_ATOMIC : 0) |
            (e->spins && !op->mem.atomic ? TOUCH_SPIN : 0) | (e->may_release && !strayed ? TOUCH_MAYBE : 0);
 }
 

@@ -29,6 +29,7 @@ typedef struct emu_effects {
     uint8_t counts;             /* bit: adds to that counter */
     uint8_t barrier;
     bool reads_scc, writes_scc;
+    bool begins;      /* a plain load that an atomic operation follows: a compare-and-swap loop begins so, or a look before it */
     bool spins;       /* a load that its loop repeats until somebody else has written */
     bool may_release; /* a plain store that another wave may wait for */
 } emu_effects;
@@ -84,7 +85,7 @@ typedef struct emu_tags {
 /* Tags of a dword or byte, each with a lane in its low bits. */
 typedef struct emu_cell {
     uint32_t writer;
-    uint32_t also; /* stored the same value after the writer */
+    uint32_t also; /* stored the same value after the writer; or (an older tag) came before an atomic writer */
     uint32_t reader[2];
 } emu_cell;
 enum { CELL_LANE_BITS = 6 };

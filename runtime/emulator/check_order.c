@@ -63,6 +63,14 @@ static emu_known *unite(emu_race_check *r, emu_known *a, emu_known *b, unsigned 
     return emu_known_hold(is_a ? a : b);
 }
 
+emu_known *emu_known_unite(emu_race_check *r, emu_known *a, emu_known *b)
+{
+    emu_known *both = unite(r, a, b, r->shared->levels);
+    emu_known_drop(a, r->shared->levels);
+    emu_known_drop(b, r->shared->levels);
+    return both;
+}
+
 static unsigned child_of(uint64_t group, unsigned level) { return group >> 4 * (level - 1) & 15; }
 
 static const uint32_t *clocks_of(const emu_known *k, uint64_t group, unsigned levels)

@@ -148,8 +148,8 @@ static emu_known **place(emu_race_check *r, const emu_wave *w, const uint8_t *at
     return p ? &p->released[(uintptr_t)at % RACE_PAGE / 4] : NULL;
 }
 
-/* A load takes over what was released there; a plain one as well, of what an atomic operation has written: compilers begin
- * a compare-and-swap loop with it. */
+/* A load takes over what was released there; a plain one that begins a compare-and-swap loop as well, of what an atomic
+ * operation has written. */
 static void acquire(emu_wave *w, const uint8_t *at, bool lds, bool plain)
 {
     emu_race_check *r = w->worker->check->race;
@@ -166,14 +166,21 @@ static void acquire(emu_wave *w, const uint8_t *at, bool lds, bool plain)
     emu_order_acquire(w, *p);
 }
 
-static void release(emu_wave *w, const uint8_t *at, bool lds)
+/* An atomic operation without a result learns nothing of what was released there, and takes none of it away. */
+static bool learns(const emu_op *op) { return !op->mem.atomic || op->mem.returns; }
+
+static void release(emu_wave *w, const emu_op *op, const uint8_t *at, bool lds)
 {
     emu_race_check *r = w->worker->check->race;
     emu_known **p = place(r, w, at, lds, true);
     if (!p)
         return;
-    emu_known *old = *p;
-    *p = emu_order_release(w);
+    emu_known *old = *p, *own = emu_order_release(w);
+    if (!learns(op)) {
+        *p = emu_known_unite(r, old, own);
+        return;
+    }
+    *p = own;
     emu_known_drop(old, r->shared->levels);
 }
 
@@ -241,9 +248,10 @@ static bool ordered(const touch *a, uint32_t cell)
     unsigned kind = a->access->kind;
     if (!tag || (t->kind | kind) & TOUCH_SPIN)
         return true;
-    /* a plain read is as good as an atomic one: compilers begin a compare-and-swap loop with it */
-    if ((t->kind & TOUCH_ATOMIC && (kind & TOUCH_ATOMIC || !(kind & TOUCH_WRITE))) ||
-        (!(t->kind & TOUCH_WRITE) && kind & TOUCH_ATOMIC) || ((t->kind | kind) & TOUCH_MAYBE && (t->kind | kind) & TOUCH_ATOMIC))
+    /* the plain read that a compare-and-swap loop begins with is as good as an atomic one */
+    const emu_effects *e = a->w->worker->check->effects;
+    if ((t->kind & TOUCH_ATOMIC && (kind & TOUCH_ATOMIC || (!(kind & TOUCH_WRITE) && e[a->op - a->w->ops].begins))) ||
+        (!(t->kind & TOUCH_WRITE) && kind & TOUCH_ATOMIC && e[t->op].begins) || ((t->kind | kind) & TOUCH_MAYBE && (t->kind | kind) & TOUCH_ATOMIC))
         return true;
     if (t->clock == CLOCK_PENDING && own_tag(a, t)) {
         const emu_op *op = &a->w->ops[t->op];
@@ -265,6 +273,24 @@ static inline unsigned reader_slot(touch *a, uint32_t first)
     return 1;
 }
 
+/* An atomic operation does not conflict with others, so what it comes after is not forgotten: a plain store of its own wave,
+ * which other waves must be behind as well, or an operation of another wave, which a plain access must be behind (its result,
+ * where it has one, puts it behind that). */
+static uint32_t behind_atomic(const touch *a, const emu_cell *c)
+{
+    uint32_t cells[] = {c->writer, c->also}, kept = 0;
+    for (unsigned i = 0; i < 2; i++) {
+        const emu_tag *t = &a->tags->list[tag_of(cells[i])];
+        if (!tag_of(cells[i]))
+            continue;
+        if (!(t->kind & TOUCH_ATOMIC) && own_tag(a, t))
+            return cells[i];
+        if (!kept && !learns(a->op) && !own_tag(a, t) && !before(a, tag_of(cells[i])))
+            kept = cells[i];
+    }
+    return kept;
+}
+
 static bool visit(touch *a, emu_cell *c)
 {
     uint32_t mine = a->tag << CELL_LANE_BITS | a->lane;
@@ -276,14 +302,17 @@ static bool visit(touch *a, emu_cell *c)
         return true;
     }
     /* whoever reads what two waves stored alike must be behind one of them */
-    if (!ordered(a, c->writer) && (write || !c->also || !ordered(a, c->also)))
+    bool older = tag_of(c->also) < tag_of(c->writer);
+    if (!ordered(a, c->writer) && (write || older || !ordered(a, c->also)))
         return report_race(a, c->writer);
+    if (older && !ordered(a, c->also))
+        return report_race(a, c->also);
     if (write) {
         uint32_t others[] = {c->also, c->reader[0], c->reader[1]};
         for (unsigned i = 0; i < 3; i++)
             if (!ordered(a, others[i]))
                 return report_race(a, others[i]);
-        *c = (emu_cell){.writer = mine};
+        *c = (emu_cell){.writer = mine, .also = a->access->kind & TOUCH_ATOMIC ? behind_atomic(a, c) : 0};
         return true;
     }
     c->reader[reader_slot(a, tag_of(c->reader[0]))] = mine;
@@ -430,7 +459,7 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
         if (in == IN_NOTHING)
             continue;
         if (kind & (TOUCH_ATOMIC | TOUCH_SPIN) || (lds ? r->has_places : r->shared->has_places)) {
-            if (kind & TOUCH_READ)
+            if (kind & TOUCH_READ && (kind & (TOUCH_ATOMIC | TOUCH_SPIN) ? learns(op) : c->effects[op - w->ops].begins))
                 acquire(w, access->at[lane], lds, !(kind & (TOUCH_ATOMIC | TOUCH_SPIN)));
         }
         if (kind & TOUCH_WRITE && kind & (TOUCH_ATOMIC | TOUCH_MAYBE))
@@ -446,7 +475,7 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
     }
     for (; releases; releases &= releases - 1) {
         unsigned lane = (unsigned)__builtin_ctzll(releases);
-        release(w, access->at[lane], where(w, access->at[lane], &region) == IN_LDS);
+        release(w, op, access->at[lane], where(w, access->at[lane], &region) == IN_LDS);
     }
     return true;
 }

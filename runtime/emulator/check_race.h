@@ -46,6 +46,8 @@ struct emu_race_check {
 void emu_known_drop(emu_known *k, unsigned levels);
 bool emu_order_before(emu_wave *w, const emu_tag *t);
 void emu_order_acquire(emu_wave *w, const emu_known *from);
+/* Both together; the references are taken over. */
+emu_known *emu_known_unite(emu_race_check *r, emu_known *a, emu_known *b);
 /* What this wave has done until now, for others to take over; its own reference. NULL: no memory. */
 emu_known *emu_order_release(emu_wave *w);
 void emu_order_begin_group(emu_worker *k);

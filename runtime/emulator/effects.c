@@ -262,17 +262,40 @@ static bool spins_in(const fa_emu_object *o, size_t from, size_t to, size_t at)
     return repeats(o->effects, from, to, at);
 }
 
+enum { BEGINS = 64, BEGINS_FLAT = 512 /* code that is not optimised */ }; /* operations */
+
+static bool begins_atomic(const fa_emu_object *o, size_t at)
+{
+    const emu_mem *m = &o->ops[at].mem;
+    if (!m->bytes || m->store || m->atomic || o->ops[at].klass == FA_EMU_CLASS_SMEM)
+        return false;
+    size_t end = at + 1 + (m->space == SPACE_FLAT ? BEGINS_FLAT : BEGINS);
+    for (size_t i = at + 1; i < o->op_count && i < end && !o->effects[i].barrier; i++) {
+        const emu_mem *it = &o->ops[i].mem;
+        if (it->atomic && ((it->space == SPACE_LDS) == (m->space == SPACE_LDS) || it->space == SPACE_FLAT || m->space == SPACE_FLAT))
+            return true;
+    }
+    return false;
+}
+
 static void mark_loops(fa_emu_object *o)
 {
     bool any[2] = {false, false}; /* LDS, other memory */
+    for (size_t i = 0; i < o->op_count; i++)
+        o->effects[i].begins = begins_atomic(o, i);
     for (size_t i = 0; i < o->op_count; i++) {
         const emu_op *op = &o->ops[i];
         size_t from = op->target;
         o->has_atomics |= meets_others(o, op);
         if (op->klass != FA_EMU_CLASS_BRANCH || op->variant == 0 || from > i || i - from > WAIT_LOOP)
             continue;
+        bool met = false; /* has a barrier */
+        for (size_t k = from; k <= i; k++)
+            met |= o->effects[k].barrier != BARRIER_NONE;
         for (size_t k = from; k <= i; k++) {
             const emu_mem *m = &o->ops[k].mem;
+            /* code that is not optimised takes the address from scratch each time */
+            o->effects[k].begins |= m->space == SPACE_FLAT && m->bytes && !m->store && !m->atomic && !met;
             bool device = m->space != SPACE_LDS, looks = m->atomic ? m->returns : !m->store;
             if (spins_in(o, from, i, k)) {
                 o->effects[k].spins = any[device] = true;

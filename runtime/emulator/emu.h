@@ -178,7 +178,7 @@ typedef struct emu_mods {
     bool sdwa;
     uint8_t dst_sel, dst_unused; /* 0 pad, 1 sign extend, 2 preserve */
     uint8_t cbsz, abid, blgp, neg3, byte_sel, bitop3;
-    bool offen, idxen, addr64, lds, glc, slc, gds, sc0, sc1, nt, tfe;
+    bool offen, idxen, addr64, lds, glc, slc, dlc, gds, sc0, sc1, nt, tfe;
     uint8_t scope; /* RDNA4: 0 compute unit, 1 shader engine, 2 device, 3 system */
     int32_t offset;
     uint8_t offset0, offset1;

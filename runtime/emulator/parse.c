@@ -224,7 +224,7 @@ static const struct {
     {"offen", F_BOOL, 0, AT(offen)}, {"idxen", F_BOOL, 0, AT(idxen)}, {"addr64", F_BOOL, 0, AT(addr64)},
     {"lds", F_BOOL, 0, AT(lds)}, {"glc", F_BOOL, 0, AT(glc)}, {"slc", F_BOOL, 0, AT(slc)},
     {"gds", F_BOOL, 0, AT(gds)}, {"sc0", F_BOOL, 0, AT(sc0)}, {"sc1", F_BOOL, 0, AT(sc1)}, {"nt", F_BOOL, 0, AT(nt)},
-    {"tfe", F_BOOL, 0, AT(tfe)}, {"dlc", F_IGNORE, 0, 0}, {"scc", F_IGNORE, 0, 0},
+    {"tfe", F_BOOL, 0, AT(tfe)}, {"dlc", F_BOOL, 0, AT(dlc)}, {"scc", F_IGNORE, 0, 0},
     {"clamp", F_BOOL, 0, AT(clamp)}, {"offset0", F_NUMBER, 0, AT(offset0)}, {"offset1", F_NUMBER, 0, AT(offset1)},
     {"offset", F_OFFSET, 0, AT(offset)}, {"op_sel", F_BITS, 1, AT(op_sel)}, {"op_sel_hi", F_BITS, 2, AT(op_sel_hi)},
     {"neg_lo", F_BITS, 0, AT(neg_lo)}, {"neg_hi", F_BITS, 0, AT(neg_hi)}, {"neg", F_BITS, 0, AT(neg3)},

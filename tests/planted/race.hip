@@ -123,6 +123,26 @@ KERNEL atomics_before_they_are_cleared(ARGS) {
   if (me() < 64) out[me()] = bins[me()];
 }
 
+//@ histogram_cleared_without_a_barrier block=256
+KERNEL histogram_cleared_without_a_barrier(ARGS) {
+  SHARED u32 bins[64];
+  if (me() < 64) bins[me()] = 0; // OTHER
+  PLANT(, barrier());
+  __hip_atomic_fetch_add(&bins[in[me()] & 63], 1u, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_WORKGROUP); // BUG: race
+  barrier();
+  if (me() < 64) out[me()] = bins[me()];
+}
+
+//@ histogram_read_without_a_barrier block=256
+KERNEL histogram_read_without_a_barrier(ARGS) {
+  SHARED u32 bins[64];
+  if (me() < 64) bins[me()] = 0;
+  barrier();
+  __hip_atomic_fetch_add(&bins[in[me()] & 63], 1u, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_WORKGROUP); // OTHER
+  PLANT(, barrier());
+  if (me() < 64) out[me()] = bins[me()]; // BUG: race
+}
+
 //@ groups_write_one_place grid=3
 KERNEL groups_write_one_place(ARGS) { out[me() + 64 * PLANT(0, group())] = in[me()] + group(); } // BUG: race "different workgroups"
 
