@@ -414,7 +414,7 @@ static bool check_scalars(emu_hazard_rdna *r, emu_wave *w, const emu_op *op, rdn
 
 /* ---- a step ----------------------------------------------------------------------------------------------- */
 
-static void take_waits(rdna_wave *me, const rdna_op *d)
+static void take_waits(rdna_wave *me, const rdna_op *d, uint32_t lanes)
 {
     if (d->waits & VA_VDST || d->is & DRAINS) {
         me->trans[0].op = me->trans[1].op = UINT32_MAX;
@@ -432,7 +432,7 @@ static void take_waits(rdna_wave *me, const rdna_op *d)
     if (d->waits & VA_VCC || d->is & CLEARS)
         settle_vcc(me);
     me->ds_nops = d->is & DS_NOP ? (uint8_t)(me->ds_nops + 1) : 0;
-    if (me->ds_nops >= 8)
+    if (me->ds_nops >= lanes / 8) /* so many push all reads out */
         memset(me->read_before, 0, sizeof me->read_before);
 }
 
@@ -443,7 +443,7 @@ bool emu_hazard_rdna_step(emu_hazard_rdna *r, emu_wave *w, const emu_op *op)
     const rdna_op *d = &r->ops[index];
     halves h = {{&r->effects[index], op->pair == 1 ? &r->effects[index + 1] : NULL}, op->pair == 1 ? 2 : 1};
     if (d->is & (WAIT | DRAINS | CLEARS | DS_NOP))
-        take_waits(me, d);
+        take_waits(me, d, r->lanes);
     if (d->is & DENORM_MODE && r->rules & 1u << RULE_DENORM && me->atomic != UINT32_MAX && me->states - me->atomic_states < 3)
         return report(w, op, me->atomic, RULE_DENORM);
     if (d->is & VECTOR && !check_vector(r, w, op, me, d, &h))
