@@ -23,6 +23,7 @@ function M.generate(fields, names, digest)
   spec.has = {} -- of the features
   for name in spec.features:gmatch "[%w_]+" do spec.has[name] = name ~= "none" end
   spec.head_dim = math.max(spec.head_dim_qk, spec.head_dim_v)
+  spec.plain = (spec.mask == "none" or spec.mask == "causal") and spec.features == "none"
   spec.pairs = spec.has.bias or spec.has.bool_mask or false -- a tensor with an element for each query and key
   local target = targets.load(spec.target)
   if not target then fail("FA_ERR_UNSUPPORTED", "target=%s has no templates; those that have: %s", spec.target, table.concat(targets.names, ", ")) end

@@ -261,6 +261,15 @@ static void run_refuses(void **state) {
   expect("head -c 5000 \"$DATA/short_layer2_q.npy\" >cut.npy; \"$FA_GEN\" run -q cut.npy -k cut.npy -v cut.npy --device emulator:gfx942", 4, NULL,
          "cut.npy: 4872 bytes of data, the shape needs 13824");
   expect("echo text >text.npy; \"$FA_GEN\" run -q text.npy -k text.npy -v text.npy", 4, NULL, "text.npy: not a .npy file");
+  /* masks and features */
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 mask=window features=softcap -w window_left=5 -w softcap=20", 0, ": right", NULL);
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 mask=chunked -w chunk_size=0", 2, NULL, "chunk_size=0: must be >= 1");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 mask=chunked", 2, NULL, "the problem asks for chunk_size: give --with chunk_size=N");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=softcap -w softcap=0", 2, NULL, "softcap=0: must be above 0");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=alibi -w alibi_slopes=\"$DATA/short_layer2_q.npy\"", 2, NULL, "alibi_slopes: the shape must be (heads_q)");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=bias -w bias=\"$DATA/short_layer2_q.npy\"", 2, NULL, "bias: dimension ");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 -w softcap=3", 2, NULL, "the problem's mask and features do not use it");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 -w softcup=3", 2, NULL, "names: window_left, ");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx999", 1, NULL, "gfx999");
   expect("\"$FA_GEN\" run " SHORT " --device toaster", 1, NULL, "toaster");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 -o none/o.npy", 4, NULL, "none/o.npy: cannot be written");

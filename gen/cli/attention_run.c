@@ -5,6 +5,7 @@
 #include "number.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 static fa_tensor tensor_of(void *data, bool bhsd, int seqlen, int heads, int head_dim) {
@@ -31,7 +32,7 @@ static fa_status from_library(fa_error *error, fa_status status) { return status
 
 typedef struct arrays {
   size_t bytes[5]; /* q k v o lse */
-  void *device[5];
+  void *device[5], *extra[FA_EXTRA_ARRAYS];
 } arrays;
 
 static fa_status copy_in(arrays *a, const fa_attention_run *run, fa_context *context, fa_error *error) {
@@ -40,6 +41,19 @@ static fa_status copy_in(arrays *a, const fa_attention_run *run, fa_context *con
     fa_status status = from_library(error, fa_memory_alloc(&a->device[i], context, a->bytes[i] ? a->bytes[i] : 16));
     if (status == FA_OK && i < 3 && a->bytes[i]) status = from_library(error, fa_memory_to_device(context, a->device[i], host[i], a->bytes[i]));
     if (status != FA_OK) return status;
+  }
+  return FA_OK;
+}
+
+/* The run's extras with pointers of the device. */
+static fa_status copy_extras(fa_attention_extras *extras, arrays *a, const fa_attention_run *run, fa_context *context, fa_error *error) {
+  *extras = run->extras;
+  for (int i = 0; i < run->extra_count; i++) {
+    const fa_extra_array *array = &run->extra_arrays[i];
+    fa_status status = from_library(error, fa_memory_alloc(&a->extra[i], context, array->bytes ? array->bytes : 16));
+    if (status == FA_OK && array->bytes) status = from_library(error, fa_memory_to_device(context, a->extra[i], array->data, array->bytes));
+    if (status != FA_OK) return status;
+    memcpy((char *)extras + array->member, &a->extra[i], sizeof a->extra[i]);
   }
   return FA_OK;
 }
@@ -62,7 +76,7 @@ static fa_status launch(fa_attention_run *run, arrays *a, fa_context *context, c
 }
 
 fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, const fa_plan *plan, fa_error *error) {
-  arrays a = {{0}, {0}};
+  arrays a = {{0}, {0}, {0}};
   void *workspace = NULL;
   size_t workspace_bytes = 0, width = fa_dtype_size(run->dtype);
   fa_status status = FA_OK;
@@ -89,11 +103,13 @@ fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, co
   args.heads_q = run->heads_q;
   args.heads_k = run->heads_k;
   args.softmax_scale = run->softmax_scale;
-  status = from_library(error, fa_attention_fwd_workspace(&workspace_bytes, plan, &args));
+  status = copy_extras(&args.extras, &a, run, context, error);
+  if (status == FA_OK) status = from_library(error, fa_attention_fwd_workspace(&workspace_bytes, plan, &args));
   if (status == FA_OK && workspace_bytes) status = from_library(error, fa_memory_alloc(&workspace, context, workspace_bytes));
   if (status == FA_OK) status = launch(run, &a, context, plan, workspace, workspace_bytes, &args, error);
 cleanup:
   for (int i = 0; i < 5; i++) fa_memory_free(context, a.device[i]);
+  for (int i = 0; i < run->extra_count; i++) fa_memory_free(context, a.extra[i]);
   fa_memory_free(context, workspace);
   return status;
 }
@@ -102,7 +118,7 @@ fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error) {
   fa_reference *reference = NULL;
   fa_reference_inputs in = { .dtype = run->dtype, .batch = run->batch, .seqlen_q = run->seqlen_q, .seqlen_k = run->seqlen_k, .heads_q = run->heads_q,
                              .heads_k = run->heads_k, .head_dim_qk = run->head_dim_qk, .head_dim_v = run->head_dim_v, .mask = run->mask,
-                             .softmax_scale = run->softmax_scale };
+                             .features = run->features, .rounding = run->rounding, .softmax_scale = run->softmax_scale, .extras = run->extras };
   in.q = tensor_of(run->q, run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);
   in.k = tensor_of(run->k, run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_qk);
   in.v = tensor_of(run->v, run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_v);
@@ -121,6 +137,8 @@ void fa_attention_run_free(fa_attention_run *run) {
   free(run->v);
   free(run->o);
   free(run->lse);
+  for (int i = 0; i < run->extra_count; i++) free(run->extra_arrays[i].data);
+  run->extra_count = 0;
   run->q = run->k = run->v = run->o = NULL;
   run->lse = NULL;
 }

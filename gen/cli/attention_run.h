@@ -5,12 +5,24 @@
 
 #include "reference.h"
 
+typedef struct fa_extra_array {
+  void *data;
+  size_t bytes, member; /* offset of the pointer to it in fa_attention_extras */
+} fa_extra_array;
+
+enum { FA_EXTRA_ARRAYS = 8 };
+
 typedef struct fa_attention_run {
   /* in */
   fa_dtype dtype;
   int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
   bool bhsd;   /* (batch, heads, seqlen, head_dim) instead of (batch, seqlen, heads, head_dim) */
   fa_mask mask;
+  unsigned features;
+  fa_rounding rounding;
+  fa_attention_extras extras; /* pointers of the host */
+  fa_extra_array extra_arrays[FA_EXTRA_ARRAYS]; /* owned by the run */
+  int extra_count;
   float softmax_scale;
   void *q, *k, *v; /* of dtype, contiguous; owned by the run */
   /* out */
@@ -27,7 +39,7 @@ typedef struct fa_attention_run {
 fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, const fa_plan *plan, fa_error *error);
 /* Computes the reference and fills checked and verdict. */
 fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error);
-/* Frees q, k, v, o, lse. */
+/* Frees q, k, v, o, lse and the extras' arrays. */
 void fa_attention_run_free(fa_attention_run *run);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen run: attention over .npy files on a device, compared with the reference. */
 #include "attention_run.h"
+#include "extras.h"
 #include "npy.h"
 #include "number.h"
 #include "output.h"
@@ -144,8 +145,8 @@ static void print_counters(const fa_counters *c) {
 static void print_text(const fa_attention_run *run, const fa_context *context, const fa_plan_info *info) {
   const fa_verdict *v = &run->verdict;
   printf("target %s\nvariant %s (%s)\n", fa_context_target(context), info->variant, info->origin);
-  printf("batch %d, seqlen_q %d, seqlen_k %d, heads_q %d, heads_k %d, head_dim %d/%d, softmax_scale %g%s\n", run->batch, run->seqlen_q,
-         run->seqlen_k, run->heads_q, run->heads_k, run->head_dim_qk, run->head_dim_v, (double)run->softmax_scale, run->mask == FA_MASK_CAUSAL ? ", causal" : "");
+  printf("batch %d, seqlen_q %d, seqlen_k %d, heads_q %d, heads_k %d, head_dim %d/%d, softmax_scale %g\n", run->batch, run->seqlen_q,
+         run->seqlen_k, run->heads_q, run->heads_k, run->head_dim_qk, run->head_dim_v, (double)run->softmax_scale);
   if (run->checked) {
     printf("max error %.3e of %.3e allowed (plain computation %.3e); worst row (batch %d, head %d, query %d) %.3e of %.3e; lse %.1e of %.1e: %s\n", v->error, v->bound,
            v->plain_error, v->batch, v->head, v->query, v->row_error, v->row_bound, v->lse_error, fa_lse_tolerance, v->ok ? "right" : "WRONG");
@@ -194,6 +195,8 @@ static int complete_problem(fa_problem *problem, fa_attention_run *run, const fa
   problem->head_dim_v = run->head_dim_v;
   if (fa_cli_value(cli, "causal")) problem->mask = FA_MASK_CAUSAL;
   run->mask = problem->mask;
+  run->features = problem->features;
+  run->rounding = problem->rounding;
   if (!fa_cli_value(cli, "scale")) run->softmax_scale = 1.0f / sqrtf((float)run->head_dim_qk);
   return -1;
 }
@@ -226,6 +229,7 @@ int fa_command_run(fa_cli *cli) {
   fa_status status = read_inputs(&in, cli, &error);
   if (status == FA_OK) status = read_shapes(&run, &in, &error);
   if (status == FA_OK) code = complete_problem(&problem, &run, cli, &in);
+  if (status == FA_OK && code < 0) status = fa_extras_read(&run, &problem, cli, &error);
   if (status == FA_OK && code < 0) code = fa_session_context(&context, cli, fa_cli_value(cli, "device"));
   if (status != FA_OK || code >= 0) goto cleanup;
   status = fa_plan_create(&plan, context, &problem);

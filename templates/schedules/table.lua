@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Schedules by family and problem class; the first row that holds fills a field, later rows fill what earlier ones left open.
+-- plain: mask none or causal, no features.  pairs: a tensor with an element for each query and key.
 -- head_dim: the larger of head_dim_qk and head_dim_v.
 -- wave_rows: rows of the spread axis a wave; block_m = waves * wave_rows.
 -- value_block: columns of V and O a workgroup; the others are other workgroups', which compute the scores anew.
@@ -9,6 +10,7 @@ return {
   -- elements of bias and masks take registers beside the product
   { when = { kernel = "attention_fwd", family = "rdna", pairs = true }, set = { wave_rows = 16, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", target = "gfx908", pairs = true, head_dim = { 113, 128 } }, set = { waves = 4, block_n = 32 } },
+  { when = { kernel = "attention_fwd", family = "rdna", plain = false, head_dim = { 33, 64 } }, set = { block_n = 32 } }, -- 64 keys fill the registers to the last few
   -- 16 rows would leave so little work between the loads and their use that LLVM moves products behind the wait
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 1, 32 } }, set = { wave_rows = 32 } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
