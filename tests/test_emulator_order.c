@@ -107,6 +107,12 @@ static const order_case counter_cases[] = {
      "s_wait_loadcnt 0x0\n" RDNA_STORE("v2"), 0, NULL},
     {"accumulation registers are loaded too", "gfx90a", 1, 64,
      CDNA "global_load_dword a2, v1, s[6:7]\nv_accvgpr_read_b32 v2, a2\ns_waitcnt vmcnt(0)\n" CDNA_STORE("v2"), MISSING, "a2 is read"},
+    {"a load stays under way while many other operations come and go", "gfx942", 1, 64,
+     CDNA "ds_write_b32 v1, v0\nglobal_load_dword v2, v1, s[6:7]\ns_movk_i32 s8, 0x600\nds_read_b32 v3, v1\ns_waitcnt lgkmcnt(0)\ns_sub_u32 s8, s8, 1\n"
+     "s_cmp_lg_u32 s8, 0\ns_cbranch_scc1 65531\ns_waitcnt vmcnt(0)\n" CDNA_STORE("v2"), 0, NULL},
+    {"a load that was never waited for stays under way", "gfx942", 1, 64,
+     CDNA "ds_write_b32 v1, v0\nglobal_load_dword v2, v1, s[6:7]\ns_movk_i32 s8, 0x600\nds_read_b32 v3, v1\ns_waitcnt lgkmcnt(0)\ns_sub_u32 s8, s8, 1\n"
+     "s_cmp_lg_u32 s8, 0\ns_cbranch_scc1 65531\n" CDNA_STORE("v2"), MISSING, "v2 is read"},
     {"a message's answer", "gfx1201", 1, 32, RDNA4 "s_sendmsg_rtn_b64 s[8:9], sendmsg(MSG_RTN_GET_REALTIME)\nv_mov_b32_e32 v2, s8\ns_wait_kmcnt 0x0\n" RDNA_STORE("v2"),
      MISSING, "s8 is read"},
 };

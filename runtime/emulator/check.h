@@ -98,7 +98,7 @@ typedef struct emu_event { /* a memory operation under way */
     bool unordered;    /* returns in any order: only a wait for none covers it */
 } emu_event;
 
-enum { EVENT_SLOTS = 1024, QUEUE = 256, SEEN = 1024, LAST_READS = 64 };
+enum { QUEUE = 256, EVENT_SLOTS = 2 * QUEUE * COUNT_KINDS, SEEN = 1024, LAST_READS = 64 };
 typedef struct emu_queue {
     uint32_t id[QUEUE]; /* oldest first */
     uint16_t count;

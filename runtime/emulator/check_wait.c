@@ -98,7 +98,10 @@ emu_event *emu_wait_issue(emu_wave *w, const emu_op *op)
     emu_wave_check *me = &c->waves[w->id];
     uint32_t index = (uint32_t)(op - w->ops);
     const emu_effects *e = &c->effects[index];
-    emu_event *v = &me->events[++me->last_id % EVENT_SLOTS];
+    emu_event *v;
+    do /* some stay under way while many others come and go */
+        v = &me->events[++me->last_id % EVENT_SLOTS];
+    while (v->id);
     bool scalar = op->klass == FA_EMU_CLASS_SMEM || op->klass == FA_EMU_CLASS_OTHER;
     bool flat = op->mem.space == SPACE_FLAT, cdna = w->launch->object->target->family == EMU_CDNA3;
     *v = (emu_event){.id = me->last_id, .op = index, .unordered = scalar || (flat && cdna),

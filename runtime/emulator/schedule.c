@@ -324,7 +324,9 @@ emu_turn emu_group_turn(emu_worker *k, uint64_t quantum, uint64_t most)
         }
         if (k->idle >= 2 * count || k->instructions - begin >= most) {
             k->idle = 0;
-            return TURN_WAITS;
+            bool over = over_limit(k, k->checked);
+            k->checked = k->instructions;
+            return over ? TURN_LIMIT : TURN_WAITS;
         }
         if (w->stop == STOP_DONE || w->in_barrier)
             continue;
