@@ -144,6 +144,12 @@ static double plain_rate(void)
 
 int main(int argc, char **argv)
 {
+#if defined(BENCH_FA_GEN)
+    if (argc == 2 && strcmp(argv[1], "launch") == 0) { /* for a profiler: launches alone */
+        bench_launches(BENCH_FA_GEN, 0);
+        return 0;
+    }
+#endif
     for (int i = 1; i < argc; i++) /* instructions of one's own */
         printf("%7.1f M/s  %s\n", rate(argv[i]) / 1e6, argv[i]);
     if (argc > 1)

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { HEADS = 4, QUERIES = 256, KEYS = 256, DIM = 128, ATTEMPTS = 3 };
+enum { HEADS = 4, QUERIES = 256, KEYS = 2048, DIM = 128, ATTEMPTS = 3 };
 
 double bench_cpu(void)
 {
