@@ -136,7 +136,7 @@ static uint32_t classify(const emu_op *op, const char *name, const char *target)
 enum { T908 = 1, T90A = 2, T942 = 4, T950 = 8 };
 
 typedef enum relation {
-    ANY, VGPR, OVERWRITE, AB, C, C_SAME, C_PART, C_OVERWRITE, DATA, DOT_READ, DOT_WRITE, OVER_DGEMM, OVER_ACC, SGPR, SELECT, VCC, EXEC, VCC_EXEC,
+    ANY, VGPR, OVERWRITE, AB, C, C_SAME, C_PART, C_OVERWRITE, DATA, DOT_READ, DOT_WRITE, OVER_DGEMM, OVER_ACC, SGPR, SGPR_SOURCE, VCC_SOURCE, SELECT, VCC, EXEC, VCC_EXEC,
     M0, HWREG
 } relation;
 
@@ -250,6 +250,24 @@ static bool at_ab(const pair *p)
            wrote(p, span_of(&t->scale_b));
 }
 
+/* A scalar register as a source of a vector operation, but not as the carry that it adds: that is forwarded. */
+static bool at_source(const fa_emu_object *o, const pair *p, bool vcc)
+{
+    static const char *const carries[] = {"v_addc_", "v_subb_", "v_subbrev_", "v_add_co_ci_", "v_sub_co_ci_", "v_subrev_co_ci_"};
+    unsigned n = 4;
+    for (size_t i = 0; i < sizeof carries / sizeof carries[0]; i++)
+        if (starts(o->lines[p->to->entry].mnemonic, carries[i]))
+            n = 2;
+    for (unsigned i = 0; i < n; i++) {
+        const emu_operand *a = &p->to->src[i];
+        bool exec = a->index / 2 == S_EXEC / 2;
+        if (a->kind == K_SGPR && vcc == (a->index / 2 == S_VCC / 2) &&
+            (exec ? wrote_exec(p) : wrote_scalar(p, a->index, a->dwords ? a->dwords : 1)))
+            return true;
+    }
+    return false;
+}
+
 static bool related(const fa_emu_object *o, relation r, const pair *p)
 {
     const emu_effects *a = p->before, *b = p->now;
@@ -268,6 +286,8 @@ static bool related(const fa_emu_object *o, relation r, const pair *p)
     case DOT_READ: return same_name(o, p) ? at_ab(p) : wrote_any(p, b->reads, b->read_count);
     case DOT_WRITE: return !same_name(o, p) && wrote_any(p, b->writes, b->write_count);
     case SGPR: return meet(a->scalar_writes, a->scalar_write_count, b->scalar_reads, b->scalar_read_count);
+    case SGPR_SOURCE: return at_source(o, p, false);
+    case VCC_SOURCE: return at_source(o, p, true);
     case SELECT: return wrote_scalar(p, p->to->src[1].index, 1);
     case VCC: return wrote_scalar(p, S_VCC, 2);
     case EXEC: return wrote_exec(p);
