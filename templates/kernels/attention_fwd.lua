@@ -62,7 +62,7 @@ return function(t, spec)
       return t.where(seen, S, -math.huge)
     end, S)
     local top = t.rowmax("top", S, kv) * scale
-    m, l, O = t.when("a row maximum grew: rescale what was summed", top:gt(m + SLACK), function()
+    m, l, O = t.when("a row maximum grew: rescale what was summed", (top - SLACK):gt(m), function()
       local m_new = t.let("new_max", t.max(m, top))
       local shrink = t.let("shrink", t.exp2(m - m_new))
       return m_new, l * shrink, O * shrink

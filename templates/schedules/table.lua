@@ -13,11 +13,15 @@ return {
   { when = { kernel = "attention_fwd", family = "rdna", plain = false, head_dim = { 33, 64 } }, set = { block_n = 32 } }, -- 64 keys fill the registers to the last few
   -- 16 rows would leave so little work between the loads and their use that LLVM moves products behind the wait
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 1, 32 } }, set = { wave_rows = 32 } },
+  { when = { features = "none", head_dim = { 1, 128 } }, set = { keep_zero = true } }, -- registers for a zero, where nothing else wants them
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
   { when = { family = "rdna" }, set = { wave_rows = 16 } },
   -- at most 2,560 products of 8 bytes in the loop: instructions are cached in 32 KiB
   { when = { kernel = "attention_fwd", target = "gfx1030", dtype_kv = "bf16", head_dim = { 81, 256 } }, set = { block_n = 16 } },
   { when = { kernel = "attention_fwd", target = "gfx1030", dtype_kv = "bf16", head_dim = { 1, 80 } }, set = { block_n = 32 } },
+  { when = { kernel = "attention_fwd", target = "gfx1030", head_dim = { 113, 128 } }, set = { block_n = 32, stages = 2 } },
+  -- twice the keys in one buffer: fewer scalar and address instructions a product than 32 keys in two; the workgroups of a compute unit fill the gaps
+  { when = { kernel = "attention_fwd", family = "rdna", features = "none", head_dim = { 113, 128 } }, set = { block_n = 64, stages = 1 } },
   { when = { kernel = "attention_fwd", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 32 } },
   { when = { kernel = "attention_fwd", head_dim = { 97, 112 } }, set = { waves = 7, block_n = 32 } },
   { when = { kernel = "attention_fwd", head_dim = { 81, 96 } }, set = { waves = 6, block_n = 32 } },

@@ -123,6 +123,7 @@ local function partial_of(plan, x)
     if q == "max" then return nil end
     return p or q
   end
+  if op == "sub" and x.args[2].op == "const" then return partial_of(plan, x.args[1]) == "max" and "max" or nil end
   if op == "add" then
     local p, q = partial_of(plan, x.args[1]), partial_of(plan, x.args[2])
     return p == "sum" and q == "sum" and "sum" or nil

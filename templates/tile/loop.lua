@@ -63,8 +63,10 @@ local function bounds(c, next_tile)
     table.insert(groups[#groups], s)
   end)
   for _, g in ipairs(groups) do
-    c.p:open("if (__builtin_expect(%s >= %s_whole_tiles, 0)) { // what is at or behind the end is not read", g.tile, c.axis.name)
-    for _, s in ipairs(g) do c.p:put("%s_bytes = %s == %s_whole_tiles ? %s_cut_bytes : 0;", s.name, g.tile, c.axis.name, s.name) end
+    local tile, ahead = g.tile:match "^(tile) %+ (%d+)$" -- compared without a sum: its register would be one more to keep
+    local whole = c.axis.name .. "_whole_tiles" .. (ahead and " - " .. ahead or "")
+    c.p:open("if (__builtin_expect(%s >= %s, 0)) { // what is at or behind the end is not read", tile or g.tile, whole)
+    for _, s in ipairs(g) do c.p:put("%s_bytes = %s == %s ? %s_cut_bytes : 0;", s.name, tile or g.tile, whole, s.name) end
     c.p:close()
   end
 end
@@ -120,7 +122,9 @@ local function pass(c, items)
       end
       print_stage(p, c.x, item.name, item.ahead == 0 and "tile" or "(tile + 1)")
       if open and not (items[i + 1] and items[i + 1].op == "stage") then p:close(); open = false end
-    elseif item.op == "barrier" then p:put("lds_barrier();")
+    elseif item.op == "barrier" then
+      if items[i + 1] and items[i + 1].op == "deposit" then p:put("KEEP_ORDER(); // the products stand before the wait for the loads") end
+      p:put("lds_barrier();")
     elseif item.op == "issue" then issue(c)
     elseif item.op == "deposit" then
       p:put("KEEP_ORDER();")
@@ -164,6 +168,12 @@ function M.print(p, x)
   each(c, function(s) transfer.setup(p, s, p:expr(nil, x.stop, 13), x.start and c.first) end)
   counts(c)
   prologue(c)
+  local new = false
+  for _, product in ipairs(plan.products) do new = new or not product.into end
+  if new and plan.inst.zero_in_registers and plan.spec.keep_zero then
+    p.zero = "zero"
+    p:put("const f32x%d zero = kept_zero(); // C of a new product", plan.inst.c_regs)
+  end
   if c.schedule.any_ahead then return loop_ahead(c) end
   p:open("for (int tile = %s; tile < %s_tiles; ++tile) {", c.first, c.axis.name)
   pass(c, c.schedule.loop)

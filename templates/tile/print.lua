@@ -307,7 +307,8 @@ function emit.dot(self, x)
   local plan, s, inst = self.plan, x.a.staged, self.plan.inst
   if not x.into then
     self:need(x, x.name)
-    self:put("$FOR FOR(b, %d) %s$n[b] = (f32x%d)0.0f;", x.m_blocks, x.name, inst.c_regs)
+    if self.zero then self:use "kept_zero" end
+    self:put("$FOR FOR(b, %d) %s$n[b] = %s;", x.m_blocks, x.name, self.zero or fmt("(f32x%d)0.0f", inst.c_regs))
   end
   if x.convert and x.convert.kind == "exchange" then
     self:use "other_half"

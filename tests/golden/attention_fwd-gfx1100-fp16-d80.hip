@@ -26,6 +26,11 @@ DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 DEVICE float max(float a, float b) { return __builtin_fmaxf(a, b); }
 DEVICE int min_i32(int a, int b) { return a < b ? a : b; }
 DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w32(x) != 0; }
+DEVICE f32x8 kept_zero() { // a zero that the compiler does not see, and so does not make anew in every tile
+  f32x8 zero = 0.0f;
+  asm("" : "+v"(zero));
+  return zero;
+}
 DEVICE u32 other_half(u32 x) { // the value of lane ^ 16, one VALU instruction (with both flags the old value is not wanted: no copy)
   return __builtin_amdgcn_permlanex16(0, x, 0x76543210u, 0xfedcba98u, true, true);
 }
@@ -167,11 +172,12 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(160, 160))) void a
   int turn = 13056; // bytes from one buffer to the other
   k_to += turn;
   v_to += turn;
+  const f32x8 zero = kept_zero(); // C of a new product
   for (int tile = 0; tile < kv_tiles; ++tile) {
     // ---- load the next tile; the wait for it stands behind this tile's products
-    if (__builtin_expect(tile + 1 >= kv_whole_tiles, 0)) { // what is at or behind the end is not read
-      k_bytes = tile + 1 == kv_whole_tiles ? k_cut_bytes : 0;
-      v_bytes = tile + 1 == kv_whole_tiles ? v_cut_bytes : 0;
+    if (__builtin_expect(tile >= kv_whole_tiles - 1, 0)) { // what is at or behind the end is not read
+      k_bytes = tile == kv_whole_tiles - 1 ? k_cut_bytes : 0;
+      v_bytes = tile == kv_whole_tiles - 1 ? v_cut_bytes : 0;
     }
     u32x4 k_stage[2];
     const rsrc_t k_rsrc = buffer(k_next, k_bytes);
@@ -184,7 +190,7 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(160, 160))) void a
     KEEP_ORDER();
     // ---- scores
     f32x8 s[2];
-    FOR(b, 2) s[b] = (f32x8)0.0f;
+    FOR(b, 2) s[b] = zero;
     FOR(c, 5) {
       FOR(b, 2) { // rows of k
         const u32x8 k_operand = lds_read32(k_read_16 + c * 32 + b * 3328);
@@ -205,7 +211,7 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(160, 160))) void a
       FOR(b, 2) FOR(r, 8) best = max(best, s[b][r]);
       top = best;
     }
-    if (__builtin_expect(any_lane(top * scale_log2 > row_max + 8.0f), 0)) { // a row maximum grew: rescale what was summed
+    if (__builtin_expect(any_lane(fma(top, scale_log2, -8.0f) > row_max), 0)) { // a row maximum grew: rescale what was summed
       float top_all = over_groups_max(top);
       float new_max = max(row_max, top_all * scale_log2);
       float shrink = exp2(row_max - new_max);

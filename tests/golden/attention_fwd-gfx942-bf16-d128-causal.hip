@@ -167,9 +167,9 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
   v_to += turn;
   for (int tile = 0; tile < kv_tiles; ++tile) {
     // ---- load the next tile; the wait for it stands behind this tile's products
-    if (__builtin_expect(tile + 1 >= kv_whole_tiles, 0)) { // what is at or behind the end is not read
-      k_bytes = tile + 1 == kv_whole_tiles ? k_cut_bytes : 0;
-      v_bytes = tile + 1 == kv_whole_tiles ? v_cut_bytes : 0;
+    if (__builtin_expect(tile >= kv_whole_tiles - 1, 0)) { // what is at or behind the end is not read
+      k_bytes = tile == kv_whole_tiles - 1 ? k_cut_bytes : 0;
+      v_bytes = tile == kv_whole_tiles - 1 ? v_cut_bytes : 0;
     }
     u32x4 k_stage;
     const rsrc_t k_rsrc = buffer(k_next, k_bytes);
@@ -201,7 +201,7 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
         FOR(b, 1) FOR(r, 16) best = max(best, s[b][r]);
         top = best;
       }
-      if (__builtin_expect(any_lane(top * scale_log2 > row_max + 8.0f), 0)) { // a row maximum grew: rescale what was summed
+      if (__builtin_expect(any_lane(fma(top, scale_log2, -8.0f) > row_max), 0)) { // a row maximum grew: rescale what was summed
         float top_all = over_groups_max(top);
         float new_max = max(row_max, top_all * scale_log2);
         float shrink = exp2(row_max - new_max);

@@ -118,8 +118,8 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(128, 128))) void g
   b_to += turn;
   for (int tile = 0; tile < k_tiles; ++tile) {
     // ---- load the next tile; the wait for it stands behind this tile's products
-    if (__builtin_expect(tile + 1 >= k_whole_tiles, 0)) { // what is at or behind the end is not read
-      b_bytes = tile + 1 == k_whole_tiles ? b_cut_bytes : 0;
+    if (__builtin_expect(tile >= k_whole_tiles - 1, 0)) { // what is at or behind the end is not read
+      b_bytes = tile == k_whole_tiles - 1 ? b_cut_bytes : 0;
     }
     u32x2 b_stage[4];
     const rsrc_t b_rsrc = buffer(b_next, b_bytes);
