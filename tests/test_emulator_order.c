@@ -57,8 +57,19 @@ static const order_case flat_cases[] = {
 #define RDNA4 "s_load_b64 s[6:7], s[0:1], 0x0\nv_and_b32_e32 v0, 0x3ff, v0\nv_lshlrev_b32_e32 v1, 2, v0\nv_mov_b32_e32 v8, 1\ns_wait_kmcnt 0x0\n"
 #define RDNA_STORE(reg) "global_store_b32 v1, " reg ", s[6:7] offset:1024\ns_endpgm"
 #define MISSING FA_EMU_REPORT_SYNC
+#define FOUR(x) x x x x
+#define READ "ds_read_b32 v6, v1\n"
+#define LOAD "global_load_dword v6, v1, s[6:7]\n"
 
 static const order_case counter_cases[] = {
+    {"LDS reads: fifteen behind, as many as the counter counts", "gfx942", 1, 64,
+     CDNA "ds_read_b32 v5, v1\n" FOUR(READ) FOUR(READ) FOUR(READ) READ READ READ CDNA_STORE("v5"), 0, NULL},
+    {"LDS reads: fourteen behind", "gfx942", 1, 64, CDNA "ds_read_b32 v5, v1\n" FOUR(READ) FOUR(READ) FOUR(READ) READ READ CDNA_STORE("v5"), MISSING, "v5 is read"},
+    {"loads: sixty-three behind", "gfx942", 1, 64,
+     CDNA "global_load_dword v5, v1, s[6:7]\n" FOUR(FOUR(LOAD)) FOUR(FOUR(LOAD)) FOUR(FOUR(LOAD)) FOUR(LOAD) FOUR(LOAD) FOUR(LOAD) LOAD LOAD LOAD CDNA_STORE("v5"), 0, NULL},
+    {"loads: sixty-two behind", "gfx942", 1, 64,
+     CDNA "global_load_dword v5, v1, s[6:7]\n" FOUR(FOUR(LOAD)) FOUR(FOUR(LOAD)) FOUR(FOUR(LOAD)) FOUR(LOAD) FOUR(LOAD) FOUR(LOAD) LOAD LOAD CDNA_STORE("v5"), MISSING,
+     "v5 is read"},
     {"vmcnt: the first of two loads", "gfx942", 1, 64,
      CDNA "global_load_dword v2, v1, s[6:7]\nglobal_load_dword v3, v1, s[6:7]\ns_waitcnt vmcnt(1)\n" CDNA_STORE("v2"), 0, NULL},
     {"vmcnt: the second of two loads", "gfx942", 1, 64,

@@ -92,6 +92,13 @@ static uint8_t flat_counters(const emu_wave *w, unsigned counts)
     return (uint8_t)needed;
 }
 
+/* The highest number of a counter. The hardware issues no operation that would pass it, and LLVM counts on that: a load
+ * with so many behind it needs no wait (ISA documents, S_WAITCNT and S_WAIT_*CNT: widths of the fields). */
+static unsigned counter_limit(emu_family f, unsigned kind)
+{
+    return kind == COUNT_LDS && f == EMU_CDNA3 ? 15 : kind == COUNT_SCALAR ? 31 : 63;
+}
+
 emu_event *emu_wait_issue(emu_wave *w, const emu_op *op)
 {
     emu_check *c = w->worker->check;
@@ -110,7 +117,10 @@ emu_event *emu_wait_issue(emu_wave *w, const emu_op *op)
         emu_queue *q = &me->queues[i];
         if (!(e->counts >> i & 1))
             continue;
-        if (q->count == QUEUE) { /* no counter reaches so far: the hardware has stalled before */
+        unsigned limit = counter_limit(w->launch->object->target->family, i);
+        if (q->count >= limit)
+            let_go(w, i, limit - 1);
+        if (q->count == QUEUE) { /* operations in no order */
             release(w, i, q->id[0]);
             memmove(q->id, q->id + 1, (QUEUE - 1) * sizeof *q->id);
             q->count--;
