@@ -103,6 +103,10 @@ static const init_case cases[] = {
   {"gfx942", "global_store_byte v[10:11], v3, off", {V(3, 2, 0x80)}, 0, {{0}}, "reaches device memory"},
   {"gfx942", "global_store_short_d16_hi v[10:11], v3, off", {V(3, 2, 0x80)}, 0, {{0}}, NULL},
   {"gfx942", "global_store_dword v[10:11], v3, off", {V(3, 2, 1)}, 4, {{0}}, NULL},
+  /* whence: a register, through others; a load */
+  {"gfx942", "v_add_f32_e32 v2, v3, v4\nv_mul_f32_e32 v5, v2, v4\nglobal_store_dword v[10:11], v5, off", {V(3, 2, 1)}, 0, {{0}}, "written (v3) reaches device memory"},
+  {"gfx942", "v_mov_b32_e32 v2, s3\nglobal_store_dword v[10:11], v2, off", {S(3, 1)}, 0, {{0}}, "written (s3) reaches device memory"},
+  {"gfx942", "ds_read_b32 v2, v0\nv_add_f32_e32 v3, v2, v2\nglobal_store_dword v[10:11], v3, off", {L(16, 1)}, 0, {{0}}, "the other: instruction at 0x0 \"ds_read_b32 v2, v0\""},
   {"gfx942", "global_load_dword v2, v[10:11], off", {V(11, 2, 1)}, 0, {{0}}, "reaches an address"},
   {"gfx942", "global_load_dword v2, v[10:11], off", {V(2, 2, 1)}, 0, {V(2, 2, 0)}, NULL},
   {"gfx942", "global_atomic_add v[10:11], v3, off", {V(3, 2, 1)}, 0, {{0}}, "reaches device memory"},

@@ -7,7 +7,81 @@
 #include "scalar.h"
 #include "transfer.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+/* ---- reports ---------------------------------------------------------------------------------------------- */
+
+static void name_register(char *out, size_t size, const emu_wave *w, uint32_t number)
+{
+    const fa_emu_object *o = w->launch->object;
+    bool agpr = o->agpr_rows && number >= o->vgpr_rows;
+    if (number < FROM_SCALAR)
+        snprintf(out, size, " (%c%u)", agpr ? 'a' : 'v', agpr ? number - o->vgpr_rows : number);
+    else if (number < FROM_SCALAR + EMU_MAX_SGPR)
+        snprintf(out, size, " (s%u)", number - FROM_SCALAR);
+    else
+        snprintf(out, size, " (%s)", number == FROM_SCALAR + S_M0 ? "m0" : number - FROM_SCALAR - S_VCC < 2 ? "vcc" : "a scalar register");
+}
+
+/* The other side is the load that brought it from memory. */
+void emu_init_report(emu_wave *w, const emu_op *op, uint64_t lanes, uint64_t address, const char *what)
+{
+    uint32_t from = w->worker->init->from;
+    char text[128], reg[32] = "";
+    int lane = lanes ? __builtin_ctzll(lanes) : -1;
+    if (from & FROM_REGISTER)
+        name_register(reg, sizeof reg, w, from & ~FROM_REGISTER);
+    snprintf(text, sizeof text, "what was never written%s reaches %s", reg, what);
+    if (!from || from & FROM_REGISTER) {
+        emu_fault(w, op, FA_EMU_REPORT_INIT, lane, address, 0, false, text);
+        return;
+    }
+    emu_other other = {.op = &w->ops[from - 1], .wave = w->id, .lane = -1};
+    memcpy(other.group, w->group->id, sizeof other.group);
+    emu_fault_pair(w, op, FA_EMU_REPORT_INIT, lane, address, 0, false, text, &other);
+}
+
+static bool active_marks(const emu_wave *w, unsigned row)
+{
+    uint32_t any = 0;
+    for (unsigned l = 0; row_marked(w, row) && l < EMU_ROW; l++)
+        any |= mark_row(w, row)[l] & w->mask[l];
+    return any != 0;
+}
+
+static uint32_t source_of(const emu_wave *w, uint32_t number)
+{
+    uint32_t from = marks_of(w)->from[number];
+    return from ? from : FROM_REGISTER | number;
+}
+
+/* Whence the marks of an operation's sources come: the first that has any. */
+static uint32_t find_source(const emu_wave *w, const emu_effects *e)
+{
+    for (unsigned i = 0; i < e->read_count; i++)
+        for (unsigned r = e->reads[i].first; r < e->reads[i].first + e->reads[i].count && r < CHECK_ROWS; r++)
+            if (active_marks(w, r))
+                return source_of(w, r);
+    for (unsigned i = 0; i < e->scalar_read_count; i++)
+        for (unsigned r = e->scalar_reads[i].first; r < e->scalar_reads[i].first + e->scalar_reads[i].count && r < S_NULL; r++)
+            if (marks_of(w)->s[r])
+                return source_of(w, FROM_SCALAR + r);
+    return e->reads_scc && scc_marked(w) ? marks_of(w)->from[FROM_SCC] : 0;
+}
+
+static void put_source(emu_wave *w, const emu_effects *e, uint32_t from)
+{
+    uint32_t *list = marks_of(w)->from;
+    for (unsigned i = 0; i < e->write_count; i++)
+        for (unsigned r = e->writes[i].first; r < e->writes[i].first + e->writes[i].count && r < CHECK_ROWS; r++)
+            list[r] = row_marked(w, r) ? from : list[r];
+    for (unsigned i = 0; i < e->scalar_write_count; i++)
+        for (unsigned r = e->scalar_writes[i].first; r < e->scalar_writes[i].first + e->scalar_writes[i].count && r < S_NULL; r++)
+            list[FROM_SCALAR + r] = from;
+    if (e->writes_scc)
+        list[FROM_SCC] = from;
+}
 
 /* ---- what may touch a mark -------------------------------------------------------------------------------- */
 
@@ -173,7 +247,7 @@ static void scalar_result(emu_wave *w, const emu_op *op, const emu_effects *e)
         uint64_t other = strstr(name, "n2_") || strstr(name, "not1_") ? ~w->exec : w->exec; /* the other side, where it does not decide */
         uint64_t wrong = a & w->full & (strstr(name, "_wrexec") ? UINT64_MAX : and ? other : or ? ~other : UINT64_MAX);
         if (wrong)
-            report(w, op, 0, 0, "EXEC");
+            emu_init_report(w, op, 0, 0, "EXEC");
         result = 0;
     } else if (strncmp(name, "cselect", 7) == 0) {
         result = scc ? UINT64_MAX : w->scc ? a : b;
@@ -206,7 +280,7 @@ static void scalar_result(emu_wave *w, const emu_op *op, const emu_effects *e)
         return;
     if ((op->dst.index & ~1u) == S_EXEC) {
         if (!saves && result & w->full)
-            report(w, op, 0, 0, "EXEC");
+            emu_init_report(w, op, 0, 0, "EXEC");
         return;
     }
     set_scalar_marks(w, op->dst.index, (uint32_t)result);
@@ -233,7 +307,7 @@ static void branch_marks(emu_wave *w, const emu_op *op, const emu_effects *e, co
     if (strstr(name, "_vcc"))
         wrong |= mask_marks(w, S_VCC) != 0;
     if (wrong)
-        report(w, op, 0, 0, "a branch");
+        emu_init_report(w, op, 0, 0, "a branch");
     if (op->dst.kind == K_SGPR)
         set_scalar_marks(w, op->dst.index, 0), set_scalar_marks(w, op->dst.index + 1, 0);
 }
@@ -253,7 +327,7 @@ static void check_address(emu_wave *w, const emu_op *op)
     if (op->mods.lds && marks_of(w)->s[S_M0])
         lanes |= w->exec;
     if (lanes)
-        report(w, op, scalar ? 0 : lanes, 0, "an address");
+        emu_init_report(w, op, scalar ? 0 : lanes, 0, "an address");
 }
 
 /* What a load writes is written, unless the memory says otherwise (emu_init_access). */
@@ -376,6 +450,7 @@ static void changed_rows(emu_wave *w, const emu_op *op)
     for (unsigned r = 0; op->dst.kind == K_VGPR && r < (op->dst.dwords ? op->dst.dwords : 1u) && op->dst.index + r < CHECK_ROWS; r++) {
         row_changed(w, op->dst.index + r);
         any |= row_marked(w, op->dst.index + r);
+        marks_of(w)->from[op->dst.index + r] = (uint32_t)(op - w->ops) + 1;
     }
     if (any && w->stop == STOP_NONE)
         w->stop = STOP_MARKS;
@@ -417,7 +492,7 @@ static void store_marks(emu_wave *w, const emu_op *op, const emu_places *p, cons
         static const uint8_t none[16];
         uint32_t bytes = part ? part[l] : op->mem.bytes;
         if (q.at[l] && is_device(w, p->at[l]) && memcmp(q.at[l], none, bytes) != 0) {
-            report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
+            emu_init_report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
             return;
         }
     }
@@ -437,14 +512,15 @@ static void atomic_marks(emu_wave *w, const emu_op *op, const emu_places *p, uns
         old |= (uint64_t)before << l;
         after |= before && op->mem.atomic != ATOMIC_SWAP;
         if (p->at[l] && after && is_device(w, p->at[l])) {
-            report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
+            w->worker->init->from = marked >> l & 1 ? w->worker->init->from : 0;
+            emu_init_report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
             return;
         }
         if (shadow)
             memset(shadow, after ? 0xff : 0, op->mem.bytes);
     }
     for (unsigned r = 0; op->mem.returns && op->dst.kind == K_VGPR && r < dwords && op->dst.index + r < CHECK_ROWS; r++)
-        put_lanes(w, op->dst.index + which * dwords + r, w->exec, old, UINT32_MAX);
+        put_lanes(w, op->dst.index + which * dwords + r, w->exec, old, UINT32_MAX), marks_of(w)->from[op->dst.index + which * dwords + r] = (uint32_t)(op - w->ops) + 1;
     if (op->mem.returns && old && w->stop == STOP_NONE)
         w->stop = STOP_MARKS;
 }
@@ -488,7 +564,7 @@ void emu_init_typed(emu_wave *w, const emu_op *op, const emu_places *p, uint32_t
     for (uint32_t l = 0; l < w->lanes; l++) {
         uint8_t *shadow = p->at[l] ? shadow_at(w, p->at[l]) : NULL;
         if (p->at[l] && marked >> l & 1 && is_device(w, p->at[l])) {
-            report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
+            emu_init_report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
             return;
         }
         if (op->mem.store && shadow)
@@ -526,14 +602,16 @@ void emu_init_scalar(emu_wave *w, const emu_op *op, unsigned i, const uint8_t *a
             data[k] = marks_of(w)->s[op->src[2].index + i + k];
         any_old |= old[k], any_data |= data[k];
     }
+    if (!any_data)
+        w->worker->init->from = 0;
     if (any_data || (any_old && op->mem.atomic && op->mem.atomic != ATOMIC_SWAP))
-        report(w, op, 0, (uintptr_t)at, "device memory");
+        emu_init_report(w, op, 0, (uintptr_t)at, "device memory");
     else if (shadow && (op->mem.store || op->mem.atomic))
         memset(shadow, 0, bytes);
     if (op->mem.store || (op->mem.atomic && !op->mem.returns) || op->dst.kind != K_SGPR)
         return;
     for (unsigned k = 0; k < count && any_old; k++)
-        set_scalar_marks(w, op->dst.index + i + k, bytes < 4 ? UINT32_MAX : old[k]);
+        set_scalar_marks(w, op->dst.index + i + k, bytes < 4 ? UINT32_MAX : old[k]), marks_of(w)->from[FROM_SCALAR + op->dst.index + i + k] = (uint32_t)(op - w->ops) + 1;
     if (any_old && w->stop == STOP_NONE)
         w->stop = STOP_MARKS;
 }
@@ -546,7 +624,7 @@ static void scalar_relative(emu_wave *w, const emu_op *op, const char *name)
     bool store = strncmp(name, "movreld", 7) == 0, wide = op->dst.dwords > 1;
     uint32_t from = op->src[0].index + (store ? 0 : w->s[S_M0]), to = op->dst.index + (store ? w->s[S_M0] : 0);
     if (marks_of(w)->s[S_M0])
-        report(w, op, 0, 0, "a register's number");
+        emu_init_report(w, op, 0, 0, "a register's number");
     for (unsigned k = 0; k <= wide && from + wide < S_NULL && to + wide < S_NULL; k++)
         set_scalar_marks(w, to + k, op->src[0].kind == K_SGPR ? marks_of(w)->s[from + k] : 0);
 }
@@ -564,13 +642,14 @@ static void counter_marks(emu_wave *w, const emu_op *op)
     uint64_t at = (w->s[S_M0] >> 16) + (uint64_t)(uint32_t)op->mods.offset;
     uint32_t marks = 0;
     if (marks_of(w)->s[S_M0] >> 16)
-        report(w, op, 0, 0, "an address");
+        emu_init_report(w, op, 0, 0, "an address");
     if (at + 4 <= w->worker->init->lds_bytes)
         memcpy(&marks, w->worker->init->lds + at, 4);
     put_lanes(w, op->dst.index, w->exec, marks ? w->exec : 0, UINT32_MAX);
+    w->worker->init->from = (uint32_t)(op - w->ops) + 1;
 }
 
-void emu_init_before(emu_wave *w, const emu_op *op)
+static void take_marks(emu_wave *w, const emu_op *op)
 {
     const emu_effects *e = &w->launch->object->effects[op - w->ops];
     const char *name = w->launch->object->lines[op->entry].mnemonic + 2;
@@ -600,6 +679,20 @@ void emu_init_before(emu_wave *w, const emu_op *op)
     } else {
         emu_init_other(w, op);
     }
+}
+
+void emu_init_before(emu_wave *w, const emu_op *op)
+{
+    const emu_effects *e = &w->launch->object->effects[op - w->ops];
+    emu_init_check *i = w->worker->init;
+    i->from = find_source(w, e);
+    if (!i->from && op->pair == 1)
+        i->from = find_source(w, e + 1);
+    take_marks(w, op);
+    if (!op->mem.bytes && i->from)
+        put_source(w, e, i->from);
+    if (op->pair == 1 && i->from)
+        put_source(w, e + 1, i->from);
 }
 
 void emu_init_after(emu_wave *w, const emu_op *op)

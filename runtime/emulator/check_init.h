@@ -10,17 +10,21 @@
 
 #include "check.h"
 
-#include <stdio.h>
-
 /* A set of registers: lower halves of rows, upper ones, scalar registers, and what is neither. */
 enum { SET_UPPER = 576, SET_SCALAR = 2 * SET_UPPER, SET_SCC = SET_SCALAR + S_COUNT, SET_INDEXED /* s_set_gpr_idx is on */, SET_ALWAYS, SET_WORDS = 21 };
 struct emu_row_set {
     uint64_t word[SET_WORDS];
 };
 
+/* Registers by number, for what a report says: rows, then scalar registers, then SCC. */
+enum { FROM_SCALAR = CHECK_ROWS, FROM_SCC = FROM_SCALAR + S_COUNT, FROM_COUNT };
+#define FROM_REGISTER UINT32_C(0x80000000)
+
 typedef struct wave_marks {
     emu_row_set marked;
     uint32_t s[S_COUNT];
+    uint32_t from[FROM_COUNT]; /* whence a register has its marks: 0 it was never written, FROM_REGISTER and another's number, or
+                                * the operation that read memory, and 1 */
 } wave_marks;
 
 enum { MARK_TEMPORARY = 2 }; /* rows behind those of the marks */
@@ -33,7 +37,11 @@ struct emu_init_check {
     bool any_region;    /* one of the launch's regions is uninitialised */
     bool watch_scc;
     uint64_t result;    /* marks of the scalar result under way */
+    uint32_t from;      /* whence the marks of the operation under way come, as wave_marks.from; 0: not known */
 };
+
+/* check_init.c */
+void emu_init_report(emu_wave *w, const emu_op *op, uint64_t lanes, uint64_t address, const char *what);
 
 /* check_init_vector.c: the marks that an operation's results take */
 void emu_init_valu(emu_wave *w, const emu_op *op);
@@ -78,15 +86,6 @@ static inline void row_changed(emu_wave *w, unsigned row)
         any |= m[l];
     set_put(&marks_of(w)->marked, row, any & 0xffff);
     set_put(&marks_of(w)->marked, SET_UPPER + row, any >> 16);
-}
-
-/* ---- reports ---------------------------------------------------------------------------------------------- */
-
-static inline void report(emu_wave *w, const emu_op *op, uint64_t lanes, uint64_t address, const char *what)
-{
-    char text[128];
-    snprintf(text, sizeof text, "what was never written reaches %s", what);
-    emu_fault(w, op, FA_EMU_REPORT_INIT, lanes ? __builtin_ctzll(lanes) : -1, address, 0, false, text);
 }
 
 /* ---- scalar registers ------------------------------------------------------------------------------------- */

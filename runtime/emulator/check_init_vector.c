@@ -377,7 +377,7 @@ static void commit(emu_wave *w, const emu_op *op, mark_rows out)
     if (op->meaning->dst == T_MASK) {
         bool exec = op->variant & M_CMPX || (op->dst.kind == K_SGPR && op->dst.index == S_EXEC);
         if (exec && lanes)
-            report(w, op, lanes, 0, "EXEC");
+            emu_init_report(w, op, lanes, 0, "EXEC");
         if (!(op->dst.kind == K_SGPR && op->dst.index == S_EXEC))
             set_mask_marks(w, &op->dst, lanes);
         return;
@@ -394,7 +394,7 @@ static bool resolve(emu_wave *w, const emu_op *op, emu_op *moved)
     unsigned add = w->s[S_M0] & 0xff, last = 0;
     *moved = *op;
     if (marks_of(w)->s[S_M0] & 0xff)
-        report(w, op, 0, 0, "a register's number");
+        emu_init_report(w, op, 0, 0, "a register's number");
     for (unsigned i = 0; i < op->nsrc; i++)
         if (op->src[i].kind == K_VGPR && w->index_mode >> i & 1)
             moved->src[i].index += (uint16_t)add, last = moved->src[i].index > last ? moved->src[i].index : last;
@@ -456,7 +456,7 @@ static void read_lane_marks(emu_wave *w, const emu_op *op)
         return;
     bool exec = (op->dst.index & ~1u) == S_EXEC;
     if (exec && marks)
-        report(w, op, 0, 0, "EXEC");
+        emu_init_report(w, op, 0, 0, "EXEC");
     set_scalar_marks(w, op->dst.index, exec ? 0 : marks);
 }
 
@@ -467,7 +467,7 @@ static void relative_marks(emu_wave *w, const emu_op *op)
     bool s = op->variant != 11, d = op->variant != 10, both = op->variant == 13;
     uint32_t from = op->src[0].index + (s ? both ? m0 & 0x3ff : m0 : 0), to = op->dst.index + (d ? both ? m0 >> 16 & 0x3ff : m0 : 0);
     if (marks_of(w)->s[S_M0])
-        report(w, op, 0, 0, "a register's number");
+        emu_init_report(w, op, 0, 0, "a register's number");
     if (to >= w->launch->rows || (op->src[0].kind == K_VGPR && from >= w->launch->rows))
         return;
     uint32_t *m = mark_row(w, to), scalar = scalar_marks(w, &op->src[0]);
@@ -520,7 +520,7 @@ void emu_init_cross(emu_wave *w, const emu_op *op)
         moved.src[0].index += w->s[S_M0] & 0x3ff;
         moved.dst.index += w->s[S_M0] >> 16 & 0x3ff;
         if (marks_of(w)->s[S_M0])
-            report(w, op, 0, 0, "a register's number");
+            emu_init_report(w, op, 0, 0, "a register's number");
         if (moved.src[0].index < w->worker->init->rows && moved.dst.index < w->worker->init->rows)
             moved_marks(w, &moved, 0);
         return;
