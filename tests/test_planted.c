@@ -45,7 +45,7 @@ typedef struct planted_file {
 } planted_file;
 
 static unsigned checks_named(const char *list) {
-  static const struct { const char *name; unsigned bit; } known[] = { { "memory", 1 }, { "init", 2 }, { "race", 4 }, { "sync", 8 }, { "hazard", 16 }, { "clamp", 32 }, { "align", 64 } };
+  static const struct { const char *name; unsigned bit; } known[] = { { "memory", 1 }, { "init", 2 }, { "race", 4 }, { "sync", 8 }, { "hazard", 16 }, { "hazard", 16 }, { "clamp", 32 }, { "align", 64 } };
   unsigned bits = 0;
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strstr(list, known[i].name)) bits |= known[i].bit;

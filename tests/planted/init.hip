@@ -184,3 +184,27 @@ KERNEL function_result(ARGS) {
   u32 x = perhaps(in[me()]);
   out[me()] = x; // BUG: init
 }
+
+//@ through_a_matrix targets=gfx9
+KERNEL through_a_matrix(ARGS) {
+#ifdef __GFX9__
+  u32 x = 5;
+  PLANT(GRAB(x), );
+  f32x4 c = {1, 2, 3, 4};
+  x = me() == 3 ? x : in[me()]; /* row 3 of the first operand */
+  c = __builtin_amdgcn_mfma_f32_16x16x4f32((float)x, (float)in[me() + 1], c, 0, 0, 0);
+  out[me()] = (u32)c[3]; // BUG: init "lane 0"
+#endif
+}
+
+//@ a_row_of_a_matrix_not_used targets=gfx9
+KERNEL a_row_of_a_matrix_not_used(ARGS) {
+#ifdef __GFX9__
+  u32 x;
+  GRAB(x);
+  f32x4 c = {1, 2, 3, 4};
+  x = me() == 3 ? x : in[me()];
+  c = __builtin_amdgcn_mfma_f32_16x16x4f32((float)x, (float)in[me() + 1], c, 0, 0, 0);
+  out[me()] = (u32)(me() < 16 ? c[PLANT(3, 2)] : c[0]); // BUG: init "lane 0"
+#endif
+}

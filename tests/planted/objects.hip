@@ -160,3 +160,23 @@ KERNEL load_away(ARGS) {
 KERNEL move_away(ARGS) {
   out[me()] = n; // BUG: init "reaches device memory"
 }
+
+//@ before_a_matrix_operation targets=gfx942
+// PATCH: s_nop => s_nop 0
+KERNEL before_a_matrix_operation(ARGS) {
+#ifdef __GFX9__
+  f32x4 c = {1, 2, 3, 4};
+  c = __builtin_amdgcn_mfma_f32_16x16x4f32((float)in[me()], (float)in[me() + 1], c, 0, 0, 0); // BUG: hazard "2 needed"
+  *(f32x4 *)&out[4 * me()] = c;
+#endif
+}
+
+//@ behind_a_matrix_operation targets=gfx942
+// PATCH 2: s_nop => s_nop 0
+KERNEL behind_a_matrix_operation(ARGS) {
+#ifdef __GFX9__
+  f32x4 c = {1, 2, 3, 4};
+  c = __builtin_amdgcn_mfma_f32_16x16x4f32((float)in[me()], (float)in[me() + 1], c, 0, 0, 0); // OTHER
+  *(f32x4 *)&out[4 * me()] = c; // BUG: hazard "needed"
+#endif
+}

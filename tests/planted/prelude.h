@@ -6,6 +6,7 @@ typedef unsigned u32;
 typedef unsigned long long u64;
 typedef u32 u32x2 __attribute__((ext_vector_type(2)));
 typedef u32 u32x4 __attribute__((ext_vector_type(4)));
+typedef float f32x4 __attribute__((ext_vector_type(4)));
 #define ARGS const u32 *in, u32 *out, u32 *aux, u32 *gone, u32 *none, u32 n
 #define KERNEL extern "C" __attribute__((global)) void
 #define DEVICE static __attribute__((device))
