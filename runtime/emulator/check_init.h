@@ -43,6 +43,10 @@ struct emu_init_check {
 /* check_init.c */
 void emu_init_report(emu_wave *w, const emu_op *op, uint64_t lanes, uint64_t address, const char *what);
 
+/* check_init_memory.c: an address may have no marks; what a load writes is written, unless the memory says otherwise */
+void emu_init_address(emu_wave *w, const emu_op *op);
+void emu_init_loaded(emu_wave *w, const emu_op *op);
+
 /* check_init_vector.c: the marks that an operation's results take */
 void emu_init_valu(emu_wave *w, const emu_op *op);
 void emu_init_cross(emu_wave *w, const emu_op *op);
