@@ -112,6 +112,7 @@ typedef struct emu_wave_check {
     uint32_t barriers, waits; /* barriers signalled, waited for */
     uint32_t last_op, last_id;
     uint32_t branch; /* the last one that it went through, 0: none: where it parted from the others */
+    uint32_t epoch[2];      /* LDS, device: how often all tags were forgotten, as far as the wave has noticed */
     uint32_t seen[2][SEEN]; /* LDS, device: tags that are before whatever this wave does */
     struct {
         uint32_t op, tag, clock;

@@ -8,7 +8,7 @@
 
 #include <stdlib.h>
 
-enum { MAX_TAGS = (1 << 26) - 2 };
+enum { MAX_TAGS = 1 << 24, TAGS_OF_ONE = 4 };
 
 /* ---- memory of the check ---------------------------------------------------------------------------------- */
 
@@ -95,6 +95,40 @@ void emu_race_begin_group(emu_worker *k)
     forget_places(r);
     r->tags.count = 0;
     emu_order_begin_group(k);
+    for (uint32_t i = 0; i < r->waves; i++) {
+        k->check->waves[i].epoch[0] = r->epoch;
+        k->check->waves[i].epoch[1] = r->shared->epoch;
+    }
+}
+
+/* No more tags: who touched what until now is forgotten. Nothing is reported wrongly for that. */
+static void forget(emu_race_check *r, bool lds)
+{
+    if (lds) {
+        memset(r->wide, 0, (r->lds_bytes / 4 + 1) * sizeof *r->wide);
+        r->tags.count = 0;
+        r->epoch++;
+        return;
+    }
+    for (size_t i = 0; i < RACE_BUCKETS; i++)
+        for (emu_page *p = r->shared->pages[i]; p; p = p->next)
+            memset(p->wide, 0, sizeof p->wide);
+    r->shared->tags.count = 0;
+    r->shared->epoch++;
+}
+
+static void notice(emu_race_check *r, emu_wave_check *me)
+{
+    uint32_t now[] = {r->epoch, r->shared->epoch};
+    for (unsigned i = 0; i < 2; i++) {
+        if (me->epoch[i] == now[i])
+            continue;
+        me->epoch[i] = now[i];
+        memset(me->seen[i], 0, sizeof me->seen[i]);
+        memset(me->last_read[i], 0, sizeof me->last_read[i]);
+        for (unsigned k = 0; k < EVENT_SLOTS; k++)
+            *(i ? &me->events[k].device_tag : &me->events[k].lds_tag) = 0;
+    }
 }
 
 static emu_page *find_page(emu_race_shared *s, uintptr_t at, bool make)
@@ -121,7 +155,7 @@ static uint32_t add_tag(emu_race_check *r, emu_tags *t, const emu_tag *tag)
 {
     if (t->count + 2 > t->capacity) {
         uint32_t capacity = t->capacity ? 2 * t->capacity : 1024;
-        emu_tag *grown = capacity <= MAX_TAGS + 2u ? realloc(t->list, capacity * sizeof *grown) : NULL;
+        emu_tag *grown = realloc(t->list, capacity * sizeof *grown);
         if (!grown) {
             r->shared->no_memory = true;
             return 0;
@@ -483,11 +517,17 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
 void emu_race_touch(emu_wave *w, const emu_op *op, emu_event *event)
 {
     emu_check *c = w->worker->check;
+    emu_race_check *r = c->race;
     uint32_t tags[2][2] = {{0}};
+    if (r->tags.count > MAX_TAGS - TAGS_OF_ONE)
+        forget(r, true);
+    if (r->shared->tags.count > MAX_TAGS - TAGS_OF_ONE)
+        forget(r, false);
+    notice(r, &c->waves[w->id]);
     for (uint32_t i = 0; i < c->access_count; i++)
         if (!touch_access(w, op, &c->accesses[i], event, tags))
             return;
-    if (c->race->shared->no_memory)
+    if (r->shared->no_memory)
         emu_fault(w, op, FA_EMU_REPORT_LIMIT, -1, 0, 0, false, "the race check has no memory left for so many accesses");
 }
 
@@ -496,6 +536,7 @@ void emu_race_complete(emu_wave *w, const emu_event *event, bool lds, bool devic
     emu_race_check *r = w->worker->check->race;
     emu_wave_check *me = &w->worker->check->waves[w->id];
     uint32_t clock = me->clock[w->id];
+    notice(r, me);
     if (event->lds_tag && lds)
         r->tags.list[event->lds_tag].clock = clock, me->changed = true;
     if (event->device_tag && device)

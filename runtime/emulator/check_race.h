@@ -24,6 +24,7 @@ typedef struct emu_race_shared {
     emu_tags tags;
     emu_page *pages[RACE_BUCKETS], *recent;
     unsigned levels; /* of emu_known's inner nodes */
+    uint32_t epoch;  /* how often all tags were forgotten */
     bool has_places, no_memory;
 } emu_race_shared;
 
@@ -35,6 +36,7 @@ struct emu_race_check {
     emu_known **released;    /* by the atomics of a dword of LDS */
     bool has_places;
     emu_tags tags;
+    uint32_t epoch;
     uint32_t gathered[2][CHECK_MAX_WAVES], generation[2]; /* at a barrier */
     emu_known *gathered_known[2];
     uint32_t waves;
