@@ -537,6 +537,7 @@ void emu_jump(emu_wave *w, const emu_op *op, uint64_t address);
 typedef struct emu_simd {
     const char *name;
     emu_exec_fn valu, valu_pair, cross_lane, memory, lds, lds_lane, matrix;
+    void (*product)(double *c, const double *a, const double *b, unsigned m, unsigned k); /* see simd.h */
     const emu_lane_fn *lane_fns;
 } emu_simd;
 const emu_simd *emu_simd_get(void);

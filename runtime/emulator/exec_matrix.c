@@ -458,3 +458,25 @@ void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op)
     if (flush)
         flush_result(w, op);
 }
+
+/* ---- microscaled products (narrow.c) ---------------------------------------------------------------------- */
+
+static inline void product_row(double *restrict c, const double *restrict a, const double *restrict b, unsigned i, unsigned m, unsigned depth)
+{
+    double sum[32];
+    for (unsigned j = 0; j < m; j++)
+        sum[j] = c[i * m + j];
+    for (unsigned k = 0; k < depth; k++) {
+        double x = a[k * m + i];
+        for (unsigned j = 0; j < m; j++)
+            sum[j] += x * b[k * m + j];
+    }
+    for (unsigned j = 0; j < m; j++)
+        c[i * m + j] = sum[j];
+}
+
+void EMU_SIMD_FN(emu_product)(double *c, const double *a, const double *b, unsigned m, unsigned depth)
+{
+    for (unsigned i = 0; i < m; i++)
+        m == 16 ? product_row(c, a, b, i, 16, depth) : product_row(c, a, b, i, 32, depth);
+}

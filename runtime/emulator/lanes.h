@@ -82,15 +82,12 @@ static inline uint32_t f2h_round(float f, uint32_t round)
     return h | sign;
 }
 
-/* Toward zero, as v_cvt_pkrtz has it whatever MODE says; f2h_round(f, 3) without branches. */
+/* Toward zero, as v_cvt_pkrtz has it whatever MODE says; f2h_round(f, 3) without branches: nearest, and one less where that
+ * is beyond. */
 static inline uint32_t f2h_rtz(float f)
 {
-    uint32_t bits = as_u32(f), u = bits & 0x7fffffff, sign = bits >> 16 & 0x8000;
-    uint32_t normal = (u - 0x38000000) >> 13;
-    uint32_t denormal = (uint32_t)(int32_t)(as_f32(u < 0x38800000 ? u : 0) * 0x1p24f);
-    uint32_t special = u > 0x7f800000 ? 0x7e00 | (u >> 13 & 0x3ff) : u == 0x7f800000 ? 0x7c00 : 0x7bff;
-    uint32_t h = u >= 0x47800000 ? special : u < 0x38800000 ? denormal : normal;
-    return h | sign;
+    uint32_t bits = as_u32(f), h = f2h_rne(as_f32(bits & 0x7fffffff));
+    return (h - (h2f(h) > as_f32(bits & 0x7fffffff) ? 1 : 0)) | (bits >> 16 & 0x8000);
 }
 
 static inline uint32_t f2h(float f, uint32_t round) { return round ? f2h_round(f, round) : f2h_rne(f); }
@@ -105,7 +102,7 @@ static inline uint32_t f2b(float f)
 }
 
 /* a * b + c of f16 values, rounded once: to odd in double and single, then to f16 */
-static inline uint32_t fma16(float a, float b, float c, uint32_t round)
+static inline uint32_t fma16_round(float a, float b, float c, uint32_t round)
 {
     double p = (double)a * (double)b, s = p + (double)c;
     double back = s - p, lost = (p - (s - back)) + ((double)c - back);
@@ -118,21 +115,69 @@ static inline uint32_t fma16(float a, float b, float c, uint32_t round)
         u += (rest > 0) == (f >= 0 && !(u >> 31)) ? 1u : -1u;
     return f2h(as_f32(u), round);
 }
+/* The same to nearest even, as vector code: a product of two f16 is exact in f32, the sum's error is found by subtracting
+ * back (Knuth), and a sum that is not exact is made odd, which keeps its rounding to f16 right. */
+static inline uint32_t fma16_rne(float a, float b, float c)
+{
+    float p = a * b, s = p + c, back = s - p, lost = (p - (s - back)) + (c - back);
+    uint32_t u = as_u32(s), finite = (u & 0x7f800000) != 0x7f800000, step = (lost > 0) == (s > 0) ? 1u : UINT32_MAX;
+    return f2h_rne(as_f32(u + (finite & (lost != 0) & ~u & 1 ? step : 0)));
+}
+
+static inline uint32_t fma16(float a, float b, float c, uint32_t round)
+{
+    return round ? fma16_round(a, b, c, round) : fma16_rne(a, b, c);
+}
+
+/* ---- to integers ------------------------------------------------------------------------------------------ */
+
+/* Without SSE4.1 there is no instruction for these, and calls are no vector code. Exact, so the host's rounding does not
+ * matter; what has no fraction goes through an addition that makes NaN quiet. */
+static inline float trunc_f32(float a)
+{
+#ifdef __SSE4_1__
+    return truncf(a);
+#else
+    int small = as_u32(a) << 1 < 0x96000000; /* below 2^23 */
+    float t = (float)(int32_t)(small ? a : 0.0f);
+    return small ? as_f32(as_u32(t) | (as_u32(a) & 0x80000000)) : a + 0.0f;
+#endif
+}
+static inline float floor_f32(float a)
+{
+#ifdef __SSE4_1__
+    return floorf(a);
+#else
+    float t = trunc_f32(a);
+    return t > a ? t - 1.0f : t;
+#endif
+}
+static inline float ceil_f32(float a)
+{
+#ifdef __SSE4_1__
+    return ceilf(a);
+#else
+    float t = trunc_f32(a);
+    return t < a ? t + 1.0f : t;
+#endif
+}
+static inline float roundeven_f32(float a)
+{
+    float t = trunc_f32(a), rest = fabsf(a - t), half = t * 0.5f, away = fabsf(t) + 1.0f;
+    int up = (rest > 0.5f) | ((rest == 0.5f) & (half != trunc_f32(half)));
+    return up ? as_f32(as_u32(away) | (as_u32(a) & 0x80000000)) : t;
+}
 
 /* ---- fp8 -------------------------------------------------------------------------------------------------- */
 
 /* e4m3 and e5m2, FNUZ (bias 8 and 16, NaN is 0x80) or OCP (bias 7 and 15) */
 static inline float fp8_to_f32(uint32_t v, int mantissa, int fnuz)
 {
-    uint32_t sign = (v & 0x80) << 24, m = v & ((1u << mantissa) - 1), e = (v & 0x7f) >> mantissa;
-    int bias = (mantissa == 3 ? 7 : 15) + fnuz;
-    uint32_t top = mantissa == 3 ? 15 : 31;
-    if (fnuz && (v & 0xff) == 0x80)
-        return as_f32(0x7fc00000);
-    if (!fnuz && e == top && (mantissa == 2 || m == 7))
-        return as_f32(sign | (mantissa == 2 && !m ? 0x7f800000 : 0x7fc00000));
-    float f = e ? ldexpf((float)(m | 1u << mantissa), (int)e - bias - mantissa) : ldexpf((float)m, 1 - bias - mantissa);
-    return as_f32(as_u32(f) | sign);
+    uint32_t sign = (v & 0x80) << 24, m = v & 0x7f, inf = mantissa == 3 ? 0x7f : 0x7c; /* e4m3 has NaN there, and no infinity */
+    float scale = mantissa == 3 ? (fnuz ? 0x1p119f : 0x1p120f) : fnuz ? 0x1p111f : 0x1p112f; /* 2^(127 - bias) */
+    uint32_t u = as_u32(as_f32(m << (23 - mantissa)) * scale);                                /* exact, denormals included */
+    uint32_t special = mantissa == 2 && m == inf ? 0x7f800000 : 0x7fc00000;
+    return as_f32(fnuz ? ((v & 0xff) == 0x80 ? 0x7fc00000 : u | sign) : (m >= inf ? special : u) | sign);
 }
 
 /* Nearest even. Without saturation (MODE.FP16_OVFL clear) what overflows becomes NaN (or infinity in OCP e5m2). */
@@ -376,7 +421,7 @@ static inline float rsq_f32(float x) { return (float)(1.0 / sqrt((double)x)); }
 
 static inline float fract_f32(float x)
 {
-    float r = x - floorf(x);
+    float r = x - floor_f32(x);
     return r >= 1.0f ? 0x1.fffffep-1f : r;
 }
 static inline double fract_f64(double x)
@@ -607,10 +652,9 @@ static inline float cube(float x, float y, float z, int what)
 /* fp4 (e2m1), fp6 (e2m3) and bf6 (e3m2) of the OCP MX formats: neither infinity nor NaN */
 static inline float narrow_to_f32(uint32_t v, int exponent, int mantissa)
 {
-    int bias = (1 << (exponent - 1)) - 1;
-    uint32_t e = v >> mantissa & ((1u << exponent) - 1), m = v & ((1u << mantissa) - 1);
-    float f = e ? ldexpf((float)(m | 1u << mantissa), (int)e - bias - mantissa) : ldexpf((float)m, 1 - bias - mantissa);
-    return v >> (exponent + mantissa) & 1 ? -f : f;
+    uint32_t bits = (uint32_t)(exponent + mantissa), bias = (1u << (exponent - 1)) - 1;
+    float f = as_f32((v & ((1u << bits) - 1)) << (23 - mantissa)) * as_f32((254 - bias) << 23); /* by 2^(127 - bias): exact */
+    return as_f32(as_u32(f) | (v >> bits & 1) << 31);
 }
 /* Nearest even; what is too large, infinity and NaN (inferred) become the largest number. */
 static inline uint32_t f32_to_narrow(float f, int exponent, int mantissa)

@@ -27,14 +27,26 @@ static uint32_t get_bits(const uint32_t *rows, unsigned lane, unsigned at, unsig
     return (uint32_t)(v >> at % 32) & ((1u << bits) - 1);
 }
 
+/* Every code of each format as a number: looked up, since a product unpacks thousands */
+static float numbers[FORMATS][256];
+static pthread_once_t numbers_once = PTHREAD_ONCE_INIT;
+
+static void make_numbers(void)
+{
+    for (unsigned f = 0; f < FORMATS; f++)
+        for (uint32_t v = 0; v < 1u << formats[f].bits; v++)
+            numbers[f][v] = f <= BF8 ? fp8_to_f32(v, formats[f].mantissa, 0) : narrow_to_f32(v, formats[f].exponent, formats[f].mantissa);
+}
+
 static float element(const uint32_t *rows, unsigned lane, unsigned e, unsigned format)
 {
-    uint32_t v = get_bits(rows, lane, e * formats[format].bits, formats[format].bits);
-    return format <= BF8 ? fp8_to_f32(v, formats[format].mantissa, 0)
-                         : narrow_to_f32(v, formats[format].exponent, formats[format].mantissa);
+    return numbers[format][get_bits(rows, lane, e * formats[format].bits, formats[format].bits)];
 }
 
 /* ---- products --------------------------------------------------------------------------------------------- */
+
+/* A scale is an exponent; 255 is NaN. */
+static double scale_of(uint32_t s) { return s == 255 ? (double)NAN : as_f64((uint64_t)(s + 896) << 52); }
 
 /* One operand as out[k][i], scaled. */
 static void take_operand(emu_wave *w, double *out, const emu_op *op, unsigned i, unsigned format)
@@ -43,19 +55,15 @@ static void take_operand(emu_wave *w, double *out, const emu_op *op, unsigned i,
     const emu_operand *scale = i ? &op->scale_b : &op->src[3];
     const uint32_t *rows = row(w, &op->src[i]);
     unsigned byte = (op->mods.op_sel >> i & 1) | (op->mods.op_sel_hi >> i & 1) << 1;
+    double by[EMU_ROW];
+    for (unsigned l = 0; l < EMU_ROW; l++) {
+        uint32_t s = scale->kind == K_VGPR ? row(w, scale)[l] : scale->kind == K_SGPR ? w->s[scale->index] : (uint32_t)scale->value;
+        by[l] = scale->kind == K_NONE ? 1.0 : scale_of(s >> 8 * byte & 255);
+    }
     for (unsigned l = 0; l < EMU_ROW; l++)
         for (unsigned e = 0; e < ELEMENTS; e++) {
             unsigned g = l / m->m, k = format <= BF8 ? e / 16 * (m->k / 2u) + 16 * g + e % 16 : ELEMENTS * g + e;
-            unsigned from = k / 32 * m->m + l % m->m;
-            double v = (double)element(rows, l, e, format);
-            if (scale->kind != K_NONE) {
-                uint32_t s = scale->kind == K_VGPR   ? row(w, scale)[from]
-                             : scale->kind == K_SGPR ? w->s[scale->index]
-                                                     : (uint32_t)scale->value;
-                s = s >> 8 * byte & 255;
-                v = s == 255 ? (double)NAN : ldexp(v, (int)s - 127);
-            }
-            out[k * m->m + l % m->m] = v;
+            out[k * m->m + l % m->m] = (double)element(rows, l, e, format) * by[k / 32 * m->m + l % m->m];
         }
 }
 
@@ -63,20 +71,24 @@ static void take_operand(emu_wave *w, double *out, const emu_op *op, unsigned i,
 static void exec_f8f6f4(emu_wave *w, const emu_op *op)
 {
     const emu_matrix *m = &op->matrix;
-    double a[2048], b[2048];
-    float out[16][EMU_ROW];
-    const uint32_t *c = op->src[2].kind == K_VGPR ? row(w, &op->src[2]) : NULL;
+    double a[2048], b[2048], c[32 * 32];
+    const uint32_t *old = op->src[2].kind == K_VGPR ? row(w, &op->src[2]) : NULL;
+    uint32_t *d = row(w, &op->dst);
     take_operand(w, a, op, 0, op->mods.cbsz);
     take_operand(w, b, op, 1, op->mods.blgp);
-    for (unsigned r = 0; r < op->dst.dwords; r++)
-        for (unsigned l = 0; l < EMU_ROW; l++) {
-            unsigned g = l / m->m, i = m->m == 32 ? 8 * (r / 4) + 4 * g + r % 4 : 4 * g + r;
-            double s = (double)as_f32(c ? c[r * EMU_ROW + l] : (uint32_t)op->src[2].value);
-            for (unsigned k = 0; k < m->k; k++)
-                s += a[k * m->m + i] * b[k * m->m + l % m->m];
-            out[r][l] = (float)s;
-        }
-    memcpy(row(w, &op->dst), out, op->dst.dwords * sizeof out[0]);
+    for (unsigned step = 0; step < 2; step++) { /* C to a matrix, then the matrix to D */
+        for (unsigned r = 0; r < op->dst.dwords; r++)
+            for (unsigned l = 0; l < EMU_ROW; l++) {
+                unsigned g = l / m->m, i = m->m == 32 ? 8 * (r / 4) + 4 * g + r % 4 : 4 * g + r;
+                double *at = &c[i * m->m + l % m->m];
+                if (step)
+                    d[r * EMU_ROW + l] = as_u32((float)*at);
+                else
+                    *at = (double)as_f32(old ? old[r * EMU_ROW + l] : (uint32_t)op->src[2].value);
+            }
+        if (!step)
+            emu_simd_get()->product(c, a, b, m->m, m->k);
+    }
 }
 
 static bool is_scale(const emu_operand *a) { return a->kind == K_VGPR || a->kind == K_SGPR || a->kind == K_CONST; }
@@ -84,6 +96,7 @@ static bool is_scale(const emu_operand *a) { return a->kind == K_VGPR || a->kind
 /* "mfma_f32_16x16x128_f8f6f4 d, a, b, c", "mfma_scale_f32_..." with two scales more; CBSZ and BLGP are the formats */
 bool emu_decode_f8f6f4(fa_emu_object *o, emu_op *op, emu_text *t)
 {
+    pthread_once(&numbers_once, make_numbers);
     emu_matrix *m = &op->matrix;
     bool scaled = strncmp(t->name, "v_mfma_scale_", 13) == 0, wide = strstr(t->name, "_32x32x64_") != NULL;
     unsigned a = t->mods.cbsz, b = t->mods.blgp;
@@ -176,6 +189,7 @@ static void exec_convert(emu_wave *w, const emu_op *op)
 
 bool emu_decode_convert(fa_emu_object *o, emu_op *op, emu_text *t)
 {
+    pthread_once(&numbers_once, make_numbers);
     static const char *const widths[] = {"f32", "f16", "bf16"}, *const narrow[] = {"fp6", "bf6"};
     char name[48];
     for (unsigned f = 0; f < 2; f++)

@@ -15,11 +15,12 @@
     void emu_exec_lds_##simd(emu_wave *w, const emu_op *op);        \
     void emu_exec_lds_lane_##simd(emu_wave *w, const emu_op *op);   \
     void emu_exec_matrix_##simd(emu_wave *w, const emu_op *op);     \
+    void emu_product_##simd(double *c, const double *a, const double *b, unsigned m, unsigned k); \
     extern const emu_lane_fn emu_lane_fns_##simd[];
 #define ROW(simd)                                                   \
     {.name = #simd, .valu = emu_exec_valu_##simd, .valu_pair = emu_exec_pair_##simd,                    \
      .cross_lane = emu_exec_cross_##simd, .memory = emu_exec_memory_##simd, .lds = emu_exec_lds_##simd, \
-     .lds_lane = emu_exec_lds_lane_##simd, .matrix = emu_exec_matrix_##simd, .lane_fns = emu_lane_fns_##simd},
+     .lds_lane = emu_exec_lds_lane_##simd, .matrix = emu_exec_matrix_##simd, .product = emu_product_##simd, .lane_fns = emu_lane_fns_##simd},
 
 DECLARE(baseline)
 #if defined(EMU_HAVE_X86_SIMD)

@@ -36,6 +36,8 @@ void EMU_SIMD_FN(emu_exec_memory)(emu_wave *w, const emu_op *op);
 void EMU_SIMD_FN(emu_exec_lds)(emu_wave *w, const emu_op *op);
 void EMU_SIMD_FN(emu_exec_lds_lane)(emu_wave *w, const emu_op *op);
 void EMU_SIMD_FN(emu_exec_matrix)(emu_wave *w, const emu_op *op);
+/* c[m][m] += A * B, with a[k][m] and b[k][m]: products exact, sums in double and upward in k */
+void EMU_SIMD_FN(emu_product)(double *c, const double *a, const double *b, unsigned m, unsigned k);
 extern const emu_lane_fn EMU_SIMD_FN(emu_lane_fns)[];
 
 #endif
