@@ -121,7 +121,8 @@ static void unpack(float *restrict out, const uint32_t *rows, const emu_matrix *
 }
 
 /* A of which each four elements hold two: their places are two bits each in the index register, of which ABID
- * chooses the part unless CBSZ is set. */
+ * chooses the part unless CBSZ is set. For RDNA4's SWMMAC the document names the operation only: where k and the places
+ * stand in a lane is inferred from SMFMAC and from the layout of WMMA. */
 static void unpack_sparse(float *restrict out, const uint32_t *rows, const uint32_t *index, const emu_op *op, bool fnuz)
 {
     const emu_matrix *m = &op->matrix;

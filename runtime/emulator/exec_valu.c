@@ -242,7 +242,8 @@ static void read_lane(emu_wave *w, const emu_op *op, bool first)
     }
 }
 
-/* v_permlane16_var, v_permlanex16_var: each lane names the lane of its row, or of the neighbouring row, that it reads */
+/* v_permlane16_var, v_permlanex16_var: each lane names the lane of its row, or of the neighbouring row, that it reads. What
+ * op_sel does (lanes that are off) is inferred from v_permlane16. */
 static void permlane16_var(emu_wave *w, const emu_op *op, bool cross)
 {
     const uint32_t *in = vector_row(w, &op->src[0]), *select = vector_row(w, &op->src[1]);
