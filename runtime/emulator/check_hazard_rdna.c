@@ -454,6 +454,8 @@ bool emu_hazard_rdna_step(emu_hazard_rdna *r, emu_wave *w, const emu_op *op)
         me->event[me->events++ % EVENTS].exec = true;
         me->exec_at = me->vectors;
     }
+    if (d->is & CONTROL) /* LLVM up to 21 overlooks some of these across blocks, and its kernels are not to raise an alarm */
+        me->events = 0;
     me->states += d->states;
     if (d->is & WAIT)
         me->atomic = UINT32_MAX;
