@@ -37,6 +37,13 @@ static const struct {
   TENSOR(bias, extras.bias),
   TENSOR(bool_mask, extras.bool_mask),
   {"sinks", FA_ARG_POINTER, AT(extras.sinks)},
+  {"cu_seqlens_q", FA_ARG_POINTER, AT(extras.cu_seqlens_q)},
+  {"cu_seqlens_k", FA_ARG_POINTER, AT(extras.cu_seqlens_k)},
+  {"seqused_k", FA_ARG_POINTER, AT(extras.seqused_k)},
+  {"total_q", FA_ARG_I32, AT(extras.total_q)},
+  {"total_k", FA_ARG_I32, AT(extras.total_k)},
+  {"max_seqlen_q", FA_ARG_I32, AT(seqlen_q)},
+  {"max_seqlen_k", FA_ARG_I32, AT(seqlen_k)},
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 

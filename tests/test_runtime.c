@@ -182,7 +182,7 @@ static void target_and_problem_are_checked_before_the_worker(void **state) {
   problem.head_dim_qk = 7;
   assert_int_equal(fa_plan_create(&plan, context, &problem), FA_ERR_PROBLEM);
   problem = (fa_problem)FA_PROBLEM_INIT;
-  problem.features = FA_FEATURE_VARLEN;
+  problem.features = FA_FEATURE_PAGED;
   assert_int_equal(fa_plan_create(&plan, context, &problem), FA_ERR_UNSUPPORTED);
   assert_int_equal(fa_plan_create(NULL, context, &problem), FA_ERR_ARGUMENT);
   assert_int_equal(fa_plan_create(&plan, NULL, &problem), FA_ERR_ARGUMENT);

@@ -144,6 +144,8 @@ fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const
   bool given[ROWS] = { false };
   const char *text;
   run->extras = (fa_attention_extras)FA_ATTENTION_EXTRAS_INIT;
+  if (problem->features & FA_FEATURE_VARLEN)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "features=varlen: arrays of one length are run here; launch it from C (fa_attention_extras) or by its manifest");
   for (int n = 0; (text = fa_cli_value_at(cli, "with", n)); n++) {
     size_t length = strcspn(text, "="), i = 0;
     while (i < ROWS && (strlen(rows[i].name) != length || memcmp(rows[i].name, text, length) != 0)) i++;

@@ -20,7 +20,7 @@ return function(t, spec)
   local dV = t.slice(t.tensor("dv", "write", spec.dtype_kv, bshd("seqlen_k", dv.size)), at)
   local K = t.load("k", t.slice(t.tensor("k", "read", spec.dtype_kv, bshd("seqlen_k", d.size)), at), kv, d)
   local scale = t.let("scale_log2", t.scalar "softmax_scale" * LOG2_E)
-  local stop = masks[spec.mask](t)
+  local stop = masks[spec.mask](t, { batch = batch, seqlen_q = t.size "seqlen_q", seqlen_k = t.size "seqlen_k", total = "seqlen_q + seqlen_k" })
 
   local sum = t.full("sum", { kv, dv }, 0.0)
   sum = t.loop(q, function() return t.size "seqlen_q", t.size "seqlen_q" end, { sum }, function(sum)

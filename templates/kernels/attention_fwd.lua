@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Attention, forward: FlashAttention-2 (Dao 2023), Algorithm 1.  The rescale of the running output is taken only when a row maximum grew by
 -- more than SLACK (exact for any slack: the final division uses the same maximum).
-local masks, scores = require "kernels.masks", require "kernels.scores"
+local masks, scores, layouts = require "kernels.masks", require "kernels.scores", require "kernels.layouts"
 
 local NEVER = -3.0e38 -- below every score, finite: exp2(-inf - NEVER) is 0 and no NaN arises from an empty row
 local SLACK = 8.0     -- powers of two by which exp2 may exceed 1; far from the range of fp16
@@ -9,26 +9,27 @@ local LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 local TINY = 0x1p-126 -- a scale of 0 counts as this, so that a masked score stays -inf
 
 return function(t, spec)
-  for _, size in ipairs { "batch", "seqlen_q", "seqlen_k", "heads_q", "heads_k" } do t.size(size) end
+  local at = {} -- where a workgroup works
+  local layout = layouts[spec.has.varlen and "packed" or "batched"](t, at)
   local q, kv = t.axis("q", spec.block_m), t.axis("kv", spec.block_n)
-  t.spread(q, "seqlen_q")
+  t.spread(q, layout.spread)
   local parts = spec.value_block and (spec.head_dim_v + spec.value_block - 1) // spec.value_block or 1
   local batch, head, part = t.each("batch", "heads_q", parts > 1 and tostring(parts) or nil) -- a part: of the columns of V and O
   local d = t.axis("d", spec.head_dim_qk)
   local dv = parts > 1 and t.axis("dv", spec.value_block, part * spec.value_block) or t.axis("dv", spec.head_dim_v)
   local head_k = t.let("head_k", head / (t.size "heads_q" / t.size "heads_k")) -- grouped queries
+  at.batch, at.head, at.q, at.kv, at.layout, at.total = batch, head, q, kv, layout, layout.total
 
-  local function bshd(seqlen, heads, dim) return { { "batch", "batch" }, { seqlen, "seq" }, { heads, "head" }, { dim } } end
-  local q_all = t.tensor("q", "read", spec.dtype_q, bshd("seqlen_q", "heads_q", spec.head_dim_qk))
-  local k_all = t.tensor("k", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", spec.head_dim_qk))
-  local v_all = t.tensor("v", "read", spec.dtype_kv, bshd("seqlen_k", "heads_k", spec.head_dim_v))
-  local o_all = t.tensor("o", "write", spec.dtype_o, bshd("seqlen_q", "heads_q", spec.head_dim_v))
-  local lse_all = t.tensor("lse", "write", "fp32", { { "batch" }, { "heads_q" }, { "seqlen_q" } }, { optional = true })
+  local q_of = layout.rows("q", "read", spec.dtype_q, "q", spec.head_dim_qk)
+  local k_of = layout.rows("k", "read", spec.dtype_kv, "k", spec.head_dim_qk)
+  local v_of = layout.rows("v", "read", spec.dtype_kv, "k", spec.head_dim_v)
+  local o_of = layout.rows("o", "write", spec.dtype_o, "q", spec.head_dim_v)
+  local lse_of = layout.row_values "lse"
+  layout.begin()
 
   t.require("heads_k", ">=", "1", "query heads need a key head")
   t.require("heads_q % heads_k", "==", "0", "every key head serves equally many query heads: heads_q must be a multiple of heads_k")
 
-  local at = { batch = batch, head = head, q = q, kv = kv }
   local score = scores.chain(t, spec, at) -- nil: the softmax takes the product as it is
   local sink = spec.has.sink and scores.sink(t, at)
   local softmax_scale = t.scalar "softmax_scale"
@@ -38,9 +39,9 @@ return function(t, spec)
   row_stop, row_start = t.let("row_stop", row_stop), row_start and t.let("row_start", row_start)
   local row_keys = row_start and t.let("row_keys", t.max(row_stop - row_start, 0))
 
-  local Q = t.load("q", t.slice(q_all, { batch = batch, head = head }), q, d)
+  local Q = t.load("q", q_of(head), q, d)
   if not score then Q = t.flip_sign(Q, softmax_scale:lt(0.0)) end
-  local K_all, V_all = t.slice(k_all, { batch = batch, head = head_k }), t.slice(v_all, { batch = batch, head = head_k })
+  local K_all, V_all = k_of(head_k), v_of(head_k)
   local m = t.full("row_max", { q }, NEVER) -- in powers of two, scale included
   local l = t.full("row_sum", { q }, 0.0)
   local O = t.full("o", { q, dv }, 0.0)
@@ -80,7 +81,7 @@ return function(t, spec)
   local shrink = 1.0
   if sink then m, l, shrink = sink(m, l) end
   local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), shrink / l, 0.0)) -- a row that sees no key gives 0
-  t.store(t.slice(o_all, { batch = batch, head = head }), t.cast(O * inv_sum, spec.dtype_o), q, dv)
-  local function store_lse() t.store(t.slice(lse_all, { batch = batch, heads_q = head }), (m + t.log2(l)) * LN_2, q) end
+  t.store(o_of(head), t.cast(O * inv_sum, spec.dtype_o), q, dv)
+  local function store_lse() t.store(lse_of(), (m + t.log2(l)) * LN_2, q) end
   if part then t.when("one part writes it", part:lt(1), store_lse) else store_lse() end
 end

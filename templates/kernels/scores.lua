@@ -16,27 +16,22 @@ function M.alibi(t, at)
   local slopes = t.tensor("alibi_slopes", "read", "fp32", { { "batch", "batch" }, { "heads_q" } })
   local slope = t.element("alibi_slope", t.slice(slopes, { batch = at.batch, heads_q = at.head }))
   return function(s)
-    local place = t.index(at.q) + (t.size "seqlen_k" - t.size "seqlen_q")
+    local place = t.index(at.q) + (at.seqlen_k - at.seqlen_q)
     local from = t.let("alibi_from", t.float(place - t.index_first(at.kv)))
     return s - slope * t.abs(from - t.float(t.index_step(at.kv)))
   end
 end
 
-local function pairs_of(t, at, name, dtype)
-  local all = t.tensor(name, "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "seqlen_q", "seq" }, { "seqlen_k" } }, { align = 4 })
-  return function(label) return t.load_elements(label, t.slice(all, { batch = at.batch, head = at.head }), at.q, at.kv) end
-end
-
 -- A value for each query and key, in the type of Q; strides of 0 broadcast it over batch, heads or queries.
 function M.bias(t, at, spec)
-  local load = pairs_of(t, at, "bias", spec.dtype_q)
-  return function(s) return s + load "bias_tile" end
+  local all = at.layout.pairs("bias", spec.dtype_q)
+  return function(s) return s + t.load_elements("bias_tile", all(), at.q, at.kv) end
 end
 
 -- A byte for each query and key: 0 hides the key from the query.
 function M.bool_mask(t, at)
-  local load = pairs_of(t, at, "bool_mask", "u8")
-  return function(s) return t.where(load("bool_tile"):gt(0.0), s, -math.huge) end
+  local all = at.layout.pairs("bool_mask", "u8")
+  return function(s) return t.where(t.load_elements("bool_tile", all(), at.q, at.kv):gt(0.0), s, -math.huge) end
 end
 
 local order = { "softcap", "alibi", "bias", "bool_mask" }

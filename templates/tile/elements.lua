@@ -9,6 +9,7 @@ return function(self, x)
   local plan, tensor = self.plan, x.slice.tensor
   local inst, width, name, spread = plan.inst, widths[tensor.dtype], x.name, plan.spread.name
   local length, stride = P.row_dim(x.slice)
+  local columns = x.slice.columns or tensor.dims[#tensor.dims][1]
   local function value(text, half)
     local convert = ("%s_%s"):format(tensor.dtype, half or "low")
     self:use(convert)
@@ -17,7 +18,7 @@ return function(self, x)
   self:use "rows_rsrc"; self:use "min_i32"; self:use "max_i32"; self:use "ROW"
   self:put("const %s* %s_tile = %s + (long)%s_first * %s + %s;", width == 1 and "unsigned char" or "u16", name, self:slice_base(x.slice), spread, stride, self:column_first(x.column))
   self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * %d, max_i32(min_i32(%s - %s, %d), 0) * %d);", name, name, length, spread, plan.spec.block_m,
-    stride, width, tensor.dims[#tensor.dims][1], self:column_first(x.column), x.column.size, width)
+    stride, width, columns, self:column_first(x.column), x.column.size, width)
   self:need(x, name)
   local row = ("(%s_row - %s_first%s) * (int)%s * %d"):format(spread, spread, plan.n_blocks > 1 and (" + n * %d"):format(inst.n) or "", stride, width)
   local run = plan.run
@@ -28,7 +29,7 @@ return function(self, x)
     local bytes = math.min(16, run * 2)
     run = bytes // 2
     self:use("buffer_read" .. bytes)
-    self:open("if (%s + %d <= %s) { // neighbours at once; a buffer's end would take a whole register with it", self:column_first(x.column), x.column.size, tensor.dims[#tensor.dims][1])
+    self:open("if (%s + %d <= %s) { // neighbours at once; a buffer's end would take a whole register with it", self:column_first(x.column), x.column.size, columns)
     self:open("$FOR FOR(b, %d) FOR(i, %d) {", x.m_blocks, inst.c_regs // run)
     self:put("const int r = i * %d;", run)
     self:put("const u32x%d part = buffer_read%d(%s_rsrc, %s + (row_lane + b * %d + ROW(r)) * 2);", bytes // 4, bytes, name, row, inst.m)

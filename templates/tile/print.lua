@@ -74,6 +74,14 @@ function P:assign(statement, variable, x)
 end
 
 -- ---- tensors
+-- Name of the size that bounds the rows of a slice, name of its row stride.
+local function row_dim(slice)
+  for i = 1, #slice.tensor.dims - 1 do
+    local dim = slice.tensor.dims[i]
+    if not slice.at[dim[2] or dim[1]] then return slice.rows or dim[1], fmt("%s_stride_%s", slice.tensor.name, dim[2]) end
+  end
+end
+P.row_dim = row_dim
 -- First element of a slice, without the dimensions that are axes of the tile.
 function P:slice_base(slice)
   local tensor, terms = slice.tensor, {}
@@ -89,16 +97,13 @@ function P:slice_base(slice)
       else terms[#terms + 1] = self:expr(nil, at, 13) end
     end
   end
+  if slice.first then
+    local last = slice.tensor.dims[#slice.tensor.dims]
+    local stride = not slice.at[last[1]] and #terms == #slice.tensor.dims - 1 and "" or " * " .. select(2, row_dim(slice))
+    terms[#terms + 1] = fmt("(long)%s%s", self:expr(nil, slice.first, 13), stride)
+  end
   return tensor.name .. "_base" .. (#terms > 0 and " + " .. table.concat(terms, " + ") or "")
 end
--- Name of the size that bounds the rows of a slice, name of its row stride.
-local function row_dim(slice)
-  for i = 1, #slice.tensor.dims - 1 do
-    local dim = slice.tensor.dims[i]
-    if not slice.at[dim[2] or dim[1]] then return dim[1], fmt("%s_stride_%s", slice.tensor.name, dim[2]) end
-  end
-end
-P.row_dim = row_dim
 -- Bytes of a row's part that a tile covers, as C text: its columns, or what is left of them.
 function P:row_bytes(slice, column)
   local length = slice.tensor.dims[#slice.tensor.dims][1]
@@ -255,8 +260,11 @@ end
 
 function emit.element(self, x)
   self:declare(x, x.name)
-  self:put("const %s = *(%s);", self:declaration(x, x.name), self:slice_base(x.slice))
+  local otherwise = x.args[1]
+  self:put("const %s = %s*(%s)%s;", self:declaration(x, x.name), otherwise and x.slice.tensor.name .. "_base ? " or "", self:slice_base(x.slice), otherwise and " : " .. self:expr(x, otherwise, 4) or "")
 end
+
+function emit.leave(self, x) self:put("if (%s) return;", self:expr(x, x.args[1])) end
 
 function emit.load_elements(self, x) require("tile.elements")(self, x) end
 
@@ -340,7 +348,7 @@ end
 -- ---- stores
 local function store_vector(self, x)
   local source, spread = x.args[1], self.plan.spread.name
-  local length = x.slice.tensor.dims[#x.slice.tensor.dims][1]
+  local length = x.slice.rows or x.slice.tensor.dims[#x.slice.tensor.dims][1]
   local name = x.slice.tensor.name
   self:use "rsrc"; self:use "buffer_write4"; self:use "min_i32"
   self:put("// %s: one lane a row writes", name)

@@ -92,7 +92,7 @@ function T.recorder()
   function t.tensor(name, access, dtype, dims, options)
     local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false, align = options and options.align }
     t.tensors[#t.tensors + 1] = x
-    for _, dim in ipairs(dims) do if type(dim[1]) == "string" then t.size(dim[1]) end end
+    for _, dim in ipairs(dims) do if type(dim[1]) == "string" and dim[1]:match "^[%a_][%w_]*$" then t.size(dim[1]) end end
     return x
   end
   local function argument(list, name, dtype, options)
@@ -132,15 +132,20 @@ function T.recorder()
   -- The index in two parts: that of a lane's first element of the tile, one value a lane, and the step from there, a constant.
   function t.index_first(axis) return node("index_first", {}, { axis = axis, dtype = "i32", axes = {} }) end
   function t.index_step(axis) return node("index_step", {}, { axis = axis, dtype = "i32", axes = { axis } }) end
+  -- The workgroup ends here where the scalar condition holds, before any barrier.
+  function t.leave(condition) emit("leave", { condition }, { axes = {} }) end
   local function edge(scope, which) return node("edge", {}, { scope = scope, which = which, dtype = "i32", axes = {} }) end
+
+  function t.first_index() return edge("block", "first") end -- of the spread axis, in this workgroup
 
   -- ---- statements
   -- A matrix (or vector) of a tensor: `at` gives an index for every dimension that is not an axis of the tile.
-  function t.slice(tensor, at) return { tensor = tensor, at = at } end
+  -- options: first, where its rows begin; rows, columns: names of the sizes that bound them in place of the tensor's.
+  function t.slice(tensor, at, options) return { tensor = tensor, at = at, first = options and options.first, rows = options and options.rows, columns = options and options.columns } end
   function t.load(name, slice, row, column) return emit("load", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = slice.tensor.dtype }) end
   function t.load_vector(name, slice, axis) return emit("load_vector", {}, { name = name, slice = slice, axes = { axis }, row = axis, dtype = "f32" }) end
-  -- One element that the whole workgroup wants; every dimension stands in the slice.
-  function t.element(name, slice) return emit("element", {}, { name = name, slice = slice, axes = {}, dtype = slice.tensor.dtype == "i32" and "i32" or "f32" }) end
+  -- One element that the whole workgroup wants; every dimension stands in the slice.  otherwise: its value where an optional tensor is null.
+  function t.element(name, slice, otherwise) return emit("element", { otherwise }, { name = name, slice = slice, axes = {}, dtype = slice.tensor.dtype == "i32" and "i32" or "f32" }) end
   -- A tile of both axes, element by element where the accumulator has it: what is added to a product, or masks it.
   function t.load_elements(name, slice, row, column)
     return emit("load_elements", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = "f32" })

@@ -80,7 +80,7 @@ enum {
   FA_FEATURE_ALIBI = 1 << 2,     /* s -= alibi_slopes[batch, head] * |place - key| */
   FA_FEATURE_BIAS = 1 << 3,      /* s += bias[batch, head, query, key] */
   FA_FEATURE_BOOL_MASK = 1 << 4, /* the query sees a key where bool_mask[batch, head, query, key] is not 0 */
-  FA_FEATURE_VARLEN = 1 << 5,
+  FA_FEATURE_VARLEN = 1 << 5,    /* sequences of their own lengths behind one another: cu_seqlens */
   FA_FEATURE_SINK = 1 << 6,      /* one more score, sinks[head], without a value */
   FA_FEATURE_PAGED = 1 << 7
 };
@@ -214,9 +214,14 @@ typedef struct fa_attention_extras {
   fa_tensor bias;      /* (batch, seqlen_q, heads_q, seqlen_k) of dtype_q, keys contiguous, rows aligned to 4 bytes; strides of 0 broadcast */
   fa_tensor bool_mask; /* the same of bytes, of any alignment */
   const float *sinks;            /* (heads_q) */
+  /* Varlen: q and o are (total_q, heads_q, head_dim), k and v (total_k, heads_k, head_dim), stride_batch is not used, lse is (heads_q, total_q).
+   * seqlen_q and seqlen_k of the launch are the longest lengths, or more.  Sequence b has rows cu_seqlens[b] .. cu_seqlens[b + 1] - 1. */
+  const int32_t *cu_seqlens_q, *cu_seqlens_k; /* (batch + 1), ascending from 0 */
+  const int32_t *seqused_k;                   /* (batch), keys in use of each sequence; NULL: all */
+  int total_q, total_k;
 } fa_attention_extras;
 
-#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0 }
+#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0 }
 
 /* O = softmax(f(softmax_scale * Q K^T)) V, f: the problem's features and mask; lse = log(sum(exp(...))), natural, sink included, fp32 of shape
  * (batch, heads_q, seqlen_q), contiguous.  A row with no visible key gives O = 0 and lse = -infinity (with a sink: the sink).  Query head h
