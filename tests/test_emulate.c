@@ -297,6 +297,13 @@ static void a_report_has_its_stack(void **state) {
     assert_non_null(strstr(text_of(report, "text"), "fagen.hip:5 (put at fagen.hip:1, inlined into stray at fagen.hip:5)"));
     json_decref(object);
   }
+  compile_to("bare.co", stray_source, "gfx942", "-O3"); /* no line table: the instruction is what there is */
+  json_t *object = run_json("emulate bare.co -a 0=zeros:f32:64 -a 1=zeros:f32:64 -a 2=i32:64 -b 64", 1), *report = json_array_get(json_object_get(object, "reports"), 0);
+  assert_null(json_object_get(report, "source"));
+  assert_null(json_object_get(report, "stack"));
+  assert_non_null(strstr(text_of(report, "text"), "kernel stray, instruction at 0x"));
+  assert_non_null(strstr(text_of(report, "instruction"), "global_store"));
+  json_decref(object);
   expect("emulate stray.co -a 0=freed:256 -a 1=zeros:f32:64 -a 2=i32:0 -b 64", 1, "access to freed memory", NULL);
   expect("emulate stray.co -a 0=zeros:f32:64 -a 1=null -a 2=i32:0 -b 64", 1, "through a null pointer", NULL);
 }
