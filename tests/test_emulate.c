@@ -322,6 +322,19 @@ static void reports_fail_the_command(void **state) {
   expect("emulate several.co -k first -a 0=null", 1, "FAILED", NULL);
 }
 
+/* An instruction that the emulator lacks (fa-gen emulate --lacks): its text, the target and the line are told. */
+static void unknown_instruction(void **state) {
+  (void)state;
+  compile_to("odd.co", "extern \"C\" __attribute__((global)) void odd(int *c) {\n  c[0] = 1;\n  asm volatile(\"s_setvskip s0, s1\");\n}\n", "gfx942", "-O3\n-gline-tables-only");
+  cli_result result = cli_shell(folder, "\"$FA_GEN\" emulate odd.co -a 0=zeros:4");
+  cli_expect(&result, "emulate odd.co", 1);
+  assert_non_null(strstr(result.out, "s_setvskip s0, s1"));
+  assert_non_null(strstr(result.out, "gfx942"));
+  assert_non_null(strstr(result.out, "fagen.hip:3"));
+  assert_non_null(strstr(result.out, "no meaning is known"));
+  cli_free(&result);
+}
+
 /* ---- bundles ------------------------------------------------------------------------------------------------------- */
 
 typedef struct bundle_entry { const char *id, *file; } bundle_entry;
@@ -579,7 +592,7 @@ static void manifest(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(runs_and_writes_back), cmocka_unit_test(hidden_arguments_and_types), cmocka_unit_test(refuses), cmocka_unit_test(unpacks), cmocka_unit_test(race_is_told_with_both_sides), cmocka_unit_test(a_report_has_its_stack), cmocka_unit_test(reports_fail_the_command),
-    cmocka_unit_test(bundles), cmocka_unit_test(compressed_bundles),              cmocka_unit_test(counters),                   cmocka_unit_test(line_tables), cmocka_unit_test(profile),
+    cmocka_unit_test(bundles), cmocka_unit_test(unknown_instruction), cmocka_unit_test(compressed_bundles),              cmocka_unit_test(counters),                   cmocka_unit_test(line_tables), cmocka_unit_test(profile),
     cmocka_unit_test(manifest),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
