@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT
  * .npy files: what is written is read back, real files are read, and no malformed one is believed. */
 #include "npy.h"
+#include "scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,6 +58,34 @@ static void versions(void **state) {
     fa_npy array;
     assert_int_equal(fa_npy_parse(&array, bytes, size, "x.npy", NULL), FA_OK);
     assert_int_equal(array.count, 6);
+    fa_npy_free(&array);
+    free(bytes);
+  }
+}
+
+/* ml_dtypes' bfloat16, float8_e4m3fn and float8_e5m2 */
+static void narrow_floats(void **state) {
+  (void)state;
+  static const struct { const char *header; size_t bytes; fa_npy_type type; } cases[] = {
+    { "{'descr': '<V2', 'fortran_order': False, 'shape': (3,), }\n", 6, FA_NPY_UINT16 },
+    { "{'descr': '<V1', 'fortran_order': False, 'shape': (3,), }\n", 3, FA_NPY_UINT8 },
+    { "{'descr': '<f1', 'fortran_order': False, 'shape': (3,), }\n", 3, FA_NPY_UINT8 },
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    size_t size;
+    unsigned char *bytes = file_of(&size, 1, cases[i].header, cases[i].bytes);
+    char folder[256], path[300];
+    scratch_make(folder, sizeof folder);
+    snprintf(path, sizeof path, "%s/x.npy", folder);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    fclose(file);
+    fa_npy array;
+    assert_int_equal(fa_npy_read_any(&array, path, NULL), FA_OK);
+    scratch_remove(folder);
+    assert_int_equal(array.type, cases[i].type);
+    assert_int_equal(array.count, 3);
     fa_npy_free(&array);
     free(bytes);
   }
@@ -139,7 +169,7 @@ static void damaged(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(round_trip), cmocka_unit_test(versions), cmocka_unit_test(real_file), cmocka_unit_test(refused), cmocka_unit_test(damaged),
+    cmocka_unit_test(round_trip), cmocka_unit_test(versions), cmocka_unit_test(narrow_floats), cmocka_unit_test(real_file), cmocka_unit_test(refused), cmocka_unit_test(damaged),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

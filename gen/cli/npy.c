@@ -105,6 +105,11 @@ static bool parse_field(cursor *c, fields *seen, fa_npy *array) {
   return seen->fortran || take_word(c, "False");
 }
 
+/* What numpy writes for ml_dtypes' bfloat16 and fp8 types, as the integers of their bits. */
+static const struct {
+  const char *written, *bits;
+} aliases[] = { { "<V2", "<u2" }, { "<V1", "|u1" }, { "<f1", "|u1" } };
+
 static fa_status parse_header(fa_npy *array, const char *text, size_t length, bool any, const char *name, fa_error *error) {
   cursor c = { text, text + length };
   fields seen = {0};
@@ -122,6 +127,8 @@ static fa_status parse_header(fa_npy *array, const char *text, size_t length, bo
                    FA_NPY_MAX_RANK);
   if (seen.fortran)
     return fa_fail(error, FA_ERR_IO, "%s: fortran_order is True; only C order is read: save numpy.ascontiguousarray(array)", name);
+  for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+    if (strcmp(seen.type, aliases[i].written) == 0) snprintf(seen.type, sizeof seen.type, "%s", aliases[i].bits);
   int type = 0, known = any ? FA_NPY_TYPES : FA_NPY_UINT16 + 1;
   while (type < known && strcmp(seen.type, types[type].descr) != 0) type++;
   array->type = (fa_npy_type)type;
