@@ -103,6 +103,10 @@ static const init_case cases[] = {
   {"gfx942", "global_store_byte v[10:11], v3, off", {V(3, 2, 0x80)}, 0, {{0}}, "reaches device memory"},
   {"gfx942", "global_store_short_d16_hi v[10:11], v3, off", {V(3, 2, 0x80)}, 0, {{0}}, NULL},
   {"gfx942", "global_store_dword v[10:11], v3, off", {V(3, 2, 1)}, 4, {{0}}, NULL},
+  /* a structure's padding: behind a char; not a half, not a byte that arithmetic touched */
+  {"gfx942", "ds_read_b64 v[2:3], v0\nglobal_store_dwordx2 v[10:11], v[2:3], off", {L(5, 0xff), L(6, 0xff), L(7, 0xff)}, UINT64_C(1) << 63, {{0}}, NULL},
+  {"gfx942", "ds_read_b64 v[2:3], v0\nglobal_store_dwordx2 v[10:11], v[2:3], off", {L(6, 0xff), L(7, 0xff)}, UINT64_C(1) << 63, {{0}}, "reaches device memory"},
+  {"gfx942", "ds_read_b32 v2, v0\nv_mul_f32_e32 v2, v2, v2\nglobal_store_dword v[10:11], v2, off", {L(1, 0xff)}, 0, {{0}}, "reaches device memory"},
   /* whence: a register, through others; a load */
   {"gfx942", "v_add_f32_e32 v2, v3, v4\nv_mul_f32_e32 v5, v2, v4\nglobal_store_dword v[10:11], v5, off", {V(3, 2, 1)}, 0, {{0}}, "written (v3) reaches device memory"},
   {"gfx942", "v_mov_b32_e32 v2, s3\nglobal_store_dword v[10:11], v2, off", {S(3, 1)}, 0, {{0}}, "written (s3) reaches device memory"},

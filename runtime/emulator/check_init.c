@@ -37,7 +37,7 @@ void emu_init_report(emu_wave *w, const emu_op *op, uint64_t lanes, uint64_t add
         emu_fault(w, op, FA_EMU_REPORT_INIT, lane, address, 0, false, text);
         return;
     }
-    emu_other other = {.op = &w->ops[from - 1], .wave = w->id, .lane = -1};
+    emu_other other = {.op = &w->ops[(from & ~FROM_SCRATCH) - 1], .wave = w->id, .lane = -1};
     memcpy(other.group, w->group->id, sizeof other.group);
     emu_fault_pair(w, op, FA_EMU_REPORT_INIT, lane, address, 0, false, text, &other);
 }

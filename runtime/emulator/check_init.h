@@ -19,6 +19,7 @@ struct emu_row_set {
 /* Registers by number, for what a report says: rows, then scalar registers, then SCC. */
 enum { FROM_SCALAR = CHECK_ROWS, FROM_SCC = FROM_SCALAR + S_COUNT, FROM_COUNT };
 #define FROM_REGISTER UINT32_C(0x80000000)
+#define FROM_SCRATCH UINT32_C(0x40000000) /* beside the operation that read it */
 
 typedef struct wave_marks {
     emu_row_set marked;

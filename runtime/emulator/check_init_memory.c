@@ -164,13 +164,13 @@ static void mark_places(emu_wave *w, const emu_places *p, emu_places *q, uint8_t
     }
 }
 
-static void changed_rows(emu_wave *w, const emu_op *op)
+static void changed_rows(emu_wave *w, const emu_op *op, bool scratch)
 {
     bool any = false;
     for (unsigned r = 0; op->dst.kind == K_VGPR && r < (op->dst.dwords ? op->dst.dwords : 1u) && op->dst.index + r < CHECK_ROWS; r++) {
         row_changed(w, op->dst.index + r);
         any |= row_marked(w, op->dst.index + r);
-        marks_of(w)->from[op->dst.index + r] = (uint32_t)(op - w->ops) + 1;
+        marks_of(w)->from[op->dst.index + r] = ((uint32_t)(op - w->ops) + 1) | (scratch ? FROM_SCRATCH : 0);
     }
     if (any && w->stop == STOP_NONE)
         w->stop = STOP_MARKS;
@@ -186,6 +186,21 @@ static void move_marks(emu_wave *w, const emu_op *op, const emu_places *q, const
         for (unsigned i = op->mem.space == SPACE_LDS ? 1 : 3; i < 4; i++)
             copy.src[i].index += (uint16_t)rows;
     move(w, &copy, q, part, which);
+}
+
+/* Structures are copied whole. In a dword that a load brought, these bytes look like padding: behind a char, behind a short and
+ * a char, between a char and a short; in scratch, where code without optimisation keeps its structures, behind a short as well. */
+static bool is_padding(const emu_wave *w, const uint8_t *marks, uint32_t bytes)
+{
+    uint32_t from = w->worker->init->from, v;
+    if (!from || from & FROM_REGISTER || bytes % 4)
+        return false;
+    for (uint32_t k = 0; k < bytes; k += 4) {
+        memcpy(&v, marks + k, 4);
+        if (v && v != 0xffffff00 && v != 0xff000000 && v != 0x0000ff00 && !(v == 0xffff0000 && from & FROM_SCRATCH))
+            return false;
+    }
+    return true;
 }
 
 static void store_marks(emu_wave *w, const emu_op *op, const emu_places *p, const uint8_t *part, unsigned which, emu_move_fn move)
@@ -211,7 +226,7 @@ static void store_marks(emu_wave *w, const emu_op *op, const emu_places *p, cons
     for (uint32_t l = 0; l < w->lanes; l++) {
         static const uint8_t none[16];
         uint32_t bytes = part ? part[l] : op->mem.bytes;
-        if (q.at[l] && is_device(w, p->at[l]) && memcmp(q.at[l], none, bytes) != 0) {
+        if (q.at[l] && is_device(w, p->at[l]) && memcmp(q.at[l], none, bytes) != 0 && !is_padding(w, q.at[l], bytes)) {
             emu_init_report(w, op, UINT64_C(1) << l, (uintptr_t)p->at[l], "device memory");
             return;
         }
@@ -274,7 +289,8 @@ void emu_init_access(emu_wave *w, const emu_op *op, const emu_places *p, const u
         uint8_t zero[EMU_ROW][16] = {{0}};
         mark_places(w, p, &q, zero);
         move_marks(w, op, &q, part, which, move);
-        changed_rows(w, op);
+        uint32_t first = w->exec ? (uint32_t)__builtin_ctzll(w->exec) : 0;
+        changed_rows(w, op, (uintptr_t)p->at[first] - (uintptr_t)w->worker->scratch < w->worker->init->scratch_bytes);
     }
 }
 
