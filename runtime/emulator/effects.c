@@ -262,12 +262,12 @@ static bool spins_in(const fa_emu_object *o, size_t from, size_t to, size_t at)
     return repeats(o->effects, from, to, at);
 }
 
-enum { BEGINS = 64, BEGINS_FLAT = 512 /* code that is not optimised */ }; /* operations */
+enum { BEGINS = 128, BEGINS_FLAT = 512 /* code that is not optimised */ }; /* operations */
 
 static bool begins_atomic(const fa_emu_object *o, size_t at)
 {
     const emu_mem *m = &o->ops[at].mem;
-    if (!m->bytes || m->store || m->atomic || o->ops[at].klass == FA_EMU_CLASS_SMEM)
+    if (!m->bytes || m->store || m->atomic) /* scalar loads as well, where all lanes have one place */
         return false;
     size_t end = at + 1 + (m->space == SPACE_FLAT ? BEGINS_FLAT : BEGINS);
     for (size_t i = at + 1; i < o->op_count && i < end && !o->effects[i].barrier; i++) {

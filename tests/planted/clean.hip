@@ -35,6 +35,23 @@ KERNEL sum_by_shuffles(ARGS) {
 //@ sum_by_atomics grid=4 same=sum_plain
 KERNEL sum_by_atomics(ARGS) { add(&out[0], in[64 * group() + me()]); }
 
+KERNEL float_sum_plain(ARGS) { float s = 0; for (u32 i = 0; i < 256; i++) s += (float)in[i]; ((float *)out)[0] = s; }
+
+//@ float_sum_of_groups grid=4 same=float_sum_plain
+KERNEL float_sum_of_groups(ARGS) { /* a compare-and-swap loop on most targets, begun by a scalar load */
+  float s = 0;
+  if (me() != 0) return;
+  for (u32 i = 0; i < 64; i++) s += (float)in[64 * group() + i];
+  __hip_atomic_fetch_add((float *)out, s, __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+}
+
+//@ float_sum_of_lanes grid=4 same=float_sum_plain
+KERNEL float_sum_of_lanes(ARGS) { __hip_atomic_fetch_add((float *)out, (float)in[64 * group() + me()], __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT); }
+
+//@ double_max grid=4 same=double_max_plain
+KERNEL double_max(ARGS) { __hip_atomic_fetch_max((double *)out, (double)in[64 * group() + me()], __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT); }
+KERNEL double_max_plain(ARGS) { double m = 0; for (u32 i = 0; i < 256; i++) m = in[i] > m ? in[i] : m; *(double *)out = m; }
+
 //@ sum_by_lds_atomics block=256 same=sum_plain
 KERNEL sum_by_lds_atomics(ARGS) {
   SHARED u32 all;
