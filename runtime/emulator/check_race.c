@@ -478,6 +478,18 @@ static unsigned where(const emu_wave *w, const uint8_t *at, const emu_region **r
     return !*region || (*region)->access & FA_EMU_WRITE ? IN_DEVICE : IN_NOTHING;
 }
 
+/* Lanes that add to many places accumulate data; they tell nobody that something else is ready. */
+static bool accumulates(const emu_op *op, const emu_access *access)
+{
+    enum { MANY = 16 };
+    uint64_t places = 0;
+    if (op->mem.atomic < ATOMIC_ADD || op->mem.atomic == ATOMIC_FCMPSWAP || __builtin_popcountll(access->lanes) <= MANY)
+        return false;
+    for (uint64_t left = access->lanes; left; left &= left - 1)
+        places |= UINT64_C(1) << ((uintptr_t)access->at[__builtin_ctzll(left)] / 4 % 64);
+    return __builtin_popcountll(places) > MANY;
+}
+
 /* tags: in LDS or not, written or not; those of the operation so far */
 static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access, emu_event *event, uint32_t tags[2][2])
 {
@@ -487,16 +499,19 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
     unsigned kind = access->kind;
     uint64_t releases = 0;
     uint32_t beside = 0;
+    const uint8_t *met = NULL; /* where the lane before has looked */
+    bool tells = !accumulates(op, access);
     for (uint64_t left = access->lanes; left; left &= left - 1) {
         unsigned lane = (unsigned)__builtin_ctzll(left), in = where(w, access->at[lane], &region);
         bool lds = in == IN_LDS;
         if (in == IN_NOTHING)
             continue;
-        if (kind & (TOUCH_ATOMIC | TOUCH_SPIN) || (lds ? r->has_places : r->shared->has_places)) {
+        if (tells && access->at[lane] != met && (kind & (TOUCH_ATOMIC | TOUCH_SPIN) || (lds ? r->has_places : r->shared->has_places))) {
             if (kind & TOUCH_READ && (kind & (TOUCH_ATOMIC | TOUCH_SPIN) ? learns(op) : c->effects[op - w->ops].begins))
                 acquire(w, access->at[lane], lds, !(kind & (TOUCH_ATOMIC | TOUCH_SPIN)));
+            met = access->at[lane];
         }
-        if (kind & TOUCH_WRITE && kind & (TOUCH_ATOMIC | TOUCH_MAYBE))
+        if (tells && kind & TOUCH_WRITE && kind & (TOUCH_ATOMIC | TOUCH_MAYBE))
             releases |= UINT64_C(1) << lane;
         uint32_t *tag = &tags[lds][kind & TOUCH_WRITE ? 1 : 0];
         if (!*tag)
@@ -507,8 +522,11 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
             return false;
         beside = a.beside;
     }
-    for (; releases; releases &= releases - 1) {
+    for (const uint8_t *last = NULL; releases; releases &= releases - 1) {
         unsigned lane = (unsigned)__builtin_ctzll(releases);
+        if (access->at[lane] == last)
+            continue;
+        last = access->at[lane];
         release(w, op, access->at[lane], where(w, access->at[lane], &region) == IN_LDS);
     }
     return true;
