@@ -4,6 +4,7 @@
 -- head_dim: the larger of head_dim_qk and head_dim_v.
 -- wave_rows: rows of the spread axis a wave; block_m = waves * wave_rows.
 -- value_block: columns of V and O a workgroup; the others are other workgroups', which compute the scores anew.
+-- hold: Q lies in LDS, not in registers, so that the scores are computed once.
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
 return {
@@ -31,6 +32,8 @@ return {
   -- Q and O of so many columns pass the registers: fewer waves share them on CDNA, workgroups share the columns on RDNA
   { when = { kernel = "attention_fwd", target = "gfx908", head_dim = { 129, 512 } }, set = { waves = 4, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "cdna", head_dim = { 225, 512 } }, set = { waves = 4, block_n = 32, stages = 1 } },
+  { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, features = "none", head_dim = { 193, 256 } }, set = { waves = 4, block_n = 16, stages = 1, hold = true, value_block = false } },
+  { when = { kernel = "attention_fwd", target = "gfx1030", features = "none", head_dim = { 161, 256 } }, set = { waves = 4, block_n = 16, stages = 1, hold = true, value_block = false } },
   { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, head_dim = { 161, 512 } }, set = { waves = 8, block_n = 32, stages = 1, value_block = 128 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 129, 144 } }, set = { waves = 9, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 145, 160 } }, set = { waves = 5, block_n = 16, stages = 1 } },

@@ -136,6 +136,18 @@ DEVICE u32x8 lds_read32(int at) {
 ]] },
   { "lds_write8", needs = { "lds" }, text = "DEVICE void lds_write8(int at, u32x2 x) { *(LDS u32x2*)lds_at(at) = x; }\n" },
   { "lds_write16", needs = { "lds" }, text = "DEVICE void lds_write16(int at, u32x4 x) { *(LDS u32x4*)lds_at(at) = x; }\n" },
+  { "held_read32", needs = { "lds_read16" }, text = [[
+DEVICE u32x8 held_read32(int at, int apart) {
+  u32x4 low = lds_read16(at), high = lds_read16(at + apart);
+  return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
+}
+]] },
+  { "held_write32", needs = { "lds_write16" }, text = [[
+DEVICE void held_write32(int at, u32x8 x, int apart) {
+  lds_write16(at, x.lo);
+  lds_write16(at + apart, x.hi);
+}
+]] },
   { "lds_barrier", text = [[
 DEVICE void lds_barrier() { // what the workgroup wrote to LDS is visible behind it; loads from global memory stay in flight
   __builtin_amdgcn_fence(__ATOMIC_RELEASE, "workgroup", "local");

@@ -18,6 +18,8 @@ function M.plan(recording, target, spec)
   for _, inst in ipairs(target.matrix) do L.check_instruction(inst, target.wave) end
   local plan = assign.assign(recording, target, spec)
   stage.plan(plan)
+  if spec.hold then stage.hold(plan) end
+  stage.check(plan)
   registers.check(plan)
   local all = loops(plan)
   assert(#all == 1, "a kernel has one loop")

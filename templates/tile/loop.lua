@@ -161,8 +161,9 @@ end
 function M.print(p, x)
   local plan = p.plan
   -- second buffers of all tiles lie behind the first ones, so that one step leads from any tile's buffer to its other one
-  local c = { p = p, x = x, plan = plan, schedule = plan.schedule, axis = x.axis, two = plan.spec.stages == 2, half = plan.lds_bytes // 2 }
+  local c = { p = p, x = x, plan = plan, schedule = plan.schedule, axis = x.axis, two = plan.spec.stages == 2, half = plan.turn_bytes }
   p:use "lds"; p:use "lds_barrier"; p:use "KEEP_ORDER"
+  transfer.hold(p)
   if x.start then p:put("const int %s_first_tile = %s / %d; // what lies before nobody sees", x.axis.name, p:expr(nil, x.start, 13), x.axis.size) end
   c.first = x.start and x.axis.name .. "_first_tile" or "0"
   each(c, function(s) transfer.setup(p, s, p:expr(nil, x.stop, 13), x.start and c.first) end)

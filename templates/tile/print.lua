@@ -294,8 +294,22 @@ function P:b_operand(x, run, at_register)
   return x.b.name .. "_wide$n"
 end
 
+-- Where chunk c of column block n of an operand that is kept in LDS lies.
+function P:held_at(x, run)
+  local column_bytes = self.plan.inst.n * 2
+  return fmt("%s_held%s%s%s", x.name, run.base > 0 and " + " .. run.base * column_bytes or "", run.count > 1 and " + c * " .. run.groups * run.width * column_bytes or "",
+    self.plan.n_blocks > 1 and " + n * " .. x.column.size * column_bytes or "")
+end
+
 function P:b_chunk(x, run, at_register)
   local plan, b = self.plan, x.b
+  if b.held then
+    local dwords = run.width // 2
+    self:use(dwords == 8 and "held_read32" or "lds_read16")
+    self:put("u32x%d %s_chunk$N;", dwords, b.name)
+    self:put(dwords == 8 and "$FOR %s_chunk$n = held_read32(%s, %d);" or "$FOR %s_chunk$n = lds_read16(%s);", b.name, self:held_at(b, run), b.held.lanes * 16)
+    return b.name .. "_chunk$n"
+  end
   if not x.convert then return fmt("%s_%d$n[c]", b.name, run.base) end
   local dwords = run.width // 2
   self:put("u32x%d %s_operand$N;", dwords, b.name)
@@ -341,6 +355,7 @@ function emit.dot(self, x)
       self:matrix_instruction(run.inst, self:operand(run.a_width // run.steps, run.a_width, x.a.name .. "_operand", "step"),
         self:operand(run.inst.ab_len, run.width, b, "step"), name .. "$n[b]"))
     self:close()
+    if x.b.held and run.count > 4 then self:put("if (c % 4 == 3) KEEP_ORDER(); // all operands read at once would fill the registers") end
     self:close()
   end
 end

@@ -114,16 +114,41 @@ function M.plan(plan)
     x.staged = s
     plan.staged[#plan.staged + 1] = s
   end
-  offset = offset * plan.spec.stages -- the second buffers of all tiles stand behind the first ones
-  plan.lds_bytes = offset
-  if offset > plan.target.lds_bytes then
+  plan.turn_bytes = offset -- from one buffer to the other: the second buffers of all tiles stand behind the first ones
+  plan.lds_bytes = offset * plan.spec.stages
+end
+
+-- Operands that a wave keeps for the whole kernel move from registers to LDS: a lane reads back, 16 bytes at a time, what it wrote (or its copy in
+-- the other half of the wave).
+function M.hold(plan)
+  local inst = plan.inst
+  for _, x in ipairs(plan.private) do
+    local whole = not x.moving
+    for _, c in ipairs(x.chunks) do whole = whole and c.width % 8 == 0 end
+    if whole then
+      x.held = { offset = plan.lds_bytes, lanes = inst.n * L.k_groups(inst, plan.target.wave), wave_bytes = plan.wave_rows * x.column.size * 2 }
+      plan.lds_bytes = plan.lds_bytes + plan.spec.waves * x.held.wave_bytes
+    end
+  end
+end
+
+function M.check(plan)
+  if plan.lds_bytes > plan.target.lds_bytes then
     error({ code = "FA_ERR_UNSUPPORTED", message = ("block_n=%d with stages=%d needs %d bytes of LDS, %s has %d; use a smaller block_n%s")
-      :format(plan.spec.block_n, plan.spec.stages, offset, plan.target.name, plan.target.lds_bytes, plan.spec.stages > 1 and " or stages=1" or "") }, 0)
+      :format(plan.spec.block_n, plan.spec.stages, plan.lds_bytes, plan.target.name, plan.target.lds_bytes, plan.spec.stages > 1 and " or stages=1" or "") }, 0)
   end
 end
 
 function M.report(plan)
   local out = {}
+  for _, x in ipairs(plan.private) do
+    local held, size = x.held, 16
+    if held then
+      out[#out + 1] = ("%s: %d x %d bytes from %d, a wave's each: kept for the whole kernel"):format(x.name, plan.spec.waves, held.wave_bytes, held.offset)
+      out[#out + 1] = ("  read of %d bytes a lane: %d cycles, least possible %d"):format(size,
+        B.cycles(plan.target, size, function(lane) return lane % held.lanes * size end), B.least(plan.target, size))
+    end
+  end
   for _, s in ipairs(plan.staged) do
     out[#out + 1] = ("%s: %s, %d x %d bytes from %d, row stride %d (%d + %d), %d pieces on %d threads"):format(s.name, s.orientation, s.buffers, s.size,
       s.offset, s.stride, s.row_bytes, s.stride - s.row_bytes, s.pieces, plan.threads)

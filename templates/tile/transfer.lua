@@ -73,7 +73,7 @@ function M.setup(p, s, stop, first)
   local slice = s.load.slice
   local _, stride = P.row_dim(slice)
   s.bases = {}
-  p:put("\n// %s: LDS %d .. %d, and %s further on; rows of %d bytes", s.name, s.offset, s.offset + s.size - 1, s.buffers > 1 and "the second buffer " .. p.plan.lds_bytes // 2 or "no second buffer", s.stride)
+  p:put("\n// %s: LDS %d .. %d, and %s further on; rows of %d bytes", s.name, s.offset, s.offset + s.size - 1, s.buffers > 1 and "the second buffer " .. p.plan.turn_bytes or "no second buffer", s.stride)
   read_bases(p, s)
   if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
   local column = s.load.column
@@ -120,6 +120,22 @@ function M.deposit(p, s, suffix, shift)
   p:put("lds_write8(%s + 2 * w * %d, (u32x2){low2(r0, r1), low2(r2, r3)});", at, s.stride)
   p:put("lds_write8(%s + (2 * w + 1) * %d, (u32x2){high2(r0, r1), high2(r2, r3)});", at, s.stride)
   p:close()
+end
+
+-- Operands that are kept in LDS leave their registers.
+function M.hold(p)
+  for _, x in ipairs(p.plan.private) do
+    local held = x.held
+    if held then
+      p:put("\n// %s: kept in LDS, %d bytes a wave", x.name, held.wave_bytes)
+      p:put("const int %s_held = wave * %d + lane %% %d * 16 + %d;", x.name, held.wave_bytes, held.lanes, held.offset)
+      for _, run in ipairs(L.chunk_runs(x.chunks)) do
+        local at = p:held_at(x, run)
+        if run.width == 16 then p:use "held_write32"; p:put("$FOR FOR(c, %d) held_write32(%s, %s_%d$n[c], %d);", run.count, at, x.name, run.base, held.lanes * 16)
+        else p:use "lds_write16"; p:put("$FOR FOR(c, %d) lds_write16(%s, %s_%d$n[c]);", run.count, at, x.name, run.base) end
+      end
+    end
+  end
 end
 
 -- Moves the running LDS addresses of reads or deposits to the other buffer: sign is "+=" or "-=".

@@ -111,6 +111,18 @@ function cases.features_are_arguments_only_where_asked_for()
   end
 end
 
+-- Where Q has no registers it is written to LDS once, before the loop, and read there without conflicts.
+function cases.q_may_lie_in_lds()
+  for _, case in ipairs { { "gfx1030", "held_read32" }, { "gfx1201", "lds_read16" } } do
+    local out = generate { target = case[1], head_dim_qk = "256", head_dim_v = "256" }
+    assert(out.explain:find("  q: 4 x 8192 bytes from %d+, a wave's each: kept for the whole kernel\n    read of 16 bytes a lane: 4 cycles, least possible 4\n"), out.explain)
+    local loop = assert(out.source:find("for (int tile", 1, true))
+    local write = assert(out.source:find("%f[%w]%a+_write%d+%(q_held"))
+    assert(write < loop and out.source:find(case[2] .. "(q_held", loop, true) and not out.source:find("write%d+%(q_held", loop))
+    assert(not out.explain:find("registers[^\n]* q %d"))
+  end
+end
+
 -- A target that is like another one emits the same code.
 function cases.targets_are_rows()
   local all = require "targets.all"
