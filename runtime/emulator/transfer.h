@@ -31,6 +31,19 @@ static inline uint32_t load_narrow(const uint8_t *p, unsigned form, uint32_t old
     }
 }
 
+/* Four by four, turned over its diagonal. */
+typedef uint32_t emu_four __attribute__((vector_size(16)));
+static inline void turn_four(emu_four x[4])
+{
+    const emu_four low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, second = {2, 3, 6, 7};
+    emu_four a = __builtin_shuffle(x[0], x[1], low), b = __builtin_shuffle(x[2], x[3], low);
+    emu_four c = __builtin_shuffle(x[0], x[1], high), d = __builtin_shuffle(x[2], x[3], high);
+    x[0] = __builtin_shuffle(a, b, first);
+    x[1] = __builtin_shuffle(a, b, second);
+    x[2] = __builtin_shuffle(c, d, first);
+    x[3] = __builtin_shuffle(c, d, second);
+}
+
 static inline void load_rows(emu_wave *w, uint32_t *rows, const emu_places *p, unsigned form, unsigned dwords)
 {
     uint32_t n = w->lanes;
@@ -39,16 +52,13 @@ static inline void load_rows(emu_wave *w, uint32_t *rows, const emu_places *p, u
             if (p->at[l])
                 rows[l] = load_narrow(p->at[l], form, rows[l]);
     } else if (p->all && dwords == 4) {
-        for (uint32_t l = 0; l < n; l += 16) {
-            uint32_t v[16][4]; /* turned in registers */
-            for (uint32_t i = 0; i < 16; i++)
-                memcpy(v[i], p->at[l + i], 16);
-            for (uint32_t i = 0; i < 16; i++) {
-                rows[l + i] = v[i][0];
-                rows[l + i + EMU_ROW] = v[i][1];
-                rows[l + i + 2 * EMU_ROW] = v[i][2];
-                rows[l + i + 3 * EMU_ROW] = v[i][3];
-            }
+        for (uint32_t l = 0; l < n; l += 4) {
+            emu_four v[4];
+            for (unsigned i = 0; i < 4; i++)
+                memcpy(&v[i], p->at[l + i], 16);
+            turn_four(v);
+            for (unsigned i = 0; i < 4; i++)
+                memcpy(rows + l + i * EMU_ROW, &v[i], 16);
         }
     } else {
         for (unsigned k = 0; k < dwords; k++)
@@ -69,9 +79,13 @@ static inline void store_rows(emu_wave *w, const uint32_t *rows, const emu_place
                 memcpy(p->at[l], &h, m->bytes);
         }
     } else if (p->all && m->dwords == 4) {
-        for (uint32_t l = 0; l < n; l++) {
-            uint32_t v[4] = {rows[l], rows[l + EMU_ROW], rows[l + 2 * EMU_ROW], rows[l + 3 * EMU_ROW]};
-            memcpy(p->at[l], v, 16);
+        for (uint32_t l = 0; l < n; l += 4) { /* lane after lane: where places meet, the last one's data stay */
+            emu_four v[4];
+            for (unsigned i = 0; i < 4; i++)
+                memcpy(&v[i], rows + l + i * EMU_ROW, 16);
+            turn_four(v);
+            for (unsigned i = 0; i < 4; i++)
+                memcpy(p->at[l + i], &v[i], 16);
         }
     } else {
         for (unsigned k = 0; k < m->dwords; k++)
