@@ -350,3 +350,16 @@ void case_run(const attention_case *c) {
   case_check_result(&t, c);
   case_free(&t);
 }
+
+void case_run_on_targets(attention_case c) {
+  static const char *const targets[] = CASE_TARGETS;
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+    c.target = targets[i];
+    case_run(&c);
+  }
+}
+
+bool case_full(void) {
+  const char *text = getenv("FA_TEST_FULL");
+  return text && strcmp(text, "0") != 0;
+}

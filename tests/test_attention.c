@@ -24,19 +24,6 @@ static uint64_t sample_seed(void) {
   return text ? strtoull(text, NULL, 0) : 20261121;
 }
 
-static bool full(void) {
-  const char *text = getenv("FA_TEST_FULL");
-  return text && strcmp(text, "0") != 0;
-}
-
-/* Runs the case on every target. */
-static void on_targets(attention_case c) {
-  for (size_t i = 0; i < COUNT(targets); i++) {
-    c.target = targets[i];
-    case_run(&c);
-  }
-}
-
 /* ---- named cases --------------------------------------------------------------------------------------------------- */
 
 /* Every head dimension and dtype, full and causal, with GQA and a ragged end. */
@@ -45,7 +32,7 @@ static void every_variant(void **state) {
   for (size_t d = 0; d < COUNT(head_dims); d++)
     for (size_t t = 0; t < COUNT(dtypes); t++)
       for (int causal = 0; causal < 2; causal++)
-        on_targets((attention_case){ .dtype = dtypes[t], .head_dim = head_dims[d], .batch = 1, .seqlen_q = 45, .seqlen_k = 101, .heads_q = 4, .heads_k = 2,
+        case_run_on_targets((attention_case){ .dtype = dtypes[t], .head_dim = head_dims[d], .batch = 1, .seqlen_q = 45, .seqlen_k = 101, .heads_q = 4, .heads_k = 2,
                                      .causal = causal, .layout = LAYOUT_PADDED, .seed = d });
 }
 
@@ -95,7 +82,7 @@ static void tile_edges(void **state) {
     const int queries[] = { 1, m - 1, m, m + 1, 2 * m - 1, 2 * m + 1 }, keys[] = { 1, n - 1, n, n + 1, 2 * n - 1, 2 * n, 2 * n + 1, 3 * n, 4 * n + 1 };
     for (size_t q = 0; q < COUNT(queries); q++)
       for (size_t k = 0; k < COUNT(keys); k++) {
-        if (!full() && (q + k) % 3 != 0) continue;
+        if (!case_full() && (q + k) % 3 != 0) continue;
         c.seqlen_q = queries[q];
         c.seqlen_k = keys[k];
         c.causal = (q + k / 3) % 2 == 1;
@@ -110,16 +97,16 @@ static void causal_lengths(void **state) {
   (void)state;
   static const int lengths[][2] = { { 130, 40 }, { 77, 77 }, { 40, 130 }, { 1, 200 }, { 200, 1 }, { 65, 64 }, { 64, 65 }, { 300, 7 } };
   for (size_t i = 0; i < COUNT(lengths); i++)
-    on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = head_dims[i % COUNT(head_dims)], .batch = 1, .seqlen_q = lengths[i][0],
+    case_run_on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = head_dims[i % COUNT(head_dims)], .batch = 1, .seqlen_q = lengths[i][0],
                                  .seqlen_k = lengths[i][1], .heads_q = 2, .heads_k = 1, .causal = true, .seed = i });
 }
 
 static void empty_lengths(void **state) {
   (void)state;
   for (int causal = 0; causal < 2; causal++) {
-    on_targets((attention_case){ .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 2, .seqlen_q = 5, .seqlen_k = 0, .heads_q = 2, .heads_k = 1, .causal = causal });
-    on_targets((attention_case){ .dtype = FA_DTYPE_FP16, .head_dim = 64, .batch = 2, .seqlen_q = 0, .seqlen_k = 5, .heads_q = 2, .heads_k = 1, .causal = causal });
-    on_targets((attention_case){ .dtype = FA_DTYPE_FP16, .head_dim = 64, .batch = 0, .seqlen_q = 3, .seqlen_k = 5, .heads_q = 2, .heads_k = 1, .causal = causal });
+    case_run_on_targets((attention_case){ .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 2, .seqlen_q = 5, .seqlen_k = 0, .heads_q = 2, .heads_k = 1, .causal = causal });
+    case_run_on_targets((attention_case){ .dtype = FA_DTYPE_FP16, .head_dim = 64, .batch = 2, .seqlen_q = 0, .seqlen_k = 5, .heads_q = 2, .heads_k = 1, .causal = causal });
+    case_run_on_targets((attention_case){ .dtype = FA_DTYPE_FP16, .head_dim = 64, .batch = 0, .seqlen_q = 3, .seqlen_k = 5, .heads_q = 2, .heads_k = 1, .causal = causal });
   }
 }
 
@@ -127,7 +114,7 @@ static void grouped_heads(void **state) {
   (void)state;
   static const int keys[] = { 8, 4, 1 };
   for (size_t i = 0; i < COUNT(keys); i++)
-    on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = 64, .batch = 2, .seqlen_q = 20, .seqlen_k = 70, .heads_q = 8, .heads_k = keys[i],
+    case_run_on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = 64, .batch = 2, .seqlen_q = 20, .seqlen_k = 70, .heads_q = 8, .heads_k = keys[i],
                                  .causal = i == 1, .layout = i == 2 ? LAYOUT_BHSD : LAYOUT_PADDED });
 }
 
@@ -135,8 +122,8 @@ static void layouts(void **state) {
   (void)state;
   static const case_layout all[] = { LAYOUT_BSHD, LAYOUT_BHSD, LAYOUT_PACKED, LAYOUT_PADDED };
   for (size_t i = 0; i < COUNT(all); i++) {
-    on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = 80, .batch = 2, .seqlen_q = 67, .seqlen_k = 67, .heads_q = 4, .heads_k = 2, .layout = all[i] });
-    on_targets((attention_case){ .dtype = dtypes[(i + 1) % 2], .head_dim = 128, .batch = 2, .seqlen_q = 67, .seqlen_k = 67, .heads_q = 2, .heads_k = 2,
+    case_run_on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = 80, .batch = 2, .seqlen_q = 67, .seqlen_k = 67, .heads_q = 4, .heads_k = 2, .layout = all[i] });
+    case_run_on_targets((attention_case){ .dtype = dtypes[(i + 1) % 2], .head_dim = 128, .batch = 2, .seqlen_q = 67, .seqlen_k = 67, .heads_q = 2, .heads_k = 2,
                                  .causal = true, .layout = all[i] });
   }
 }
@@ -145,7 +132,7 @@ static void scales(void **state) {
   (void)state;
   static const float all[] = { -0.125f, NO_SCALE, 0.5f, 1.0f, -1.0f };
   for (size_t i = 0; i < COUNT(all); i++)
-    on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = 64, .batch = 1, .seqlen_q = 50, .seqlen_k = 150, .heads_q = 1, .heads_k = 1,
+    case_run_on_targets((attention_case){ .dtype = dtypes[i % 2], .head_dim = 64, .batch = 1, .seqlen_q = 50, .seqlen_k = 150, .heads_q = 1, .heads_k = 1,
                                  .causal = i % 2 == 0, .scale = all[i] });
 }
 
@@ -154,11 +141,11 @@ static void hard_softmax(void **state) {
   (void)state;
   for (int causal = 0; causal < 2; causal++)
     for (size_t t = 0; t < COUNT(dtypes); t++) {
-      on_targets((attention_case){ .dtype = dtypes[t], .head_dim = 64, .batch = 1, .seqlen_q = 70, .seqlen_k = 260, .heads_q = 2, .heads_k = 1,
+      case_run_on_targets((attention_case){ .dtype = dtypes[t], .head_dim = 64, .batch = 1, .seqlen_q = 70, .seqlen_k = 260, .heads_q = 2, .heads_k = 1,
                                    .causal = causal, .fill = FILL_LARGE });
-      on_targets((attention_case){ .dtype = dtypes[t], .head_dim = 128, .batch = 1, .seqlen_q = 70, .seqlen_k = 260, .heads_q = 2, .heads_k = 1,
+      case_run_on_targets((attention_case){ .dtype = dtypes[t], .head_dim = 128, .batch = 1, .seqlen_q = 70, .seqlen_k = 260, .heads_q = 2, .heads_k = 1,
                                    .causal = causal, .fill = FILL_PEAKED });
-      on_targets((attention_case){ .dtype = dtypes[t], .head_dim = 64, .batch = 1, .seqlen_q = 70, .seqlen_k = 260, .heads_q = 2, .heads_k = 1,
+      case_run_on_targets((attention_case){ .dtype = dtypes[t], .head_dim = 64, .batch = 1, .seqlen_q = 70, .seqlen_k = 260, .heads_q = 2, .heads_k = 1,
                                    .causal = causal, .fill = FILL_LARGE, .scale = -0.3f });
     }
 }
@@ -169,13 +156,13 @@ static void alignments(void **state) {
   static const int all[] = { 4, 8 };
   for (size_t i = 0; i < COUNT(all); i++)
     for (size_t d = 0; d < COUNT(head_dims); d += 2)
-      on_targets((attention_case){ .dtype = dtypes[(i + d / 2) % 2], .head_dim = head_dims[d], .batch = 2, .seqlen_q = 37, .seqlen_k = 75, .heads_q = 2, .heads_k = 1,
+      case_run_on_targets((attention_case){ .dtype = dtypes[(i + d / 2) % 2], .head_dim = head_dims[d], .batch = 2, .seqlen_q = 37, .seqlen_k = 75, .heads_q = 2, .heads_k = 1,
                                    .causal = d == 2, .layout = LAYOUT_PADDED, .alignment = all[i] });
 }
 
 static void without_lse(void **state) {
   (void)state;
-  on_targets((attention_case){ .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 1, .seqlen_q = 33, .seqlen_k = 65, .heads_q = 2, .heads_k = 2, .no_lse = true });
+  case_run_on_targets((attention_case){ .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 1, .seqlen_q = 33, .seqlen_k = 65, .heads_q = 2, .heads_k = 2, .no_lse = true });
 }
 
 /* ---- the sweep ----------------------------------------------------------------------------------------------------- */
@@ -208,7 +195,7 @@ static void sweep(void **state) {
   (void)state;
   uint64_t seed = sample_seed();
   time_t start = time(NULL);
-  int limit = full() ? 1500 : 60, above = 0;
+  int limit = case_full() ? 1500 : 60, above = 0;
   printf("sweep: FA_TEST_SEED=%llu, %d cases\n", (unsigned long long)seed, limit);
   for (int i = 0; i < limit; i++) {
     attention_case c = random_case(&seed);

@@ -17,19 +17,6 @@ static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
 
 #define COUNT(array) (sizeof array / sizeof *array)
 
-static bool full(void) {
-  const char *text = getenv("FA_TEST_FULL");
-  return text && strcmp(text, "0") != 0;
-}
-
-/* Runs the case on every target. */
-static void on_targets(attention_case c) {
-  for (size_t i = 0; i < COUNT(targets); i++) {
-    c.target = targets[i];
-    case_run(&c);
-  }
-}
-
 /* Head dimensions that end inside an instruction, and that Q and V do not share; on every target in the full set. */
 static void head_dimensions(void **state) {
   (void)state;
@@ -38,7 +25,7 @@ static void head_dimensions(void **state) {
                                  { 192, 128 }, { 128, 192 }, { 64, 256 }, { 256, 64 }, { 72, 40 }, { 8, 128 }, { 96, 8 }, { 64, 72 } };
   for (size_t i = 0; i < COUNT(dims); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
-      if (!full() && (i + t) % 3 != 0) continue;
+      if (!case_full() && (i + t) % 3 != 0) continue;
       attention_case c = { .target = targets[t], .dtype = dtypes[(i + t / 3) % 2], .head_dim = dims[i][0], .head_dim_v = dims[i][1], .batch = 1, .seqlen_q = 45, .seqlen_k = 101, .heads_q = 4,
                            .heads_k = 2, .causal = i % 2, .layout = LAYOUT_PADDED, .seed = i };
       case_run(&c);
@@ -48,7 +35,7 @@ static void head_dimensions(void **state) {
 static void toward_zero(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(dtypes); i++)
-    on_targets((attention_case){ .dtype = dtypes[i], .head_dim = 64, .batch = 1, .seqlen_q = 75, .seqlen_k = 139, .heads_q = 2, .heads_k = 1, .causal = i, .rounding = FA_ROUNDING_TOWARD_ZERO });
+    case_run_on_targets((attention_case){ .dtype = dtypes[i], .head_dim = 64, .batch = 1, .seqlen_q = 75, .seqlen_k = 139, .heads_q = 2, .heads_k = 1, .causal = i, .rounding = FA_ROUNDING_TOWARD_ZERO });
 }
 
 /* ---- masks and score functions --------------------------------------------------------------------------------------- */
@@ -68,7 +55,7 @@ static void masks(void **state) {
       attention_case c = { .dtype = dtypes[(i + l) % 2], .head_dim = 64, .batch = 2, .seqlen_q = mask_lengths[l][0], .seqlen_k = mask_lengths[l][1], .heads_q = 2, .heads_k = 1,
                            .mask = all[i].mask, .window_left = all[i].left, .window_right = all[i].right, .chunk_size = all[i].chunk, .seed = i * 8 + l };
       c.target = targets[(i + l) % COUNT(targets)];
-      if (full()) on_targets(c);
+      if (case_full()) case_run_on_targets(c);
       else case_run(&c);
     }
 }
@@ -82,7 +69,7 @@ static void score_functions(void **state) {
   for (size_t i = 0; i < COUNT(all); i++)
     for (size_t m = 0; m < COUNT(with); m++)
       for (size_t t = 0; t < COUNT(targets); t++) {
-        if (!full() && (i + m + t) % 4 != 0) continue;
+        if (!case_full() && (i + m + t) % 4 != 0) continue;
         attention_case c = { .target = targets[t], .dtype = dtypes[(i + m / 2) % 2], .head_dim = i % 3 == 2 ? 128 : 64, .batch = 2, .seqlen_q = 75, .seqlen_k = 139, .heads_q = 6,
                              .heads_k = 3, .mask = with[m], .window_left = 50, .window_right = 4, .features = all[i], .broadcast = (unsigned)(i + m + t) % 8, .scale = m == 3 ? -0.1f : 0, .seed = i * 4 + m };
         case_run(&c);

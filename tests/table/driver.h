@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the tables' files share: the driver's entry and the part of the text that conversions of narrow formats need.
+// What the tables' files share: the part of the text that conversions of narrow formats need.
 #ifndef FAGEN_TESTS_TABLE_DRIVER_H
 #define FAGEN_TESTS_TABLE_DRIVER_H
 
