@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
-// What the emulator reads, one part at a time while the others are right: FUZZ_PART is object, listing, metadata or lines.
+// What the emulator reads, one part at a time while the others are right: FUZZ_PART is object, listing, metadata, lines, or descriptor, the 64 bytes of
+// the kernel's descriptor within an object that is right otherwise.
 // What loads is launched for a few instructions with every check.
 #include "fagen/emulator.h"
 
+#include <elf.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { OBJECT, LISTING, METADATA, LINES, PARTS };
+enum { OBJECT, LISTING, METADATA, LINES, PARTS, DESCRIPTOR = PARTS };
 static const char *const suffixes[PARTS] = {".co", ".listing", ".metadata", ".lines"};
 static const char *const targets[] = {"gfx942", "gfx1100", "gfx1201"};
 enum { TARGETS = sizeof targets / sizeof targets[0] };
@@ -32,6 +34,24 @@ static bytes read_file(const char *target, const char *suffix)
     return b;
 }
 
+// Where the descriptor lies in a sample, which is a right object: the dynamic symbol that ends in .kd.
+static size_t descriptor_at(const bytes *b)
+{
+    const Elf64_Ehdr *h = (const void *)b->data;
+    const Elf64_Shdr *sections = (const void *)(b->data + h->e_shoff);
+    for (unsigned i = 0; i < h->e_shnum; i++) {
+        const Elf64_Sym *symbols = (const void *)(b->data + sections[i].sh_offset);
+        for (size_t n = 0; sections[i].sh_type == SHT_DYNSYM && n < sections[i].sh_size / sizeof *symbols; n++) {
+            const char *name = b->data + sections[sections[i].sh_link].sh_offset + symbols[n].st_name;
+            const Elf64_Shdr *home = &sections[symbols[n].st_shndx];
+            if (strlen(name) > 3 && strcmp(name + strlen(name) - 3, ".kd") == 0)
+                return symbols[n].st_value - home->sh_addr + home->sh_offset;
+        }
+    }
+    fputs("a sample has no kernel descriptor\n", stderr);
+    exit(2);
+}
+
 static void launch(const fa_emu_object *o, const char *kernel, uint32_t explicit_bytes)
 {
     static float a[64], b[64];
@@ -52,7 +72,7 @@ static void launch(const fa_emu_object *o, const char *kernel, uint32_t explicit
     p.threads = 1;
     p.max_instructions = 2000;
     p.max_seconds = 1;
-    p.check = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_INIT | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC;
+    p.check = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_INIT | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC | FA_EMU_CHECK_HAZARD;
     p.count_each = p.count_accesses = p.count_mnemonics = true;
     if (explicit_bytes <= sizeof kernarg)
         fa_emu_launch(o, &p, &r);
@@ -63,13 +83,20 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 {
     static bytes parts[TARGETS][PARTS];
+    static char patched[1 << 16];
     for (unsigned t = 0; t < TARGETS; t++) {
         for (unsigned i = 0; i < PARTS; i++)
             if (!parts[t][i].data)
                 parts[t][i] = read_file(targets[t], suffixes[i]);
         bytes p[PARTS];
         memcpy(p, parts[t], sizeof p);
-        p[FUZZ_PART] = (bytes){(char *)(size_t)data, size};
+        if (FUZZ_PART == DESCRIPTOR) {
+            memcpy(patched, p[OBJECT].data, p[OBJECT].size);
+            memcpy(patched + descriptor_at(&p[OBJECT]), data, size < 64 ? size : 64);
+            p[OBJECT].data = patched;
+        } else {
+            p[FUZZ_PART % PARTS] = (bytes){(char *)(size_t)data, size};
+        }
         fa_emu_object_source source = FA_EMU_OBJECT_SOURCE_INIT;
         source.object = p[OBJECT].data, source.object_size = p[OBJECT].size;
         source.listing = p[LISTING].data, source.listing_size = p[LISTING].size;
