@@ -56,7 +56,8 @@ static void set_integer(profile *p, int place, int64_t value) {
 
 static fa_status set_sizes(profile *p, const fa_cli *cli, fa_error *error) {
   static const struct { const char *name; int64_t value; } initial[] = { { "batch", 1 }, { "seqlen_q", 512 }, { "seqlen_k", 512 }, { "heads_q", 1 }, { "heads_k", 1 },
-                                                                         { "m", 128 },   { "n", 128 },        { "k", 128 } };
+                                                                         { "m", 128 },   { "n", 128 },        { "k", 128 },        { "total_q", 512 }, { "total_k", 512 },
+                                                                         { "max_seqlen_q", 512 }, { "max_seqlen_k", 512 }, { "window_left", 128 }, { "window_right", 0 }, { "chunk_size", 128 } };
   const fa_manifest *m = p->emulation.manifest;
   const char *text;
   for (size_t i = 0; i < sizeof initial / sizeof *initial; i++) {
@@ -98,6 +99,17 @@ static float random_value(profile *p) {
   return (float)(p->random >> 40) / (float)(1 << 22) - 2.0f;
 }
 
+/* Arrays of lengths hold no random numbers: sequences of equal lengths, all keys in use, a prefix of 64 keys. */
+static bool set_lengths(const profile *p, const fa_emulation_arg *arg, size_t count) {
+  int32_t *at = arg->memory;
+  bool starts = strncmp(arg->name, "cu_seqlens_", 11) == 0, used = strcmp(arg->name, "seqused_k") == 0;
+  if (!starts && !used && strcmp(arg->name, "prefix_lens") != 0) return false;
+  int place = fa_manifest_find(p->emulation.manifest, starts && arg->name[11] == 'q' ? "total_q" : "total_k");
+  size_t sequences = count > 1 && starts ? count - 1 : count ? count : 1, total = place >= 0 ? (size_t)p->integers[place] : 0;
+  for (size_t i = 0; i < count; i++) at[i] = (int32_t)(starts ? total * i / sequences : used ? total / sequences : 64);
+  return true;
+}
+
 static fa_status set_tensor(profile *p, fa_emulation_arg *arg, fa_error *error) {
   const fa_manifest_arg *from = &p->emulation.manifest->args[arg->place];
   static const fa_npy_type types[] = { [1] = FA_NPY_UINT8, [2] = FA_NPY_UINT16, [4] = FA_NPY_FLOAT32, [8] = FA_NPY_UINT64 };
@@ -110,7 +122,8 @@ static fa_status set_tensor(profile *p, fa_emulation_arg *arg, fa_error *error) 
   if (status != FA_OK) return status;
   fa_dtype dtype = from->element_bytes == 4 ? FA_DTYPE_FP32 : strcmp(arg->name, "q") == 0 ? p->problem.dtype_q : p->problem.dtype_kv;
   for (int d = 0; d < from->dims; d++) count *= shape[d];
-  for (size_t i = 0; from->reads && from->element_bytes >= 2 && i < count; i++) fa_dtype_store(arg->memory, dtype, (int64_t)i, random_value(p));
+  bool lengths = from->reads && set_lengths(p, arg, count);
+  for (size_t i = 0; !lengths && from->reads && from->element_bytes >= 2 && i < count; i++) fa_dtype_store(arg->memory, dtype, (int64_t)i, random_value(p));
   p->values[arg->place].pointer = arg->memory;
   return FA_OK;
 }
