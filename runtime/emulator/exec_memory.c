@@ -38,15 +38,23 @@ static bool check_addresses(emu_wave *w, const emu_op *op, emu_places *p)
 {
     uint64_t low = UINT64_MAX, high = 0;
     unsigned access = wanted_access(op);
-    for (uint32_t l = 0; l < w->lanes; l++) {
-        uint64_t a = w->address[l];
-        if (w->mask[l]) {
+    p->all = emu_all_lanes(w);
+    if (p->all && !w->plain) {
+        EMU_LANES(l, w->lanes)
+        {
+            uint64_t a = w->address[l];
             low = a < low ? a : low;
             high = a > high ? a : high;
         }
-        p->at[l] = w->mask[l] ? (uint8_t *)(uintptr_t)a : NULL;
+        memcpy(p->at, w->address, w->lanes * sizeof p->at[0]);
+    } else {
+        for (uint32_t l = 0; l < w->lanes; l++) {
+            uint64_t a = w->address[l];
+            low = w->mask[l] && a < low ? a : low;
+            high = w->mask[l] && a > high ? a : high;
+            p->at[l] = w->mask[l] ? (uint8_t *)(uintptr_t)a : NULL;
+        }
     }
-    p->all = emu_all_lanes(w);
     const emu_region *hint = w->worker->hint;
     if (!w->plain && hint && low >= hint->base && high < hint->end && hint->end - high >= op->mem.bytes &&
         (hint->access & access) == access)

@@ -31,13 +31,15 @@ static inline uint32_t load_narrow(const uint8_t *p, unsigned form, uint32_t old
     }
 }
 
-/* Four by four, turned over its diagonal. */
+/* Four dwords of eight lanes, as lanes (0 and 4, 1 and 5 ...) or as rows; either becomes the other. */
 typedef uint32_t emu_four __attribute__((vector_size(16)));
-static inline void turn_four(emu_four x[4])
+typedef uint32_t emu_eight __attribute__((vector_size(32)));
+static inline void turn_four(emu_eight x[4])
 {
-    const emu_four low = {0, 4, 1, 5}, high = {2, 6, 3, 7}, first = {0, 1, 4, 5}, second = {2, 3, 6, 7};
-    emu_four a = __builtin_shuffle(x[0], x[1], low), b = __builtin_shuffle(x[2], x[3], low);
-    emu_four c = __builtin_shuffle(x[0], x[1], high), d = __builtin_shuffle(x[2], x[3], high);
+    const emu_eight low = {0, 8, 1, 9, 4, 12, 5, 13}, high = {2, 10, 3, 11, 6, 14, 7, 15};
+    const emu_eight first = {0, 1, 8, 9, 4, 5, 12, 13}, second = {2, 3, 10, 11, 6, 7, 14, 15};
+    emu_eight a = __builtin_shuffle(x[0], x[1], low), b = __builtin_shuffle(x[2], x[3], low);
+    emu_eight c = __builtin_shuffle(x[0], x[1], high), d = __builtin_shuffle(x[2], x[3], high);
     x[0] = __builtin_shuffle(a, b, first);
     x[1] = __builtin_shuffle(a, b, second);
     x[2] = __builtin_shuffle(c, d, first);
@@ -52,13 +54,17 @@ static inline void load_rows(emu_wave *w, uint32_t *rows, const emu_places *p, u
             if (p->at[l])
                 rows[l] = load_narrow(p->at[l], form, rows[l]);
     } else if (p->all && dwords == 4) {
-        for (uint32_t l = 0; l < n; l += 4) {
-            emu_four v[4];
-            for (unsigned i = 0; i < 4; i++)
-                memcpy(&v[i], p->at[l + i], 16);
+        for (uint32_t l = 0; l < n; l += 8) {
+            emu_eight v[4];
+            for (unsigned i = 0; i < 4; i++) {
+                emu_four one, other;
+                memcpy(&one, p->at[l + i], 16);
+                memcpy(&other, p->at[l + 4 + i], 16);
+                v[i] = __builtin_shufflevector(one, other, 0, 1, 2, 3, 4, 5, 6, 7);
+            }
             turn_four(v);
             for (unsigned i = 0; i < 4; i++)
-                memcpy(rows + l + i * EMU_ROW, &v[i], 16);
+                memcpy(rows + l + i * EMU_ROW, &v[i], 32);
         }
     } else {
         for (unsigned k = 0; k < dwords; k++)
@@ -79,13 +85,13 @@ static inline void store_rows(emu_wave *w, const uint32_t *rows, const emu_place
                 memcpy(p->at[l], &h, m->bytes);
         }
     } else if (p->all && m->dwords == 4) {
-        for (uint32_t l = 0; l < n; l += 4) { /* lane after lane: where places meet, the last one's data stay */
-            emu_four v[4];
+        for (uint32_t l = 0; l < n; l += 8) { /* lane after lane: where places meet, the last one's data stay */
+            emu_eight v[4];
             for (unsigned i = 0; i < 4; i++)
-                memcpy(&v[i], rows + l + i * EMU_ROW, 16);
+                memcpy(&v[i], rows + l + i * EMU_ROW, 32);
             turn_four(v);
-            for (unsigned i = 0; i < 4; i++)
-                memcpy(p->at[l + i], &v[i], 16);
+            for (unsigned i = 0; i < 8; i++)
+                memcpy(p->at[l + i], (const char *)&v[i % 4] + i / 4 * 16, 16);
         }
     } else {
         for (unsigned k = 0; k < m->dwords; k++)
