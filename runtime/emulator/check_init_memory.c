@@ -65,13 +65,15 @@ void emu_init_loaded(emu_wave *w, const emu_op *op)
 /* Marks of `bytes` at each place, together. Nearly always there is none; `bytes` is constant where this is used. */
 static inline uint64_t marks_at(uint8_t *const *at, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
 {
-    uint64_t low = 0, high = 0;
-    for (uint32_t l = 0; l < lanes; l++) {
-        uint64_t v[2] = {0, 0};
-        memcpy(v, at[l] + shadow, bytes);
-        low |= v[0], high |= v[1];
-    }
-    return low | high;
+    typedef uint64_t pair __attribute__((vector_size(16)));
+    pair all[2] = {{0}};
+    for (uint32_t l = 0; l < lanes; l += 2)
+        for (uint32_t k = 0; k < 2; k++) {
+            pair v = {0};
+            memcpy(&v, at[l + k] + shadow, bytes);
+            all[k] |= v;
+        }
+    return all[0][0] | all[0][1] | all[1][0] | all[1][1];
 }
 
 static bool any_marked(const emu_places *p, const uint8_t *part, uint32_t lanes, uint32_t bytes, ptrdiff_t shadow)
@@ -118,8 +120,12 @@ typedef enum extent { ONE_MEMORY, NO_MARKS, MIXED } extent;
 static bool inside(const emu_places *p, uint32_t lanes, uintptr_t base, uintptr_t size)
 {
     uint64_t out = 0;
-    for (uint32_t l = 0; l < lanes; l++)
-        out |= (uint64_t)(p->at[l] && (uintptr_t)p->at[l] - base >= size);
+    if (p->all)
+        for (uint32_t l = 0; l < lanes; l++)
+            out |= (uint64_t)((uintptr_t)p->at[l] - base >= size);
+    else
+        for (uint32_t l = 0; l < lanes; l++)
+            out |= (uint64_t)(p->at[l] && (uintptr_t)p->at[l] - base >= size);
     return !out;
 }
 
@@ -130,7 +136,7 @@ static extent find_marks(const emu_wave *w, const emu_op *op, const emu_places *
     const emu_region *r = k->hint;
     if (op->mem.space == SPACE_LDS)
         return *shadow = i->lds - w->group->lds, ONE_MEMORY;
-    if (op->mem.space == SPACE_GLOBAL && !i->any_region)
+    if (!i->any_region && (op->mem.space == SPACE_GLOBAL || !i->scratch_bytes))
         return NO_MARKS;
     if (op->mem.space != SPACE_SCRATCH && r && inside(p, w->lanes, r->base, r->end - r->base))
         return r->shadow ? *shadow = r->shadow - (uint8_t *)r->base, ONE_MEMORY : NO_MARKS;
