@@ -136,7 +136,7 @@ static extent find_marks(const emu_wave *w, const emu_op *op, const emu_places *
     const emu_region *r = k->hint;
     if (op->mem.space == SPACE_LDS)
         return *shadow = i->lds - w->group->lds, ONE_MEMORY;
-    if (!i->any_region && (op->mem.space == SPACE_GLOBAL || !i->scratch_bytes))
+    if (!i->any_region && (op->mem.space == SPACE_GLOBAL || (op->mem.space == SPACE_BUFFER && !i->scratch_bytes)))
         return NO_MARKS;
     if (op->mem.space != SPACE_SCRATCH && r && inside(p, w->lanes, r->base, r->end - r->base))
         return r->shadow ? *shadow = r->shadow - (uint8_t *)r->base, ONE_MEMORY : NO_MARKS;
