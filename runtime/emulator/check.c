@@ -247,7 +247,8 @@ uint64_t emu_check_run(emu_wave *w, uint64_t quantum)
     w->stop = STOP_NONE;
     if (w->worker->check->race)
         leave_barrier(w);
-    while (left) {
+    w->worker->check->turn_over = false;
+    while (left && !w->worker->check->turn_over) {
         left--;
         if (w->pc >= w->limit) {
             emu_fault(w, &ops[w->limit - 1], FA_EMU_REPORT_BAD_JUMP, -1, 0, 0, false, "execution ran past the code");

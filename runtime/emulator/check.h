@@ -132,6 +132,7 @@ typedef struct emu_check {
     const emu_effects *effects;
     emu_wave_check *waves;
     emu_race_check *race;
+    bool turn_over; /* the wave has told the others something by an atomic operation: they look before it goes on */
     emu_hazard_check *hazard;
     /* the operation that runs */
     emu_access accesses[CHECK_ACCESSES];

@@ -528,6 +528,7 @@ static bool touch_access(emu_wave *w, const emu_op *op, const emu_access *access
             continue;
         last = access->at[lane];
         release(w, op, access->at[lane], where(w, access->at[lane], &region) == IN_LDS);
+        c->turn_over |= (kind & TOUCH_ATOMIC) != 0;
     }
     return true;
 }

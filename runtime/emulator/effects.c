@@ -278,9 +278,41 @@ static bool begins_atomic(const fa_emu_object *o, size_t at)
     return false;
 }
 
+/* Where the kernel of operation i ends; the object's end where functions are called, which may belong to any. */
+static size_t kernel_end(const fa_emu_object *o, size_t i, bool calls)
+{
+    uint64_t next = UINT64_MAX, here = o->lines[o->ops[i].entry].address;
+    for (size_t k = 0; k < o->kernel_count && !calls; k++)
+        if (o->kernels[k].entry_address > here && o->kernels[k].entry_address < next)
+            next = o->kernels[k].entry_address;
+    do
+        i++;
+    while (i < o->op_count && o->lines[o->ops[i].entry].address < next);
+    return i;
+}
+
+/* A store may be an atomic one where its kernel has a loop that waits for one; `plain`: or, to device memory, in any case. */
+static void mark_releases(fa_emu_object *o, bool plain)
+{
+    bool calls = false;
+    for (size_t i = 0; i < o->op_count; i++) {
+        const char *name = o->lines[o->ops[i].entry].mnemonic;
+        calls |= starts(name, "s_swappc") || starts(name, "s_setpc") || starts(name, "s_call");
+    }
+    for (size_t i = 0, end; i < o->op_count; i = end) {
+        bool any[2] = {false, plain}; /* LDS, other memory */
+        end = kernel_end(o, i, calls);
+        for (size_t k = i; k < end; k++)
+            any[o->ops[k].mem.space != SPACE_LDS] |= o->effects[k].spins;
+        for (size_t k = i; k < end; k++) {
+            const emu_mem *m = &o->ops[k].mem;
+            o->effects[k].may_release = m->store && !m->atomic && m->bytes >= 4 && m->space != SPACE_SCRATCH && any[m->space != SPACE_LDS];
+        }
+    }
+}
+
 static void mark_loops(fa_emu_object *o)
 {
-    bool any[2] = {false, false}; /* LDS, other memory */
     for (size_t i = 0; i < o->op_count; i++)
         o->effects[i].begins = begins_atomic(o, i);
     for (size_t i = 0; i < o->op_count; i++) {
@@ -298,7 +330,7 @@ static void mark_loops(fa_emu_object *o)
             o->effects[k].begins |= m->space == SPACE_FLAT && m->bytes && !m->store && !m->atomic && !met;
             bool device = m->space != SPACE_LDS, looks = m->atomic ? m->returns : !m->store;
             if (spins_in(o, from, i, k)) {
-                o->effects[k].spins = any[device] = true;
+                o->effects[k].spins = true;
                 o->ops[k].exec = exec_spin;
                 o->may_wait |= device;
             }
@@ -309,11 +341,7 @@ static void mark_loops(fa_emu_object *o)
     /* LLVM's memory model for these targets: an atomic store to device memory is a plain one */
     bool plain = o->target->family == EMU_RDNA2 || o->target->family == EMU_RDNA3 || strcmp(o->target->name, "gfx908") == 0 ||
                  strcmp(o->target->name, "gfx90a") == 0;
-    any[1] |= o->has_atomics && plain;
-    for (size_t i = 0; i < o->op_count; i++) {
-        const emu_mem *m = &o->ops[i].mem;
-        o->effects[i].may_release = m->store && !m->atomic && m->bytes >= 4 && m->space != SPACE_SCRATCH && any[m->space != SPACE_LDS];
-    }
+    mark_releases(o, o->has_atomics && plain);
 }
 
 bool emu_effects_make(fa_emu_object *o)

@@ -239,3 +239,25 @@ KERNEL ordered_by_a_flag(ARGS) {
     if (PLANT(1, 0)) barrier();
   }
 }
+
+//@ ring_of_two block=128
+KERNEL ring_of_two(ARGS) { /* the first half fills stages, the second takes from them; nobody asks whether a stage is empty again */
+  SHARED u32 full[2], empty[2];
+  SHARED volatile u32 stage[2][64];
+  if (me() < 2) full[me()] = empty[me()] = 0;
+  barrier();
+  u32 t = me() % 64, sum = 0;
+  for (u32 i = 0; i < 6; i++) {
+    u32 s = i % 2, before = 64 * (i / 2);
+    if (me() < 64) {
+      if (PLANT(0, 1)) while (__hip_atomic_load(&empty[s], __ATOMIC_ACQUIRE, __HIP_MEMORY_SCOPE_WORKGROUP) < before) __builtin_amdgcn_s_sleep(1);
+      stage[s][t] = in[t + i]; // OTHER
+      __hip_atomic_fetch_add(&full[s], 1u, __ATOMIC_RELEASE, __HIP_MEMORY_SCOPE_WORKGROUP);
+    } else {
+      while (__hip_atomic_load(&full[s], __ATOMIC_ACQUIRE, __HIP_MEMORY_SCOPE_WORKGROUP) < before + 64) __builtin_amdgcn_s_sleep(1);
+      sum += stage[s][63 - t]; // BUG: race
+      __hip_atomic_fetch_add(&empty[s], 1u, __ATOMIC_RELEASE, __HIP_MEMORY_SCOPE_WORKGROUP);
+    }
+  }
+  if (me() >= 64) out[t] = sum;
+}
