@@ -12,8 +12,8 @@
 #include <cmocka.h>
 #include <fagen/emulator.h>
 
+#include "ask.h"
 #include "launch.h"
-#include "worker_client.h"
 
 enum {
   ORDER = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC,
@@ -23,17 +23,6 @@ enum {
 static fa_toolchain toolchain;
 
 /* ---- compiling ---- */
-
-static fa_section text_section(const char *name, const char *text) {
-  return (fa_section){name, text, strlen(text)};
-}
-
-static fa_bundle *ask(const fa_section *request, size_t count) {
-  fa_bundle *reply = NULL;
-  fa_error error = {0};
-  if (fa_worker_call(&reply, &toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
-  return reply;
-}
 
 /* An object with its listing as text that a test may change. */
 typedef struct compiled {
@@ -54,10 +43,10 @@ static char *copy_section(const fa_bundle *bundle, const char *name) {
 static compiled compile(const char *source, const char *target) {
   const fa_section request[] = {text_section("op", "compile"), text_section("source", source), text_section("target", target),
                                 text_section("options", "-O3\n-gline-tables-only")};
-  compiled c = {.reply = ask(request, 4)};
+  compiled c = {.reply = ask(&toolchain, request, 4)};
   const fa_section *object = fa_bundle_find(c.reply, "object");
   const fa_section inspect[] = {text_section("op", "inspect"), {"object", object->data, object->size}};
-  c.seen = ask(inspect, 2);
+  c.seen = ask(&toolchain, inspect, 2);
   c.listing = copy_section(c.seen, "listing");
   return c;
 }
@@ -99,7 +88,7 @@ static forward emit(const char *fields) {
   assert_int_equal(fa_problem_parse(&parsed, fields), FA_OK);
   assert_int_equal(fa_problem_print(problem, sizeof problem, NULL, &parsed), FA_OK);
   const fa_section request[] = {text_section("op", "emit"), text_section("problem", problem)};
-  fa_bundle *reply = ask(request, 2);
+  fa_bundle *reply = ask(&toolchain, request, 2);
   forward f = {.source = copy_section(reply, "source")};
   const fa_section *manifest = fa_bundle_find(reply, "manifest");
   fa_error error;

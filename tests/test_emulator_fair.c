@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * Workgroups that wait for each other run to their end, in one fixed order; what never ends is stopped, or told as a deadlock, and says where its
  * waves stood.  The kernels are those of data/objects/waiting.hip. */
+#include "ask.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -14,7 +16,6 @@
 #include <fagen/emulator.h>
 #include <pthread.h>
 
-#include "worker_client.h"
 
 enum { GROUPS = 40, ITEMS = 128, STATES = 4 * GROUPS, DATA = 3 * GROUPS * ITEMS };
 enum { CHECKED = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_INIT | FA_EMU_CHECK_RACE | FA_EMU_CHECK_SYNC };
@@ -25,17 +26,6 @@ static fa_emu_object *objects[TARGETS];
 static uint32_t state[STATES], data[DATA];
 
 /* ---- objects ---- */
-
-static fa_bundle *ask(const fa_toolchain *toolchain, const fa_section *request, size_t count) {
-  fa_bundle *reply = NULL;
-  fa_error error = {0};
-  if (fa_worker_call(&reply, toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
-  return reply;
-}
-
-static fa_section text_section(const char *name, const char *text) {
-  return (fa_section){name, text, strlen(text)};
-}
 
 static fa_emu_object *compile(const fa_toolchain *toolchain, const char *source, const char *target) {
   const fa_section request[] = {text_section("op", "compile"), text_section("source", source), text_section("target", target),

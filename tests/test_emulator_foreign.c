@@ -13,21 +13,14 @@
 #include <cmocka.h>
 #include <fagen/emulator.h>
 
+#include "ask.h"
 #include "number.h"
-#include "worker_client.h"
 
 static fa_toolchain toolchain;
 
-static fa_bundle *ask(const fa_section *request, size_t count) {
-  fa_bundle *reply = NULL;
-  fa_error error = {0};
-  if (fa_worker_call(&reply, &toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
-  return reply;
-}
-
 static fa_emu_object *load(const void *bytes, size_t size) {
   const fa_section request[] = {{"op", "inspect", 7}, {"object", bytes, size}};
-  fa_bundle *seen = ask(request, 2);
+  fa_bundle *seen = ask(&toolchain, request, 2);
   const fa_section *listing = fa_bundle_find(seen, "listing"), *metadata = fa_bundle_find(seen, "metadata");
   fa_emu_object_source source = FA_EMU_OBJECT_SOURCE_INIT;
   fa_emu_object *object = NULL;
@@ -55,7 +48,7 @@ static fa_emu_object *load_file(const char *name, const char *target) {
 static fa_emu_object *compile(const char *text, const char *target, const char *options) {
   const fa_section request[] = {
     {"op", "compile", 7}, {"source", text, strlen(text)}, {"target", target, strlen(target)}, {"options", options, strlen(options)}};
-  fa_bundle *reply = ask(request, 4);
+  fa_bundle *reply = ask(&toolchain, request, 4);
   const fa_section *made = fa_bundle_find(reply, "object");
   fa_emu_object *object = load(made->data, made->size);
   fa_bundle_free(reply);

@@ -13,8 +13,8 @@
 #include <cmocka.h>
 #include <fagen/emulator.h>
 
+#include "ask.h"
 #include "data/objects/items.hip"
-#include "worker_client.h"
 
 typedef struct build {
   const char *target, *options;
@@ -62,23 +62,16 @@ static char *read_source(const char *name, unsigned wave) {
   return text;
 }
 
-static fa_bundle *ask(const fa_section *request, size_t count) {
-  fa_bundle *reply = NULL;
-  fa_error error = {0};
-  if (fa_worker_call(&reply, &toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
-  return reply;
-}
-
 static fa_bundle *inspect(const void *object, size_t bytes) {
   const fa_section request[] = {{"op", "inspect", 7}, {"object", object, bytes}};
-  return ask(request, 2);
+  return ask(&toolchain, request, 2);
 }
 
 static fa_bundle *compile(const char *name, const build *b) {
   char *source = read_source(name, b->wave);
   const fa_section request[] = {
     {"op", "compile", 7}, {"source", source, strlen(source)}, {"target", b->target, strlen(b->target)}, {"options", b->options, strlen(b->options)}};
-  fa_bundle *reply = ask(request, 4);
+  fa_bundle *reply = ask(&toolchain, request, 4);
   free(source);
   return reply;
 }

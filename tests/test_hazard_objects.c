@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * The check hazard on compiled kernels: as they are they raise nothing; with one s_nop shortened or too early, or one wait or v_nop made an s_nop, the report
  * names the source line of the instruction that comes too early.  The listing is changed, one place at a time. */
+#include "ask.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +14,6 @@
 #include <cmocka.h>
 #include <fagen/emulator.h>
 
-#include "worker_client.h"
 
 static fa_toolchain toolchain;
 
@@ -71,17 +72,6 @@ enum { KERNELS = sizeof kernels / sizeof *kernels };
 
 /* ---- compiling and running ---- */
 
-static fa_section text_section(const char *name, const char *text) {
-  return (fa_section){name, text, strlen(text)};
-}
-
-static fa_bundle *ask(const fa_section *request, size_t count) {
-  fa_bundle *reply = NULL;
-  fa_error error = {0};
-  if (fa_worker_call(&reply, &toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
-  return reply;
-}
-
 static fa_emu_result run(const fa_bundle *compiled, const fa_bundle *seen, const char *listing) {
   static float memory[64 * 4];
   const fa_section *object = fa_bundle_find(compiled, "object"), *metadata = fa_bundle_find(seen, "metadata"), *lines = fa_bundle_find(seen, "lines");
@@ -132,10 +122,10 @@ static void each_guard(void **state) {
   const char *guard = kernels[which].guard;
   const fa_section request[] = {text_section("op", "compile"), text_section("source", kernels[which].source), text_section("target", kernels[which].targets),
                                 text_section("options", "-O3\n-gline-tables-only")};
-  fa_bundle *compiled = ask(request, 4);
+  fa_bundle *compiled = ask(&toolchain, request, 4);
   const fa_section *object = fa_bundle_find(compiled, "object");
   const fa_section inspect[] = {text_section("op", "inspect"), {"object", object->data, object->size}};
-  fa_bundle *seen = ask(inspect, 2);
+  fa_bundle *seen = ask(&toolchain, inspect, 2);
   const fa_section *s = fa_bundle_find(seen, "listing");
   char *listing = calloc(1, s->size + 1), *copy = calloc(1, s->size + 1);
   assert_true(listing && copy);

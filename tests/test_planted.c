@@ -4,6 +4,8 @@
  * and marks the line that a report must name: // BUG: KIND "a part of its text".  The other side of a race is marked // OTHER (several may be), and
  * either may be told first.  Without BUG the kernel is right.  Nothing may be reported where nothing is planted, and everything in every order of
  * the waves.  "same" names a kernel that, run by one work item, must leave the same in out.  FA_TEST_FULL=1: all targets. */
+#include "ask.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,7 +18,6 @@
 #include <cmocka.h>
 #include <fagen/emulator.h>
 
-#include "worker_client.h"
 
 enum { DWORDS = 256, BYTES = 4 * DWORDS, ARRAYS = 4, MAX_KERNELS = 128, MAX_OTHER = 8, MAX_PATCHES = 4, ALL = 31 };
 #define APART (UINT64_C(1) << 32) /* between arrays: no index leads from one into another */
@@ -130,15 +131,6 @@ static void read_planted(planted_file *f, const char *name) {
 
 /* ---- objects ------------------------------------------------------------------------------------------------------- */
 
-static fa_section text_section(const char *name, const char *text) { return (fa_section){ name, text, strlen(text) }; }
-
-static fa_bundle *ask(const fa_section *request, size_t count) {
-  fa_bundle *reply = NULL;
-  fa_error error = {0};
-  if (fa_worker_call(&reply, &toolchain, NULL, request, count, &error)) fail_msg("%s", error.text);
-  return reply;
-}
-
 /* What is loaded: an object, and what the worker says of it. */
 typedef struct parts {
   fa_bundle *compiled, *seen;
@@ -166,10 +158,10 @@ static parts compile(const char *name, const char *text, const char *target, con
   char *prelude = read_text("prelude.h"), *source = NULL;
   assert_true(asprintf(&source, "%s%s#line 1 \"%s\"\n%s", wrong ? "#define PLANTED\n" : "", prelude, name, text) > 0);
   const fa_section request[] = { text_section("op", "compile"), text_section("source", source), text_section("target", target), text_section("options", options) };
-  parts p = { .compiled = ask(request, 4) };
+  parts p = { .compiled = ask(&toolchain, request, 4) };
   const fa_section *object = fa_bundle_find(p.compiled, "object");
   const fa_section inspect[] = { text_section("op", "inspect"), { "object", object->data, object->size } };
-  p.seen = ask(inspect, 2);
+  p.seen = ask(&toolchain, inspect, 2);
   free(prelude);
   free(source);
   return p;
