@@ -38,22 +38,6 @@ static double fraction64(double v)
     double r = v - floor(v);
     return r == 1.0 ? nextafter(1.0, 0.0) : r;
 }
-static double mantissa_of(double v, int *exponent)
-{
-    *exponent = 0;
-    return isfinite(v) ? frexp(v, exponent) : v;
-}
-static double mantissa_only(double v)
-{
-    int e;
-    return mantissa_of(v, &e);
-}
-static int exponent_only(double v)
-{
-    int e;
-    mantissa_of(v, &e);
-    return e;
-}
 static int shift_of(uint64_t v) { return (int)limit(I32(v), -4000, 4000); }
 
 // The elementary functions flush denormals whatever MODE says (chapter on VOP1).

@@ -42,22 +42,6 @@ static uint64_t fixup16(uint64_t q, uint64_t den, uint64_t num)
         return sign;
     return is_nan(q & 0xffff, half_format) ? sign | 0x7c00 : sign | (q & 0x7fff);
 }
-static double mantissa_of(double v, int *e)
-{
-    *e = 0;
-    return isfinite(v) ? frexp(v, e) : v;
-}
-static double mantissa_only(double v)
-{
-    int e;
-    return mantissa_of(v, &e);
-}
-static int exponent_only(double v)
-{
-    int e;
-    mantissa_of(v, &e);
-    return e;
-}
 static uint64_t fraction(const lane_in *x, uint64_t a)
 {
     uint64_t r = round16(x, H(a) - floor(H(a)));

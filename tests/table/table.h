@@ -180,6 +180,23 @@ static inline uint32_t LO(uint64_t v) { return (uint32_t)v & 0xffff; }
 static inline uint32_t HI(uint64_t v) { return (uint32_t)v >> 16 & 0xffff; }
 static inline uint64_t PACK(uint64_t lo, uint64_t hi) { return (lo & 0xffff) | (hi & 0xffff) << 16; }
 
+static inline double mantissa_of(double v, int *exponent)
+{
+    *exponent = 0;
+    return isfinite(v) ? frexp(v, exponent) : v;
+}
+static inline double mantissa_only(double v)
+{
+    int e;
+    return mantissa_of(v, &e);
+}
+static inline int exponent_only(double v)
+{
+    int e;
+    mantissa_of(v, &e);
+    return e;
+}
+
 uint64_t plain_minmax(const lane_in *x, uint64_t a, uint64_t b, number_format n, bool max);
 
 #endif
