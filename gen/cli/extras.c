@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <math.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,6 @@ static const struct row {
   { "sinks", VECTOR, AT(sinks), FA_MASK_NONE, FA_FEATURE_SINK, "(heads_q)" },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
-
-const char *fa_extras_names(void) { return "window_left, window_right, chunk_size, prefix_lens, softcap, alibi_slopes, bias, bool_mask, sinks"; }
 
 static bool asked(const struct row *row, const fa_problem *problem) { return row->feature ? problem->features & row->feature : problem->mask == row->mask; }
 
@@ -140,6 +139,12 @@ static fa_status read_one(fa_attention_run *run, const struct row *row, const ch
   return status;
 }
 
+static fa_status refuse_name(const char *text, fa_error *error) {
+  char names[256] = "";
+  for (size_t i = 0, n = 0; i < ROWS && n < sizeof names; i++) n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", rows[i].name);
+  return fa_fail(error, FA_ERR_ARGUMENT, "--with %.60s: NAME=VALUE is expected; names: %s", text, names);
+}
+
 fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const fa_cli *cli, fa_error *error) {
   bool given[ROWS] = { false };
   const char *text;
@@ -149,7 +154,7 @@ fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const
   for (int n = 0; (text = fa_cli_value_at(cli, "with", n)); n++) {
     size_t length = strcspn(text, "="), i = 0;
     while (i < ROWS && (strlen(rows[i].name) != length || memcmp(rows[i].name, text, length) != 0)) i++;
-    if (i == ROWS || !text[length]) return fa_fail(error, FA_ERR_ARGUMENT, "--with %.60s: NAME=VALUE is expected; names: %s", text, fa_extras_names());
+    if (i == ROWS || !text[length]) return refuse_name(text, error);
     if (!asked(&rows[i], problem)) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s: the problem's mask and features do not use it", rows[i].name);
     if (given[i]) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s: given twice", rows[i].name);
     given[i] = true;

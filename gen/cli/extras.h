@@ -9,7 +9,5 @@
 /* Fills run->extras, which owns the arrays; the run's shape and dtype are known.  What the problem asks for and is not given, and what is given
  * and not asked for, are errors. */
 fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const fa_cli *cli, fa_error *error);
-/* The table for --help's tests and messages: names with commas. */
-const char *fa_extras_names(void);
 
 #endif
