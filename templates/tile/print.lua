@@ -98,9 +98,8 @@ function P:slice_base(slice)
     end
   end
   if slice.first then
-    local last = slice.tensor.dims[#slice.tensor.dims]
-    local stride = not slice.at[last[1]] and #terms == #slice.tensor.dims - 1 and "" or " * " .. select(2, row_dim(slice))
-    terms[#terms + 1] = fmt("(long)%s%s", self:expr(nil, slice.first, 13), stride)
+    local _, stride = row_dim(slice) -- nil: rows are the last dimension, which is contiguous
+    terms[#terms + 1] = fmt("(long)%s%s", self:expr(nil, slice.first, 13), stride and " * " .. stride or "")
   end
   return tensor.name .. "_base" .. (#terms > 0 and " + " .. table.concat(terms, " + ") or "")
 end
