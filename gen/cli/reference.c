@@ -15,7 +15,8 @@ const double fa_lse_tolerance = 2e-5;
 
 struct fa_reference {
   fa_reference_inputs inputs; /* pointers are used during creation only */
-  size_t rows;                /* batch * heads_q * seqlen_q, in that order */
+  size_t rows;                /* batch * heads_q * seqlen_q, in that order; varlen: heads_q * total_q */
+  int *first_q;               /* varlen: batch + 1, where each sequence's queries begin; else NULL */
   double *o;                  /* rows x head_dim_v */
   double *lse;                /* rows */
   double *plain_error;        /* rows: max over columns of |plain - o| */
@@ -140,9 +141,30 @@ static void plain_row(const scratch *space, const fa_reference_inputs *in, score
   for (int j = 0; j < in->seqlen_k; j++) p[j] = fa_dtype_round_to(in->dtype, in->rounding, p[j] / sum);
 }
 
-static void compute_row(fa_reference *r, const scratch *space, int batch, int head, int query) {
+static size_t row_index(const fa_reference *r, int batch, int head, int query) {
   const fa_reference_inputs *in = &r->inputs;
-  size_t row = ((size_t)batch * (size_t)in->heads_q + (size_t)head) * (size_t)in->seqlen_q + (size_t)query, dims = (size_t)in->head_dim_v;
+  if (r->first_q) return (size_t)head * (size_t)in->extras.total_q + (size_t)(r->first_q[batch] + query);
+  return ((size_t)batch * (size_t)in->heads_q + (size_t)head) * (size_t)in->seqlen_q + (size_t)query;
+}
+
+static int queries_of(const fa_reference *r, int batch) { return r->first_q ? r->first_q[batch + 1] - r->first_q[batch] : r->inputs.seqlen_q; }
+
+/* The inputs as sequence `batch` has them: its own lengths, its own first rows. */
+static fa_reference_inputs sequence_of(const fa_reference *r, int batch) {
+  fa_reference_inputs in = r->inputs;
+  if (!r->first_q) return in;
+  const fa_attention_extras *x = &in.extras;
+  in.seqlen_q = queries_of(r, batch);
+  in.seqlen_k = x->seqused_k ? x->seqused_k[batch] : x->cu_seqlens_k[batch + 1] - x->cu_seqlens_k[batch];
+  in.q.stride_batch = in.k.stride_batch = in.v.stride_batch = 0;
+  in.q.data = (char *)in.q.data + r->first_q[batch] * in.q.stride_seq * (int64_t)fa_dtype_size(in.dtype);
+  in.k.data = (char *)in.k.data + x->cu_seqlens_k[batch] * in.k.stride_seq * (int64_t)fa_dtype_size(in.dtype);
+  in.v.data = (char *)in.v.data + x->cu_seqlens_k[batch] * in.v.stride_seq * (int64_t)fa_dtype_size(in.dtype);
+  return in;
+}
+
+static void compute_row(fa_reference *r, const scratch *space, const fa_reference_inputs *in, int batch, int head, int query) {
+  size_t row = row_index(r, batch, head, query), dims = (size_t)in->head_dim_v;
   const score_row at = { batch, head, query };
   load_rows(space->q, &in->q, in->dtype, batch, query, 1, head, in->head_dim_qk);
   r->lse[row] = exact_row(space, in, at);
@@ -171,9 +193,10 @@ static void *run_job(void *argument) {
   size_t pairs = (size_t)in->batch * (size_t)in->heads_q;
   for (size_t pair = work->first; pair < pairs; pair += work->step) {
     int batch = (int)(pair / (size_t)in->heads_q), head = (int)(pair % (size_t)in->heads_q), kv_head = head / (in->heads_q / in->heads_k);
-    load_rows(work->scratch.k, &in->k, in->dtype, batch, 0, in->seqlen_k, kv_head, in->head_dim_qk);
-    load_rows(work->scratch.v, &in->v, in->dtype, batch, 0, in->seqlen_k, kv_head, in->head_dim_v);
-    for (int query = 0; query < in->seqlen_q; query++) compute_row(work->reference, &work->scratch, batch, head, query);
+    const fa_reference_inputs one = sequence_of(work->reference, batch);
+    load_rows(work->scratch.k, &one.k, one.dtype, batch, 0, one.seqlen_k, kv_head, one.head_dim_qk);
+    load_rows(work->scratch.v, &one.v, one.dtype, batch, 0, one.seqlen_k, kv_head, one.head_dim_v);
+    for (int query = 0; query < one.seqlen_q; query++) compute_row(work->reference, &work->scratch, &one, batch, head, query);
   }
   return NULL;
 }
@@ -228,7 +251,7 @@ static void name_value(char *name, size_t capacity, const char *axis, int value)
 
 /* What is not computed is never compared as if it were something else. */
 static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
-  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK };
+  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN };
   const fa_attention_extras *x = &in->extras;
   const struct { bool asked; const void *pointer; const char *name; } needed[] = {
     { in->mask == FA_MASK_PREFIX, x->prefix_lens, "prefix_lens" },
@@ -236,6 +259,8 @@ static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
     { in->features & FA_FEATURE_BIAS, x->bias.data, "bias" },
     { in->features & FA_FEATURE_BOOL_MASK, x->bool_mask.data, "bool_mask" },
     { in->features & FA_FEATURE_SINK, x->sinks, "sinks" },
+    { in->features & FA_FEATURE_VARLEN, x->cu_seqlens_q, "cu_seqlens_q" },
+    { in->features & FA_FEATURE_VARLEN, x->cu_seqlens_k, "cu_seqlens_k" },
   };
   char name[64];
   if ((int)in->mask < FA_MASK_NONE || in->mask > FA_MASK_PREFIX) {
@@ -254,6 +279,19 @@ static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
   return FA_OK;
 }
 
+/* Varlen: ascending from 0, none longer than seqlen_q and seqlen_k say. */
+static fa_status check_lengths(const fa_reference_inputs *in, fa_error *error) {
+  const fa_attention_extras *x = &in->extras;
+  for (int b = 0; in->features & FA_FEATURE_VARLEN && b < in->batch; b++) {
+    int q = x->cu_seqlens_q[b + 1] - x->cu_seqlens_q[b], k = x->cu_seqlens_k[b + 1] - x->cu_seqlens_k[b], used = x->seqused_k ? x->seqused_k[b] : k;
+    bool inside = x->cu_seqlens_q[b + 1] <= x->total_q && x->cu_seqlens_k[b + 1] <= x->total_k && q <= in->seqlen_q && used <= in->seqlen_k;
+    if (q >= 0 && k >= 0 && used >= 0 && used <= k && inside) continue;
+    return fa_fail(error, FA_ERR_ARGUMENT, "reference: sequence %d has %d queries and %d keys, %d of them in use: less than 0, or more than seqlen_q=%d, "
+                   "seqlen_k=%d, total_q=%d, total_k=%d allow", b, q, k, used, in->seqlen_q, in->seqlen_k, x->total_q, x->total_k);
+  }
+  return FA_OK;
+}
+
 static fa_status check_inputs(const fa_reference_inputs *in, fa_error *error) {
   if (in->batch < 0 || in->seqlen_q < 0 || in->seqlen_k < 0 || in->heads_q < 0)
     return fa_fail(error, FA_ERR_ARGUMENT, "reference: batch=%d seqlen_q=%d seqlen_k=%d heads_q=%d: none may be negative", in->batch, in->seqlen_q,
@@ -262,7 +300,8 @@ static fa_status check_inputs(const fa_reference_inputs *in, fa_error *error) {
     return fa_fail(error, FA_ERR_ARGUMENT, "heads_q=%d heads_k=%d: heads_q must be a multiple of heads_k", in->heads_q, in->heads_k);
   if (in->head_dim_qk < 1 || in->head_dim_v < 1 || in->head_dim_qk > 1 << 16 || in->head_dim_v > 1 << 16)
     return fa_fail(error, FA_ERR_ARGUMENT, "reference: head dims %d and %d must lie between 1 and 65536", in->head_dim_qk, in->head_dim_v);
-  return check_extras(in, error);
+  fa_status status = check_extras(in, error);
+  return status == FA_OK ? check_lengths(in, error) : status;
 }
 
 fa_status fa_reference_create(fa_reference **reference, const fa_reference_inputs *inputs, fa_error *error) {
@@ -271,7 +310,9 @@ fa_status fa_reference_create(fa_reference **reference, const fa_reference_input
   fa_status status = check_inputs(inputs, error);
   if (status != FA_OK) goto cleanup;
   size_t rows, values;
-  if (__builtin_mul_overflow((size_t)inputs->batch * (size_t)inputs->heads_q, (size_t)inputs->seqlen_q, &rows) ||
+  bool varlen = inputs->features & FA_FEATURE_VARLEN;
+  size_t queries = varlen ? (size_t)inputs->extras.total_q : (size_t)inputs->batch * (size_t)inputs->seqlen_q;
+  if (__builtin_mul_overflow(queries, (size_t)inputs->heads_q, &rows) ||
       __builtin_mul_overflow(rows, (size_t)inputs->head_dim_v, &values) || values > SIZE_MAX / 2 / sizeof(double)) {
     status = fa_fail(error, FA_ERR_ARGUMENT, "reference: batch=%d heads_q=%d seqlen_q=%d is more than memory can hold", inputs->batch,
                      inputs->heads_q, inputs->seqlen_q);
@@ -285,11 +326,13 @@ fa_status fa_reference_create(fa_reference **reference, const fa_reference_input
     r->lse = calloc(rows + 1, sizeof(double));
     r->plain_error = calloc(rows + 1, sizeof(double));
     r->spread = calloc(rows + 1, sizeof(double));
+    if (varlen) r->first_q = calloc((size_t)inputs->batch + 1, sizeof *r->first_q);
   }
-  if (!r || !r->o || !r->lse || !r->plain_error || !r->spread) {
+  if (!r || !r->o || !r->lse || !r->plain_error || !r->spread || (varlen && !r->first_q)) {
     status = fa_fail(error, FA_ERR_NOMEM, "reference: no memory for %zu rows", rows);
     goto cleanup;
   }
+  for (int b = 0; varlen && b <= inputs->batch; b++) r->first_q[b] = inputs->extras.cu_seqlens_q[b];
   status = run_jobs(r, error);
   if (status != FA_OK) goto cleanup;
   *reference = r;
@@ -305,11 +348,8 @@ void fa_reference_destroy(fa_reference *r) {
   free(r->lse);
   free(r->plain_error);
   free(r->spread);
+  free(r->first_q);
   free(r);
-}
-
-static size_t row_index(const fa_reference *r, int batch, int head, int query) {
-  return ((size_t)batch * (size_t)r->inputs.heads_q + (size_t)head) * (size_t)r->inputs.seqlen_q + (size_t)query;
 }
 
 const double *fa_reference_row(const fa_reference *r, int batch, int head, int query) {
@@ -349,7 +389,7 @@ static void compare_row(fa_verdict *verdict, const fa_reference *r, const fa_ten
                         double *worst) {
   const fa_reference_inputs *in = &r->inputs;
   size_t row = row_index(r, batch, head, query);
-  int64_t first = element(o, batch, query, head);
+  int64_t first = r->first_q ? element(o, 0, r->first_q[batch] + query, head) : element(o, batch, query, head);
   double error = 0;
   for (int d = 0; d < in->head_dim_v; d++) {
     double one = difference((double)fa_dtype_load(o->data, in->dtype, first + d), r->o[row * (size_t)in->head_dim_v + (size_t)d]);
@@ -378,7 +418,7 @@ void fa_reference_compare(fa_verdict *verdict, const fa_reference *r, const fa_t
   verdict->bound = 2 * verdict->plain_error;
   for (int batch = 0; batch < in->batch; batch++)
     for (int head = 0; head < in->heads_q; head++)
-      for (int query = 0; query < in->seqlen_q; query++) compare_row(verdict, r, o, lse, batch, head, query, &worst);
+      for (int query = 0; query < queries_of(r, batch); query++) compare_row(verdict, r, o, lse, batch, head, query, &worst);
   char text[sizeof verdict->reason];
   verdict->rows_ok = verdict->ok && worst <= 1; /* so far only LSE was looked at */
   if (verdict->error > verdict->bound) {

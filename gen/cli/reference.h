@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-/* Inputs are (batch, seqlen, heads, head_dim) with strides in elements, head_dim contiguous. */
+/* Inputs are (batch, seqlen, heads, head_dim) with strides in elements, head_dim contiguous; with varlen as fagen.h says, seqlen_q and seqlen_k
+ * the longest lengths, or more. */
 typedef struct fa_reference_inputs {
   fa_dtype dtype; /* of q, k, v, P and O */
   fa_tensor q, k, v;
@@ -43,7 +44,7 @@ typedef struct fa_verdict {
 
 extern const double fa_lse_tolerance;
 
-/* o: tensor of inputs' dtype; lse: (batch, heads_q, seqlen_q) or NULL. */
+/* o: tensor of inputs' dtype; lse: (batch, heads_q, seqlen_q), varlen (heads_q, total_q), or NULL. */
 void fa_reference_compare(fa_verdict *verdict, const fa_reference *reference, const fa_tensor *o, const float *lse);
 
 #endif
