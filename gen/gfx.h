@@ -15,10 +15,15 @@ typedef struct fa_gfx {
   unsigned vgpr_lanes;      /* of such a register: a wave of 64 takes two registers of 32 lanes for each of its own */
   unsigned vgpr_granule;    /* allocated in such steps */
   unsigned workgroup_simds; /* SIMDs that the waves of a workgroup are spread over */
+  unsigned simd_waves;      /* waves that a SIMD keeps at most */
+  unsigned unit_lds_bytes;  /* LDS that the workgroups on those SIMDs share */
 } fa_gfx;
 
 /* NULL: not in the table. */
 const fa_gfx *fa_gfx_find(const char *name);
+
+/* Waves that stay on those SIMDs together when workgroups of `waves` waves with such registers and LDS fill them: a multiple of `waves`, 0 when not one fits. */
+unsigned fa_gfx_resident_waves(const fa_gfx *gfx, unsigned wave_size, unsigned vgprs, unsigned lds_bytes, unsigned waves);
 
 enum { FA_GFX_MAX_BLOCK = 1024 };
 

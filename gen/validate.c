@@ -74,10 +74,12 @@ static usage read_usage(const json_t *kernel) {
                  .symbol = text(kernel, ".symbol"), .arguments = json_object_get(kernel, ".args")};
 }
 
-static char *print_resources(const usage *u) {
-  json_t *json = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "vgprs", (json_int_t)u->vgprs, "agprs", (json_int_t)u->agprs, "sgprs", (json_int_t)u->sgprs,
+static char *print_resources(const usage *u, const plan *p, const fa_gfx *gfx) {
+  unsigned waves = (unsigned)((p->block + p->wave_size - 1) / p->wave_size);
+  unsigned resident = u->vgprs < 0 || u->lds_bytes < 0 ? 0 : fa_gfx_resident_waves(gfx, (unsigned)p->wave_size, (unsigned)u->vgprs, (unsigned)u->lds_bytes, waves);
+  json_t *json = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "vgprs", (json_int_t)u->vgprs, "agprs", (json_int_t)u->agprs, "sgprs", (json_int_t)u->sgprs,
                            "lds_bytes", (json_int_t)u->lds_bytes, "scratch_bytes", (json_int_t)u->scratch_bytes, "sgpr_spills", (json_int_t)u->sgpr_spills,
-                           "vgpr_spills", (json_int_t)u->vgpr_spills, "kernarg_bytes", (json_int_t)u->kernarg_bytes, "wave_size", (json_int_t)u->wave_size);
+                           "vgpr_spills", (json_int_t)u->vgpr_spills, "kernarg_bytes", (json_int_t)u->kernarg_bytes, "wave_size", (json_int_t)u->wave_size, "resident_waves", (json_int_t)resident);
   char *printed = json ? json_dumps(json, JSON_COMPACT) : NULL;
   json_decref(json);
   return printed;
@@ -164,7 +166,7 @@ fa_status fa_validate(char **resources, const void *object, size_t size, const c
       status = fa_fail(error, FA_ERR_VALIDATION, "compiled object: its metadata has no kernel '%s'", p.symbol);
     } else {
       u = read_usage(kernel);
-      *resources = print_resources(&u);
+      *resources = print_resources(&u, &p, gfx);
       if (!*resources) status = fa_fail(error, FA_ERR_NOMEM, "resources: out of memory");
       else if (!(status = check_elf(object, size, target, gfx, p.symbol, u.symbol, error)) && !(status = check_resources(&u, &p, gfx, error)))
         status = check_arguments(&u, &p, error);

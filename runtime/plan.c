@@ -113,7 +113,8 @@ fa_status fa_plan_get_info(const fa_plan *plan, fa_plan_info *info) {
     return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "info.size=%zu: set it to sizeof(fa_plan_info), %zu", info->size, sizeof *info), &error);
   const fa_record *record = plan->loaded->record;
   *info = (fa_plan_info){sizeof *info,           fa_bundle_text(record->bundle, "variant", ""), fa_bundle_text(record->bundle, "manifest", ""),
-                         plan->loaded->entry->key, plan->origin, record->object, record->object_bytes};
+                         plan->loaded->entry->key, plan->origin, record->object, record->object_bytes,
+                         fa_bundle_text(record->bundle, "resources", "")};
   return FA_OK;
 }
 

@@ -321,13 +321,14 @@ static const struct {
   {"head_dim", {"head_dim_qk", "head_dim_v", NULL}},
   {"dtype", {"dtype_q", "dtype_kv", "dtype_o"}},
 };
+enum { SHORT_FORMS = sizeof short_forms / sizeof *short_forms };
 
 /* The rows that a field name means: bits of indices into fa_axis_rows. */
 static unsigned long find_field(slice name) {
   unsigned long rows = 0;
   for (size_t i = 0; i < FA_AXIS_COUNT; i++) {
     bool match = equal(name, fa_axis_rows[i].axis.name);
-    for (size_t f = 0; f < sizeof short_forms / sizeof *short_forms; f++)
+    for (size_t f = 0; f < SHORT_FORMS; f++)
       for (size_t k = 0; k < 3 && short_forms[f].axes[k] && equal(name, short_forms[f].name); k++)
         match = match || strcmp(short_forms[f].axes[k], fa_axis_rows[i].axis.name) == 0;
     if (match) rows |= 1ul << i;
@@ -340,7 +341,7 @@ static fa_status refuse_field(slice name, fa_error *error) {
   size_t n = 0;
   for (size_t i = 0; i < FA_AXIS_COUNT; i++)
     n += (size_t)snprintf(names + n, sizeof names - n, "%s, ", fa_axis_rows[i].axis.name);
-  for (size_t f = 0; f < sizeof short_forms / sizeof *short_forms; f++)
+  for (size_t f = 0; f < SHORT_FORMS; f++)
     n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", f ? ", " : "and for several at once ", short_forms[f].name);
   return fa_fail(error, FA_ERR_PROBLEM, "%s: unknown field; known: %s", show(name).text, names);
 }
@@ -391,4 +392,58 @@ fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error
   }
   if (!status) *problem = read;
   return status;
+}
+
+/* ---- short texts ---- */
+
+/* The row's field holds the same in both. */
+static bool same(const fa_problem *a, const fa_problem *b, const fa_axis_row *row) {
+  const char *x = (const char *)a + row->offset, *y = (const char *)b + row->offset;
+  if (row->kind == FA_AXIS_TARGET || row->kind == FA_AXIS_NAME) return strcmp(*x ? x : "auto", *y ? y : "auto") == 0;
+  return memcmp(x, y, row->bytes) == 0;
+}
+
+static const fa_axis_row *row_of(const char *name) {
+  for (size_t i = 0; i < FA_AXIS_COUNT; i++)
+    if (strcmp(fa_axis_rows[i].axis.name, name) == 0) return &fa_axis_rows[i];
+  return NULL;
+}
+
+/* The short form that begins with this axis and holds for the problem: its axes have one value. */
+static const char *shortened(const fa_problem *problem, const fa_axis_row *row) {
+  for (size_t f = 0; f < SHORT_FORMS; f++) {
+    if (strcmp(short_forms[f].axes[0], row->axis.name) != 0) continue;
+    bool one = true;
+    for (size_t k = 1; k < 3 && short_forms[f].axes[k]; k++)
+      one = one && get_int(problem, row) == get_int(problem, row_of(short_forms[f].axes[k]));
+    if (one) return short_forms[f].name;
+  }
+  return NULL;
+}
+
+/* The row is not the first of a short form that holds: it has been printed. */
+static bool printed(const fa_problem *problem, const fa_axis_row *row) {
+  for (size_t f = 0; f < SHORT_FORMS; f++)
+    for (size_t k = 1; k < 3 && short_forms[f].axes[k]; k++)
+      if (strcmp(short_forms[f].axes[k], row->axis.name) == 0 && shortened(problem, row_of(short_forms[f].axes[0]))) return true;
+  return false;
+}
+
+fa_status fa_problem_brief(char *text, size_t capacity, const fa_problem *problem, fa_error *error) {
+  fa_problem initial;
+  fa_status status = set_initial(&initial, error);
+  writer w = {text, capacity, 0};
+  for (size_t i = 0; !status && i < FA_AXIS_COUNT; i++) {
+    const fa_axis_row *row = &fa_axis_rows[i];
+    if (same(problem, &initial, row) || printed(problem, row)) continue;
+    const char *name = shortened(problem, row);
+    if (w.length) put(&w, slice_of(" "));
+    put(&w, slice_of(name ? name : row->axis.name));
+    put(&w, slice_of("="));
+    put_row(&w, problem, row);
+  }
+  if (status) return status;
+  if (w.length >= capacity) return fa_fail(error, FA_ERR_ARGUMENT, "capacity=%zu: the text needs %zu bytes with its final zero", capacity, w.length + 1);
+  text[w.length] = 0;
+  return FA_OK;
 }

@@ -15,6 +15,9 @@ fa_status fa_problem_check_ranges(const fa_problem *problem, fa_error *error);
 fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error);
 /* Canonical text; checks the ranges. */
 fa_status fa_problem_format(char *text, size_t capacity, size_t *length, const fa_problem *problem, fa_error *error);
+/* The shortest text that parses back to the problem: what differs from the defaults, in the order of the table, short forms where they hold.  An axis
+ * that is added later, with a default that keeps what was, changes no brief text. */
+fa_status fa_problem_brief(char *text, size_t capacity, const fa_problem *problem, fa_error *error);
 /* Checks the ranges of the result, not whether templates serve it. */
 fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error);
 

@@ -85,6 +85,22 @@ static void random_problems_survive_the_round_trip(void **state) {
     assert_memory_equal(&parsed, &problem, FIELDS_BYTES);
     assert_int_equal(fa_problem_format(again, sizeof again, NULL, &parsed, &error), FA_OK);
     assert_string_equal(again, text);
+    assert_int_equal(fa_problem_brief(again, sizeof again, &problem, &error), FA_OK);
+    if (fa_problem_read(&parsed, again, &error)) fail_msg("%s: %s", again, error.text);
+    assert_memory_equal(&parsed, &problem, FIELDS_BYTES);
+  }
+}
+
+static void brief_texts_are_short(void **state) {
+  (void)state;
+  static const char *const texts[] = {"", "target=gfx942 dtype=fp16 head_dim=64 mask=causal", "dtype_q=fp16", "head_dim_v=64", "dtype_q=fp16 dtype_o=fp16 head_dim_qk=64 waves=4"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    fa_problem problem;
+    fa_error error;
+    char text[FA_PROBLEM_TEXT_BYTES];
+    assert_int_equal(fa_problem_read(&problem, texts[i], &error), FA_OK);
+    assert_int_equal(fa_problem_brief(text, sizeof text, &problem, &error), FA_OK);
+    assert_string_equal(text, texts[i]);
   }
 }
 
@@ -199,7 +215,7 @@ int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(defaults_of_table_and_header_agree), cmocka_unit_test(fields_come_in_any_order),
     cmocka_unit_test(random_problems_survive_the_round_trip), cmocka_unit_test(random_texts_do_no_harm),
-    cmocka_unit_test(printing_tells_the_length_it_needs),
+    cmocka_unit_test(printing_tells_the_length_it_needs), cmocka_unit_test(brief_texts_are_short),
     cmocka_unit_test(structs_are_checked), cmocka_unit_test(axes_are_listed), cmocka_unit_test(refusals_read_as_they_should),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

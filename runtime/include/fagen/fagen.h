@@ -193,6 +193,7 @@ typedef struct fa_plan_info {
   const char *origin;      /* "memory", "disk" or "compiled" */
   const void *object;      /* ELF code object */
   size_t object_bytes;
+  const char *resources;   /* JSON: registers, LDS, resident_waves (waves that four SIMDs keep together); "" of an old record */
 } fa_plan_info;
 /* Strings and object are owned by the plan. */
 FA_API fa_status fa_plan_get_info(const fa_plan *plan, fa_plan_info *info);

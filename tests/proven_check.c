@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ * Sources by the templates in this process, lines by plans. */
+#include "proven_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lua_host.h"
+#include "problem.h"
+
+fa_status proven_source(char hash[17], const char *text, fa_error *error) {
+  fa_problem problem;
+  fa_generated generated;
+  char canonical[FA_PROBLEM_TEXT_BYTES];
+  fa_status status = fa_problem_read(&problem, text, error);
+  if (!status) status = fa_problem_format(canonical, sizeof canonical, NULL, &problem, error);
+  if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, error);
+  if (status) return status;
+  fa_proven_source_hash(hash, generated.source, generated.options);
+  fa_generated_free(&generated);
+  return FA_OK;
+}
+
+fa_status proven_line(fa_proven_line *line, const fa_plan *plan, const fa_problem *problem, fa_error *error) {
+  fa_plan_info info = {.size = sizeof info};
+  memset(line, 0, sizeof *line);
+  fa_status status = fa_problem_brief(line->text, sizeof line->text, problem, error);
+  if (!status) status = proven_source(line->source, line->text, error);
+  if (status) return status;
+  if ((status = fa_plan_get_info(plan, &info))) return fa_fail(error, status, "%s", fa_last_error());
+  return fa_proven_line_fill(line, info.variant, info.resources, error);
+}
