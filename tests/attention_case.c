@@ -13,12 +13,12 @@
 
 #include <cmocka.h>
 
-enum { MAX_PLANS = 1024, MAX_CONTEXTS = 16, CANARY = 0xa5, POISON = 0xff }; /* 0xffff and 0xffffffff are NaN in every format */
+enum { MAX_PLANS = 1024, MAX_CONTEXTS = 64, CANARY = 0xa5, POISON = 0xff }; /* 0xffff and 0xffffffff are NaN in every format */
 
 int case_count;
 
-static struct { char target[16]; fa_context *context; } contexts[MAX_CONTEXTS];
-static struct { fa_problem problem; fa_plan *plan; } plans[MAX_PLANS];
+static struct { char target[16]; unsigned checks, threads; fa_context *context; } contexts[MAX_CONTEXTS];
+static struct { char problem[512]; fa_context *context; fa_plan *plan; } plans[MAX_PLANS];
 
 uint32_t case_random(uint64_t *seed) {
   uint64_t x = *seed += 0x9e3779b97f4a7c15u; /* splitmix64 */
@@ -43,10 +43,10 @@ const char *case_name(const attention_case *c) {
   static char name[320];
   static const char *const masks[] = { "", " causal", " top-left", " window", " chunked", " prefix" };
   static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
-  snprintf(name, sizeof name, "%s %s%s d%d/%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s(%d,%d,%d) features 0x%x over %u %s%s scale %g seed %llu", c->target, fa_dtype_name(c->dtype), c->rounding ? " toward zero" : "", c->head_dim, value_dim(c),
+  snprintf(name, sizeof name, "%s %s%s d%d/%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s(%d,%d,%d) features 0x%x over %u %s%s scale %g%s%s seed %llu", c->target, fa_dtype_name(c->dtype), c->rounding ? " toward zero" : "", c->head_dim, value_dim(c),
            promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, masks[mask_of(c)], c->window_left, c->window_right, c->chunk_size,
            c->features, c->broadcast, layouts[c->layout], fills[c->fill],
-           (double)c->scale, (unsigned long long)c->seed);
+           (double)c->scale, c->no_lse ? " no lse" : "", c->seqused ? " seqused" : "", (unsigned long long)c->seed);
   return name;
 }
 
@@ -57,10 +57,10 @@ static void to_stderr(int level, const char *text, void *user) {
   if (level <= 1) fprintf(stderr, "%s\n", text);
 }
 
-fa_context *case_context(const char *target) {
+static fa_context *context_with(const char *target, unsigned checks, unsigned threads) {
   int i = 0;
-  while (i < MAX_CONTEXTS && contexts[i].context && strcmp(contexts[i].target, target) != 0) i++;
-  if (i == MAX_CONTEXTS) fail_msg("more than %d targets", MAX_CONTEXTS);
+  while (i < MAX_CONTEXTS && contexts[i].context && (strcmp(contexts[i].target, target) != 0 || contexts[i].checks != checks || contexts[i].threads != threads)) i++;
+  if (i == MAX_CONTEXTS) fail_msg("more than %d contexts", MAX_CONTEXTS);
   if (contexts[i].context) return contexts[i].context;
   char device[64];
   snprintf(device, sizeof device, "emulator:%s", target);
@@ -68,39 +68,45 @@ fa_context *case_context(const char *target) {
   options.device = device;
   options.cache_dir = getenv("FA_CACHE_DIR") ? NULL : FA_TEST_BIN "/../test-cache"; /* compile each kernel once for all test programs */
   options.log = to_stderr;
+  options.emulator_checks = contexts[i].checks = checks;
+  options.emulator_threads = contexts[i].threads = threads;
   if (fa_context_create(&contexts[i].context, &options) != FA_OK) fail_msg("context for %s: %s", device, fa_last_error());
   snprintf(contexts[i].target, sizeof contexts[i].target, "%s", target);
   return contexts[i].context;
 }
 
+fa_context *case_context(const char *target) { return context_with(target, 0, 0); }
+
+void case_problem(fa_problem *problem, const attention_case *c) {
+  *problem = (fa_problem)FA_PROBLEM_INIT;
+  snprintf(problem->target, sizeof problem->target, "%s", c->target);
+  problem->dtype_q = problem->dtype_kv = problem->dtype_o = c->dtype;
+  problem->head_dim_qk = c->head_dim;
+  problem->head_dim_v = value_dim(c);
+  problem->rounding = c->rounding;
+  problem->mask = mask_of(c);
+  problem->features = c->features;
+  problem->alignment = promised(c);
+  problem->block_m = c->block_m;
+  problem->block_n = c->block_n;
+  problem->waves = c->waves;
+  problem->stages = c->stages;
+  if (c->schedule) snprintf(problem->schedule, sizeof problem->schedule, "%s", c->schedule);
+}
+
 const fa_plan *case_plan(const attention_case *c) {
   fa_problem problem;
-  memset(&problem, 0, sizeof problem);
-  problem = (fa_problem)FA_PROBLEM_INIT;
-  snprintf(problem.target, sizeof problem.target, "%s", c->target);
-  problem.dtype_q = problem.dtype_kv = problem.dtype_o = c->dtype;
-  problem.head_dim_qk = c->head_dim;
-  problem.head_dim_v = value_dim(c);
-  problem.rounding = c->rounding;
-  problem.mask = mask_of(c);
-  problem.features = c->features;
-  problem.alignment = promised(c);
-  problem.block_m = c->block_m;
-  problem.block_n = c->block_n;
-  problem.waves = c->waves;
-  problem.stages = c->stages;
-  if (c->schedule) snprintf(problem.schedule, sizeof problem.schedule, "%s", c->schedule);
+  char text[sizeof plans->problem];
   int i = 0;
-  for (; i < MAX_PLANS && plans[i].plan; i++) {
-    const fa_problem *p = &plans[i].problem;
-    if (strcmp(p->target, problem.target) == 0 && p->dtype_q == problem.dtype_q && p->head_dim_qk == problem.head_dim_qk && p->head_dim_v == problem.head_dim_v && p->rounding == problem.rounding && p->mask == problem.mask && p->features == problem.features && p->alignment == problem.alignment &&
-        p->block_m == problem.block_m && p->block_n == problem.block_n && p->waves == problem.waves && p->stages == problem.stages &&
-        strcmp(p->schedule, problem.schedule) == 0)
-      return plans[i].plan;
-  }
+  case_problem(&problem, c);
+  if (fa_problem_print(text, sizeof text, NULL, &problem) != FA_OK) fail_msg("%s: %s", case_name(c), fa_last_error());
+  fa_context *context = context_with(c->target, c->checks, c->threads);
+  for (; i < MAX_PLANS && plans[i].plan; i++)
+    if (plans[i].context == context && strcmp(plans[i].problem, text) == 0) return plans[i].plan;
   if (i == MAX_PLANS) fail_msg("more than %d plans", MAX_PLANS);
-  if (fa_plan_create(&plans[i].plan, case_context(c->target), &problem) != FA_OK) fail_msg("%s: plan: %s", case_name(c), fa_last_error());
-  plans[i].problem = problem;
+  if (fa_plan_create(&plans[i].plan, context, &problem) != FA_OK) fail_msg("%s: plan: %s", case_name(c), fa_last_error());
+  plans[i].context = context;
+  memcpy(plans[i].problem, text, sizeof text);
   return plans[i].plan;
 }
 
@@ -127,6 +133,13 @@ static void allocate(case_tensors *t, int which, fa_tensor *tensor, size_t eleme
   tensor->data = t->memory[which] + CASE_GUARD + shift;
 }
 
+/* Values of 32 bits that a feature reads. */
+static void *make_words(case_tensors *t, int which, size_t count) {
+  fa_tensor x;
+  allocate(t, which, &x, count, sizeof(float), POISON, 4);
+  return x.data;
+}
+
 static size_t set_strides(fa_tensor *tensor, case_layout layout, int batch, int seqlen, int heads, int dim, int alignment) {
   int64_t d = dim, pad = layout == LAYOUT_PADDED ? alignment / 2 : 0; /* in elements of two bytes */
   if (layout == LAYOUT_BHSD) {
@@ -151,23 +164,62 @@ static void make_packed(case_tensors *t, const attention_case *c, size_t width) 
   in->v.data = (char *)tensor.data + (c->heads_q + c->heads_k) * d * (int64_t)width;
 }
 
-static void fill_tensor(const fa_tensor *tensor, fa_dtype dtype, int batch, int seqlen, int heads, int dim, uint64_t *seed, float factor) {
-  for (int b = 0; b < batch; b++)
+/* Sequences of their own lengths: the first is the longest, others are shorter, of one row, or empty. */
+static void make_lengths(case_tensors *t, const attention_case *c, uint64_t *seed) {
+  fa_attention_extras *x = &t->inputs.extras;
+  size_t count = (size_t)c->batch + 1;
+  int32_t *cu_q = make_words(t, CASE_CU_Q, count), *cu_k = make_words(t, CASE_CU_K, count), *used = make_words(t, CASE_USED, (size_t)c->batch);
+  cu_q[0] = cu_k[0] = 0;
+  for (int b = 0; b < c->batch; b++) {
+    uint32_t kind = b ? case_random(seed) % 5 : 0;
+    int q = kind == 1 ? 0 : kind == 2 ? 1 : (int)(case_random(seed) % (unsigned)(c->seqlen_q + 1));
+    int k = kind == 3 ? 0 : (int)(case_random(seed) % (unsigned)(c->seqlen_k + 1));
+    cu_q[b + 1] = cu_q[b] + (b && q < c->seqlen_q ? q : c->seqlen_q);
+    cu_k[b + 1] = cu_k[b] + (b ? k : c->seqlen_k);
+    used[b] = (int32_t)(case_random(seed) % (unsigned)(cu_k[b + 1] - cu_k[b] + 1));
+  }
+  x->cu_seqlens_q = cu_q;
+  x->cu_seqlens_k = cu_k;
+  x->seqused_k = c->seqused ? used : NULL;
+  x->total_q = cu_q[c->batch] + 3; /* rows that no sequence has */
+  x->total_k = cu_k[c->batch] + 3;
+}
+
+/* How often each tensor's rows are there, and which of them are of a sequence. */
+static bool has_varlen(const attention_case *c) { return c->features & FA_FEATURE_VARLEN; }
+static int batches(const attention_case *c) { return has_varlen(c) ? 1 : c->batch; }
+static int rows_q(const case_tensors *t, const attention_case *c) { return has_varlen(c) ? t->inputs.extras.total_q : c->seqlen_q; }
+static int rows_k(const case_tensors *t, const attention_case *c) { return has_varlen(c) ? t->inputs.extras.total_k : c->seqlen_k; }
+
+static bool row_used(const case_tensors *t, const attention_case *c, int row, bool key) {
+  const fa_attention_extras *x = &t->inputs.extras;
+  if (!has_varlen(c)) return true;
+  for (int b = 0; key && b < c->batch; b++)
+    if (row >= x->cu_seqlens_k[b] && row < x->cu_seqlens_k[b + 1]) return !x->seqused_k || row - x->cu_seqlens_k[b] < x->seqused_k[b];
+  return !key && row < x->cu_seqlens_q[c->batch];
+}
+
+/* What no sequence uses stays NaN. */
+static void fill_tensor(const case_tensors *t, const attention_case *c, const fa_tensor *tensor, bool key, int dim, uint64_t *seed, float factor) {
+  int seqlen = key ? rows_k(t, c) : rows_q(t, c), heads = key ? c->heads_k : c->heads_q;
+  for (int b = 0; b < batches(c); b++)
     for (int s = 0; s < seqlen; s++)
-      for (int h = 0; h < heads; h++)
+      for (int h = 0; h < heads && row_used(t, c, s, key); h++)
         for (int d = 0; d < dim; d++)
-          fa_dtype_store(tensor->data, dtype, b * tensor->stride_batch + s * tensor->stride_seq + h * tensor->stride_head + d, factor * normal(seed));
+          fa_dtype_store(tensor->data, c->dtype, b * tensor->stride_batch + s * tensor->stride_seq + h * tensor->stride_head + d, factor * normal(seed));
 }
 
 /* One key of each row stands far above the others: key (query * 7) mod seqlen_k is the query itself, larger. */
-static void make_peaks(const fa_reference_inputs *in) {
-  for (int b = 0; b < in->batch && in->seqlen_q > 0; b++)
-    for (int j = 0; j < in->seqlen_k; j++)
-      for (int h = 0; h < in->heads_k; h++)
+static void make_peaks(const case_tensors *t, const attention_case *c) {
+  const fa_reference_inputs *in = &t->inputs;
+  int queries = rows_q(t, c);
+  for (int b = 0; b < batches(c) && queries > 0; b++)
+    for (int j = 0; j < rows_k(t, c); j++)
+      for (int h = 0; h < in->heads_k && row_used(t, c, j, true); h++)
         for (int d = 0; d < in->head_dim_qk; d++) {
-          int query = j % in->seqlen_q, head = h * (in->heads_q / in->heads_k);
+          int query = j % queries, head = h * (in->heads_q / in->heads_k);
           float q = fa_dtype_load(in->q.data, in->dtype, b * in->q.stride_batch + query * in->q.stride_seq + head * in->q.stride_head + d);
-          fa_dtype_store(in->k.data, in->dtype, b * in->k.stride_batch + j * in->k.stride_seq + h * in->k.stride_head + d, 3 * q);
+          if (row_used(t, c, query, false)) fa_dtype_store(in->k.data, in->dtype, b * in->k.stride_batch + j * in->k.stride_seq + h * in->k.stride_head + d, 3 * q);
         }
 }
 
@@ -201,12 +253,6 @@ static void make_bool_mask(case_tensors *t, const attention_case *c, uint64_t *s
           ((unsigned char *)x->data)[b * x->stride_batch + h * x->stride_head + i * x->stride_seq + j] = i % 7 == 6 ? 0 : (unsigned char)(case_random(seed) % 3);
 }
 
-static float *make_floats(case_tensors *t, int which, size_t count) {
-  fa_tensor x;
-  allocate(t, which, &x, count, sizeof(float), POISON, 4);
-  return x.data;
-}
-
 static void make_extras(case_tensors *t, const attention_case *c, uint64_t *seed) {
   fa_attention_extras *x = &t->inputs.extras;
   size_t heads = (size_t)c->heads_q, slopes = heads * (c->broadcast & CASE_OVER_BATCH ? 1 : (size_t)c->batch);
@@ -217,18 +263,18 @@ static void make_extras(case_tensors *t, const attention_case *c, uint64_t *seed
   if (c->features & FA_FEATURE_BIAS) make_bias(t, c, seed);
   if (c->features & FA_FEATURE_BOOL_MASK) make_bool_mask(t, c, seed);
   if (c->features & FA_FEATURE_ALIBI) {
-    float *at = make_floats(t, CASE_SLOPES, slopes);
+    float *at = make_words(t, CASE_SLOPES, slopes);
     x->alibi_slopes = at;
     x->alibi_slopes_stride_batch = c->broadcast & CASE_OVER_BATCH ? 0 : (int64_t)heads;
     for (size_t i = 0; i < slopes; i++) at[i] = (float)(case_random(seed) % 64) / 128;
   }
   if (c->features & FA_FEATURE_SINK) {
-    float *at = make_floats(t, CASE_SINKS, heads);
+    float *at = make_words(t, CASE_SINKS, heads);
     x->sinks = at;
     for (size_t i = 0; i < heads; i++) at[i] = i % 5 == 4 ? -INFINITY : 3 * normal(seed);
   }
   if (mask_of(c) == FA_MASK_PREFIX) {
-    int32_t *at = (void *)make_floats(t, CASE_PREFIX, (size_t)c->batch);
+    int32_t *at = make_words(t, CASE_PREFIX, (size_t)c->batch);
     x->prefix_lens = at;
     for (int b = 0; b < c->batch; b++) at[b] = (int32_t)(case_random(seed) % (unsigned)(c->seqlen_k + 8));
   }
@@ -241,25 +287,28 @@ void case_make(case_tensors *t, const attention_case *c) {
   *in = (fa_reference_inputs){ .dtype = c->dtype, .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
                                .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = value_dim(c), .rounding = c->rounding, .mask = mask_of(c), .features = c->features };
   in->softmax_scale = c->scale == NO_SCALE ? 0 : c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->head_dim);
-  case_layout layout = c->layout == LAYOUT_PACKED && (c->seqlen_q != c->seqlen_k || value_dim(c) != c->head_dim) ? LAYOUT_PADDED : c->layout;
+  uint64_t seed = c->seed + 1;
+  if (has_varlen(c)) make_lengths(t, c, &seed);
+  bool same = c->seqlen_q == c->seqlen_k && value_dim(c) == c->head_dim && !has_varlen(c);
+  case_layout layout = c->layout == LAYOUT_PACKED && !same ? LAYOUT_PADDED : c->layout;
+  int batch = batches(c), queries = rows_q(t, c), keys = rows_k(t, c);
   if (layout == LAYOUT_PACKED) {
     make_packed(t, c, width);
     layout = LAYOUT_BSHD;
   } else {
-    allocate(t, 0, &in->q, set_strides(&in->q, layout, c->batch, c->seqlen_q, c->heads_q, c->head_dim, promised(c)), width, POISON, promised(c));
-    allocate(t, 1, &in->k, set_strides(&in->k, layout, c->batch, c->seqlen_k, c->heads_k, c->head_dim, promised(c)), width, POISON, promised(c));
-    allocate(t, 2, &in->v, set_strides(&in->v, layout, c->batch, c->seqlen_k, c->heads_k, value_dim(c), promised(c)), width, POISON, promised(c));
+    allocate(t, 0, &in->q, set_strides(&in->q, layout, batch, queries, c->heads_q, c->head_dim, promised(c)), width, POISON, promised(c));
+    allocate(t, 1, &in->k, set_strides(&in->k, layout, batch, keys, c->heads_k, c->head_dim, promised(c)), width, POISON, promised(c));
+    allocate(t, 2, &in->v, set_strides(&in->v, layout, batch, keys, c->heads_k, value_dim(c), promised(c)), width, POISON, promised(c));
   }
-  allocate(t, 3, &t->o, set_strides(&t->o, layout, c->batch, c->seqlen_q, c->heads_q, value_dim(c), promised(c)), width, CANARY, promised(c));
+  allocate(t, 3, &t->o, set_strides(&t->o, layout, batch, queries, c->heads_q, value_dim(c), promised(c)), width, CANARY, promised(c));
   fa_tensor lse;
-  allocate(t, 4, &lse, (size_t)c->batch * (size_t)c->heads_q * (size_t)c->seqlen_q, sizeof(float), CANARY, 16);
+  allocate(t, 4, &lse, (size_t)batch * (size_t)c->heads_q * (size_t)queries, sizeof(float), CANARY, 16);
   t->lse = c->no_lse ? NULL : lse.data;
-  uint64_t seed = c->seed + 1;
   float factor = c->fill == FILL_LARGE ? 4 : 1;
-  fill_tensor(&in->q, c->dtype, c->batch, c->seqlen_q, c->heads_q, c->head_dim, &seed, c->fill == FILL_ZERO_Q ? 0 : factor);
-  fill_tensor(&in->k, c->dtype, c->batch, c->seqlen_k, c->heads_k, c->head_dim, &seed, factor);
-  fill_tensor(&in->v, c->dtype, c->batch, c->seqlen_k, c->heads_k, value_dim(c), &seed, 1);
-  if (c->fill == FILL_PEAKED) make_peaks(in);
+  fill_tensor(t, c, &in->q, false, c->head_dim, &seed, c->fill == FILL_ZERO_Q ? 0 : factor);
+  fill_tensor(t, c, &in->k, true, c->head_dim, &seed, factor);
+  fill_tensor(t, c, &in->v, true, value_dim(c), &seed, 1);
+  if (c->fill == FILL_PEAKED) make_peaks(t, c);
   make_extras(t, c, &seed);
 }
 
@@ -303,15 +352,17 @@ static void check_bytes(const case_tensors *t, const attention_case *c, int whic
 }
 
 void case_check_guards(const case_tensors *t, const attention_case *c) {
-  size_t width = fa_dtype_size(c->dtype);
+  size_t width = fa_dtype_size(c->dtype), queries = (size_t)rows_q(t, c);
   unsigned char *used = calloc(1, t->bytes[3] > t->bytes[4] ? t->bytes[3] : t->bytes[4]);
-  for (int b = 0; b < c->batch; b++)
-    for (int s = 0; s < c->seqlen_q; s++)
-      for (int h = 0; h < c->heads_q; h++)
+  assert_non_null(used);
+  for (int b = 0; b < batches(c); b++)
+    for (int s = 0; s < rows_q(t, c); s++)
+      for (int h = 0; h < c->heads_q && row_used(t, c, s, false); h++)
         memset(used + ((unsigned char *)t->o.data - t->memory[3]) + (size_t)(b * t->o.stride_batch + s * t->o.stride_seq + h * t->o.stride_head) * width, 1, (size_t)value_dim(c) * width);
   check_bytes(t, c, 3, used);
   memset(used, 0, t->bytes[4]);
-  if (!c->no_lse) memset(used + CASE_GUARD, 1, t->bytes[4] - 2 * CASE_GUARD);
+  for (size_t row = 0; row < (size_t)(batches(c) * c->heads_q) * queries; row++)
+    if (!c->no_lse && row_used(t, c, (int)(row % queries), false)) memset(used + CASE_GUARD + row * sizeof(float), 1, sizeof(float));
   check_bytes(t, c, 4, used);
   free(used);
 }

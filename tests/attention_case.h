@@ -36,7 +36,7 @@ typedef struct attention_case {
   bool causal;  /* the same as mask = FA_MASK_CAUSAL */
   fa_mask mask;
   fa_rounding rounding;
-  unsigned features;         /* FA_FEATURE_...; their tensors are made at random */
+  unsigned features;         /* FA_FEATURE_...; their tensors are made at random.  Varlen: seqlen_q and seqlen_k are the longest lengths */
   int window_left, window_right, chunk_size;
   float softcap;             /* 0: 20 */
   unsigned broadcast;        /* of bias and bool_mask, alibi's slopes: CASE_OVER_... */
@@ -47,12 +47,14 @@ typedef struct attention_case {
   const char *schedule; /* NULL: the generator's choice */
   int alignment; /* what is promised, and no more kept: 4, 8, or 16 (0) */
   bool no_lse; /* pass NULL for lse */
+  bool seqused; /* varlen: give seqused_k */
+  unsigned checks, threads; /* of the emulator: FA_CHECK_..., 0: as the library's defaults */
   uint64_t seed;
 } attention_case;
 
 #define NO_SCALE 1e-38f
 
-enum { CASE_BIAS = 5, CASE_BOOL, CASE_SLOPES, CASE_SINKS, CASE_PREFIX, CASE_TENSORS };
+enum { CASE_BIAS = 5, CASE_BOOL, CASE_SLOPES, CASE_SINKS, CASE_PREFIX, CASE_CU_Q, CASE_CU_K, CASE_USED, CASE_TENSORS };
 
 /* Tensors of a case, for tests that change some values before the launch. */
 typedef struct case_tensors {
@@ -86,6 +88,8 @@ bool case_run_by_rows(const attention_case *c);
 /* "gfx942 bf16 d128 batch 1 seqlen 5x7 heads 8/2 causal bhsd ..." */
 const char *case_name(const attention_case *c);
 
+/* The problem that a case asks for; not validated. */
+void case_problem(fa_problem *problem, const attention_case *c);
 /* The plan for a case; made once a problem and kept until case_release. */
 const fa_plan *case_plan(const attention_case *c);
 fa_context *case_context(const char *target);
