@@ -71,7 +71,7 @@ fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error)
   }
   if ((status = check_dtypes(row, problem, error))) return status;
   if ((status = check_choice("mask", problem->mask, row->masks, "none", error))) return status;
-  if (problem->gqa_pack)
-    return fa_fail(error, FA_ERR_UNSUPPORTED, "gqa_pack=%d: no template packs query heads yet; use gqa_pack=0", problem->gqa_pack);
+  if (problem->gqa_pack && problem->kernel != FA_KERNEL_ATTENTION_FWD)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "gqa_pack=%d: kernel=%s has no groups of heads; use gqa_pack=0", problem->gqa_pack, row->name);
   return check_choice("rounding", problem->rounding, row->roundings, "nearest_even", error);
 }

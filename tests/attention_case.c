@@ -43,8 +43,8 @@ const char *case_name(const attention_case *c) {
   static char name[320];
   static const char *const masks[] = { "", " causal", " top-left", " window", " chunked", " prefix" };
   static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
-  snprintf(name, sizeof name, "%s %s%s d%d/%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s(%d,%d,%d) features 0x%x over %u %s%s scale %g%s%s seed %llu", c->target, fa_dtype_name(c->dtype), c->rounding ? " toward zero" : "", c->head_dim, value_dim(c),
-           promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, masks[mask_of(c)], c->window_left, c->window_right, c->chunk_size,
+  snprintf(name, sizeof name, "%s %s%s d%d/%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s%s(%d,%d,%d) features 0x%x over %u %s%s scale %g%s%s seed %llu", c->target, fa_dtype_name(c->dtype), c->rounding ? " toward zero" : "", c->head_dim, value_dim(c),
+           promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->gqa_pack ? " packed" : "", masks[mask_of(c)], c->window_left, c->window_right, c->chunk_size,
            c->features, c->broadcast, layouts[c->layout], fills[c->fill],
            (double)c->scale, c->no_lse ? " no lse" : "", c->seqused ? " seqused" : "", (unsigned long long)c->seed);
   return name;
@@ -87,6 +87,7 @@ void case_problem(fa_problem *problem, const attention_case *c) {
   problem->mask = mask_of(c);
   problem->features = c->features;
   problem->alignment = promised(c);
+  problem->gqa_pack = c->gqa_pack;
   problem->block_m = c->block_m;
   problem->block_n = c->block_n;
   problem->waves = c->waves;

@@ -47,6 +47,7 @@ typedef struct attention_case {
   const char *schedule; /* NULL: the generator's choice */
   int alignment; /* what is promised, and no more kept: 4, 8, or 16 (0) */
   bool no_lse; /* pass NULL for lse */
+  bool gqa_pack;
   bool seqused; /* varlen: give seqused_k */
   unsigned checks, threads; /* of the emulator: FA_CHECK_..., 0: as the library's defaults */
   uint64_t seed;

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Attention, forward: FlashAttention-2 (Dao 2023), Algorithm 1.  The rescale of the running output is taken only when a row maximum grew by
 -- more than SLACK (exact for any slack: the final division uses the same maximum).
-local masks, scores, layouts = require "kernels.masks", require "kernels.scores", require "kernels.layouts"
+local masks, scores = require "kernels.masks", require "kernels.scores"
+local layouts, groups = require "kernels.layouts", require "kernels.groups"
 
 local NEVER = -3.0e38 -- below every score, finite: exp2(-inf - NEVER) is 0 and no NaN arises from an empty row
 local SLACK = 8.0     -- powers of two by which exp2 may exceed 1; far from the range of fp16
@@ -12,13 +13,15 @@ return function(t, spec)
   local at = {} -- where a workgroup works
   local layout = layouts[spec.has.varlen and "packed" or "batched"](t, at)
   local q, kv = t.axis("q", spec.block_m), t.axis("kv", spec.block_n)
-  t.spread(q, layout.spread)
+  at.q, at.kv, at.layout, at.total = q, kv, layout, layout.total
+  local group = groups[spec.gqa_pack == 1 and "packed" or "alone"](layout, at)
+  t.spread(q, group.spread)
   local parts = spec.value_block and (spec.head_dim_v + spec.value_block - 1) // spec.value_block or 1
-  local batch, head, part = t.each("batch", "heads_q", parts > 1 and tostring(parts) or nil) -- a part: of the columns of V and O
+  local batch, head, part = t.each("batch", group.heads, parts > 1 and tostring(parts) or nil) -- a part: of the columns of V and O
   local d = t.axis("d", spec.head_dim_qk)
   local dv = parts > 1 and t.axis("dv", spec.value_block, part * spec.value_block) or t.axis("dv", spec.head_dim_v)
-  local head_k = t.let("head_k", head / (t.size "heads_q" / t.size "heads_k")) -- grouped queries
-  at.batch, at.head, at.q, at.kv, at.layout, at.total = batch, head, q, kv, layout, layout.total
+  at.batch = batch
+  group.begin(t, head)
 
   local q_of = layout.rows("q", "read", spec.dtype_q, "q", spec.head_dim_qk)
   local k_of = layout.rows("k", "read", spec.dtype_kv, "k", spec.head_dim_qk)
@@ -35,20 +38,20 @@ return function(t, spec)
   local softmax_scale = t.scalar "softmax_scale"
   local scale = t.positive(score and LOG2_E or t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
   local sees = masks[spec.mask](t, at)
-  local row_stop, row_start = sees(t.index(q))
+  local row_stop, row_start = sees(at.query)
   row_stop, row_start = t.let("row_stop", row_stop), row_start and t.let("row_start", row_start)
   local row_keys = row_start and t.let("row_keys", t.max(row_stop - row_start, 0))
 
-  local Q = t.load("q", q_of(head), q, d)
+  local Q = t.load("q", q_of(at.first_head), q, d)
   if not score then Q = t.flip_sign(Q, softmax_scale:lt(0.0)) end
-  local K_all, V_all = k_of(head_k), v_of(head_k)
+  local K_all, V_all = k_of(at.head_k), v_of(at.head_k)
   local m = t.full("row_max", { q }, NEVER) -- in powers of two, scale included
   local l = t.full("row_sum", { q }, 0.0)
   local O = t.full("o", { q, dv }, 0.0)
 
   local function visible(first, last) -- to where some row sees, to where all see; from where some see, from where all
-    local stop, all_from = sees(last)
-    local full, start = sees(first)
+    local stop, all_from = sees(at.query_of(last))
+    local full, start = sees(at.query_of(first))
     return stop, full, start, all_from
   end
   m, l, O = t.loop(kv, visible, { m, l, O }, function(m, l, O)
@@ -81,7 +84,7 @@ return function(t, spec)
   local shrink = 1.0
   if sink then m, l, shrink = sink(m, l) end
   local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), shrink / l, 0.0)) -- a row that sees no key gives 0
-  t.store(o_of(head), t.cast(O * inv_sum, spec.dtype_o), q, dv)
+  t.store(o_of(at.first_head), t.cast(O * inv_sum, spec.dtype_o), q, dv)
   local function store_lse() t.store(lse_of(), (m + t.log2(l)) * LN_2, q) end
   if part then t.when("one part writes it", part:lt(1), store_lse) else store_lse() end
 end

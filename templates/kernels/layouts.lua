@@ -10,15 +10,15 @@ function M.batched(t, at)
   function layout.begin() at.seqlen_q, at.seqlen_k = t.size "seqlen_q", t.size "seqlen_k" end
   function layout.rows(name, access, dtype, side, dim)
     local all = t.tensor(name, access, dtype, { { "batch", "batch" }, { "seqlen_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } })
-    return function(head) return t.slice(all, { batch = at.batch, head = head }) end
+    return function(head) return t.slice(all, { batch = at.batch, head = head }, { fold = side == "q" and at.fold }) end
   end
   function layout.row_values(name) -- one a query and head
     local all = t.tensor(name, "write", "fp32", { { "batch" }, { "heads_q" }, { "seqlen_q" } }, { optional = true })
-    return function() return t.slice(all, { batch = at.batch, heads_q = at.head }) end
+    return function() return t.slice(all, { batch = at.batch, heads_q = at.first_head }, { fold = at.fold }) end
   end
   function layout.pairs(name, dtype) -- one a query and key
     local all = t.tensor(name, "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "seqlen_q", "seq" }, { "seqlen_k" } }, { align = 4 })
-    return function() return t.slice(all, { batch = at.batch, head = at.head }) end
+    return function() return t.slice(all, { batch = at.batch, head = at.first_head }, { fold = at.fold }) end
   end
   return layout
 end
@@ -38,21 +38,21 @@ function M.packed(t, at)
   end
   function layout.begin()
     at.seqlen_q = t.let("seqlen_q", length("q", cu_q))
-    t.leave(t.first_index():ge(at.seqlen_q)) -- the grid is made for the longest
+    t.leave(at.query_of(t.first_index()):ge(at.seqlen_q)) -- the grid is made for the longest
     at.seqlen_k = t.let("seqlen_k", t.element("keys", t.slice(used, { batch = at.batch }), length("k", cu_k)))
   end
   function layout.rows(name, access, dtype, side, dim)
     local all = t.tensor(name, access, dtype, { { "total_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } })
-    return function(head) return t.slice(all, { head = head }, { first = first[side], rows = "seqlen_" .. side }) end
+    return function(head) return t.slice(all, { head = head }, { first = first[side], rows = "seqlen_" .. side, fold = side == "q" and at.fold }) end
   end
   function layout.row_values(name)
     local all = t.tensor(name, "write", "fp32", { { "heads_q" }, { "total_q" } }, { optional = true })
-    return function() return t.slice(all, { heads_q = at.head }, { first = first.q, rows = "seqlen_q" }) end
+    return function() return t.slice(all, { heads_q = at.first_head }, { first = first.q, rows = "seqlen_q", fold = at.fold }) end
   end
   function layout.pairs(name, dtype) -- places of queries and keys are those within their sequence
     t.size "max_seqlen_k"
     local all = t.tensor(name, "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "max_seqlen_q", "seq" }, { "max_seqlen_k" } }, { align = 4 })
-    return function() return t.slice(all, { batch = at.batch, head = at.head }, { rows = "seqlen_q", columns = "seqlen_k" }) end
+    return function() return t.slice(all, { batch = at.batch, head = at.first_head }, { rows = "seqlen_q", columns = "seqlen_k", fold = at.fold }) end
   end
   return layout
 end

@@ -16,7 +16,7 @@ function M.alibi(t, at)
   local slopes = t.tensor("alibi_slopes", "read", "fp32", { { "batch", "batch" }, { "heads_q" } })
   local slope = t.element("alibi_slope", t.slice(slopes, { batch = at.batch, heads_q = at.head }))
   return function(s)
-    local place = t.index(at.q) + (at.seqlen_k - at.seqlen_q)
+    local place = at.query + (at.seqlen_k - at.seqlen_q)
     local from = t.let("alibi_from", t.float(place - t.index_first(at.kv)))
     return s - slope * t.abs(from - t.float(t.index_step(at.kv)))
   end

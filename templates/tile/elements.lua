@@ -1,26 +1,23 @@
 -- SPDX-License-Identifier: MIT
 -- A tile of both axes, element by element in the accumulator's layout, as HIP C: what is added to a product, or masks it.  Rows behind the end
 -- and keys behind the last row's end read 0; other keys behind the end are whatever lies there, and the mask of the end throws them away.
-local P = require "tile.print"
+local R = require "tile.rows"
 
 local widths = { u8 = 1, fp16 = 2, bf16 = 2 }
 
 return function(self, x)
   local plan, tensor = self.plan, x.slice.tensor
-  local inst, width, name, spread = plan.inst, widths[tensor.dtype], x.name, plan.spread.name
-  local length, stride = P.row_dim(x.slice)
+  local inst, width, name = plan.inst, widths[tensor.dtype], x.name
   local columns = x.slice.columns or tensor.dims[#tensor.dims][1]
   local function value(text, half)
     local convert = ("%s_%s"):format(tensor.dtype, half or "low")
     self:use(convert)
     return ("%s(%s)"):format(convert, text)
   end
-  self:use "rows_rsrc"; self:use "min_i32"; self:use "max_i32"; self:use "ROW"
-  self:put("const %s* %s_tile = %s + (long)%s_first * %s + %s;", width == 1 and "unsigned char" or "u16", name, self:slice_base(x.slice), spread, stride, self:column_first(x.column))
-  self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * %d, max_i32(min_i32(%s - %s, %d), 0) * %d);", name, name, length, spread, plan.spec.block_m,
-    stride, width, columns, self:column_first(x.column), x.column.size, width)
+  self:use "max_i32"; self:use "ROW"
+  local row = R.buffer(self, name, x.slice, width == 1 and "const unsigned char" or "const u16", width,
+    ("max_i32(min_i32(%s - %s, %d), 0) * %d"):format(columns, self:column_first(x.column), x.column.size, width), " + " .. self:column_first(x.column))
   self:need(x, name)
-  local row = ("(%s_row - %s_first%s) * (int)%s * %d"):format(spread, spread, plan.n_blocks > 1 and (" + n * %d"):format(inst.n) or "", stride, width)
   local run = plan.run
   local single = ("$FOR FOR(b, %d) FOR(r, %d) %s$n[b][r] = %s;"):format(x.m_blocks, inst.c_regs, name,
     value(("buffer_read%d(%s_rsrc, %s + (row_lane + b * %d + ROW(r)) * %d)"):format(width, name, row, inst.m, width)))

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Statements as HIP C.  What is decided here is only spelling: layouts, LDS and the order of the loop come from the passes before.
 local L, B, A = require "tile.layout", require "tile.banks", require "tile.assign"
-local expression = require "tile.expression"
+local R, expression = require "tile.rows", require "tile.expression"
 local fmt = string.format
 
 local P = {}
@@ -74,14 +74,6 @@ function P:assign(statement, variable, x)
 end
 
 -- ---- tensors
--- Name of the size that bounds the rows of a slice, name of its row stride.
-local function row_dim(slice)
-  for i = 1, #slice.tensor.dims - 1 do
-    local dim = slice.tensor.dims[i]
-    if not slice.at[dim[2] or dim[1]] then return slice.rows or dim[1], fmt("%s_stride_%s", slice.tensor.name, dim[2]) end
-  end
-end
-P.row_dim = row_dim
 -- First element of a slice, without the dimensions that are axes of the tile.
 function P:slice_base(slice)
   local tensor, terms = slice.tensor, {}
@@ -98,7 +90,7 @@ function P:slice_base(slice)
     end
   end
   if slice.first then
-    local _, stride = row_dim(slice) -- nil: rows are the last dimension, which is contiguous
+    local stride = R.stride(slice) -- nil: rows are the last dimension, which is contiguous
     terms[#terms + 1] = fmt("(long)%s%s", self:expr(nil, slice.first, 13), stride and " * " .. stride or "")
   end
   return tensor.name .. "_base" .. (#terms > 0 and " + " .. table.concat(terms, " + ") or "")
@@ -204,13 +196,9 @@ end
 function emit.load(self, x)
   if x.place == "lds" then return end -- the loop stages it
   local plan, slice = self.plan, x.slice
-  local length, stride = row_dim(slice)
-  local spread = plan.spread.name
-  self:use "rows_rsrc"; self:use "min_i32"
   self:put("// %s: this wave's rows as the operand of %s%s", x.name, plan.inst.name, x.moving and "" or ", for the whole kernel")
   local moving = x.moving == "column"
-  self:put("const u16* %s_tile = %s + (long)%s_first * %s%s;", x.name, self:slice_base(slice), spread, stride, moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "")
-  self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", x.name, x.name, length, spread, plan.spec.block_m, stride, self:row_bytes(slice, x.column))
+  local row = R.buffer(self, x.name, slice, "const u16", 2, self:row_bytes(slice, x.column), moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "")
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
     local name, bytes = fmt("%s_%d", x.name, run.base), run.width * 2
     self:use("buffer_read" .. bytes)
@@ -220,7 +208,6 @@ function emit.load(self, x)
     if run.count > 1 then column[#column + 1] = fmt("c * %d", run.groups * bytes) end
     if run.groups > 1 then column[#column + 1] = fmt("group * %d", bytes) end
     local at = #column > 0 and table.concat(column, " + ") or "0"
-    local row = fmt("(%s_row - %s_first%s) * (int)%s * 2", spread, spread, plan.n_blocks > 1 and fmt(" + n * %d", plan.inst.n) or "", stride)
     local function read(part, shift) -- a row that ends inside this tile: what is behind it belongs to the next row
       local from = shift > 0 and fmt("%s + %d", at, shift) or at
       local offset = fmt("%s + %s", row, from)
@@ -258,9 +245,11 @@ function emit.load_vector(self, x)
 end
 
 function emit.element(self, x)
-  self:declare(x, x.name)
   local otherwise = x.args[1]
-  self:put("const %s = %s*(%s)%s;", self:declaration(x, x.name), otherwise and x.slice.tensor.name .. "_base ? " or "", self:slice_base(x.slice), otherwise and " : " .. self:expr(x, otherwise, 4) or "")
+  local text = fmt("%s*(%s)%s", otherwise and x.slice.tensor.name .. "_base ? " or "", self:slice_base(x.slice), otherwise and " : " .. self:expr(x, otherwise, 4) or "")
+  if self:kind(x) == "row" then return self:define(x, x.name, text) end
+  self:declare(x, x.name)
+  self:put("const %s = %s;", self:declaration(x, x.name), text)
 end
 
 function emit.leave(self, x) self:put("if (%s) return;", self:expr(x, x.args[1])) end
@@ -361,16 +350,18 @@ end
 
 -- ---- stores
 local function store_vector(self, x)
-  local source, spread = x.args[1], self.plan.spread.name
-  local length = x.slice.rows or x.slice.tensor.dims[#x.slice.tensor.dims][1]
-  local name = x.slice.tensor.name
+  local source, spread, slice, name = x.args[1], self.plan.spread.name, x.slice, x.slice.tensor.name
+  local function where(bytes) return slice.tensor.optional and fmt("%s_base ? %s : 0", name, bytes) or bytes end
   self:use "rsrc"; self:use "buffer_write4"; self:use "min_i32"
   self:put("// %s: one lane a row writes", name)
-  self:put("float* %s_tile = %s + %s_first;", name, self:slice_base(x.slice), spread)
-  self:put("const rsrc_t %s_rsrc = buffer(%s_tile, %smin_i32(%s - %s_first, %d) * 4%s);", name, name, x.slice.tensor.optional and fmt("%s_base ? ", name) or "", length,
-    spread, self.plan.spec.block_m, x.slice.tensor.optional and " : 0" or "")
-  self:put("if (group == 0)\n  $FOR buffer_write4(%s_rsrc, (%s_row - %s_first%s) * 4, __builtin_bit_cast(u32, %s));", name, spread,
-    spread, self.plan.n_blocks > 1 and " + n * " .. self.plan.inst.n or "", self:expr(x, source))
+  if slice.fold then -- each row has a place of its own
+    self:put("const rsrc_t %s_rsrc = buffer(%s + %s, %s);", name, self:slice_base(slice), self:expr(nil, slice.fold.first, 13), where(R.BEHIND))
+    return self:put("if (group == 0)\n  $FOR buffer_write4(%s_rsrc, %s ? %s : %s, __builtin_bit_cast(u32, %s));", name, R.inside(self, slice), R.offset(self, slice, 4), R.BEHIND,
+      self:expr(x, source))
+  end
+  self:put("float* %s_tile = %s + %s_first;", name, self:slice_base(slice), spread)
+  self:put("const rsrc_t %s_rsrc = buffer(%s_tile, %s);", name, name, where(fmt("min_i32(%s - %s_first, %d) * 4", R.length(slice), spread, self.plan.spec.block_m)))
+  self:put("if (group == 0)\n  $FOR buffer_write4(%s_rsrc, %s, __builtin_bit_cast(u32, %s));", name, R.offset(self, slice, 4), self:expr(x, source))
 end
 
 -- Rows that alternate between the halves of the wave: each half takes two neighbours of every four, one of them from the other half.
@@ -402,19 +393,16 @@ end
 
 function emit.store(self, x)
   if not x.column then return store_vector(self, x) end
-  local plan, source, spread = self.plan, x.args[1], self.plan.spread.name
-  local length, stride = row_dim(x.slice)
+  local plan, source = self.plan, x.args[1]
   local name, blocks = x.slice.tensor.name, x.column.size // plan.inst.m
   local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
-  self:use "rows_rsrc"; self:use "min_i32"; self:use("pack2_" .. source.dtype .. "_" .. plan.spec.rounding)
-  self:put("u16* %s_tile = %s + (long)%s_first * %s%s;", name, self:slice_base(x.slice), spread, stride, x.column.origin and " + " .. self:column_first(x.column) or "")
-  self:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s_first, %d), (int)%s * 2, %s);", name, name, length, spread, plan.spec.block_m, stride, self:row_bytes(x.slice, x.column))
+  self:use("pack2_" .. source.dtype .. "_" .. plan.spec.rounding)
   local value = self:expr(x, source)
-  local step = plan.n_blocks > 1 and " + n * " .. plan.inst.n or ""
-  self:put("// from the tile's first row; a row behind the end goes behind every buffer, so that a stride of 0 does no harm")
-  if plan.n_blocks > 1 then self:put("int %s_at$N;", name) end
-  self:put("%s%s_at$n = %s_row%s < %s ? (%s_row - %s_first%s) * (int)%s * 2 : 0x7ffff000;", plan.n_blocks > 1 and "$FOR " or "const int ", name, spread, step, length, spread,
-    spread, step, stride)
+  R.buffer(self, name, x.slice, "u16", 2, self:row_bytes(x.slice, x.column), x.column.origin and " + " .. self:column_first(x.column) or "")
+  if not x.slice.fold then
+    self:put("// from the tile's first row; a row behind the end goes behind every buffer, so that a stride of 0 does no harm")
+    R.guarded(self, name, x.slice, 2)
+  end
   local address = name .. "_at$n + column * 2"
   if not whole_row then address = fmt("column * 2 < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), address) end
   local store = plan.alternates and store_alternating or store_runs

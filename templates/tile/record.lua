@@ -111,10 +111,10 @@ function T.recorder()
   -- ---- axes and the grid
   -- A tile axis.  origin: a scalar i32 expression, the index of its first element (0 when absent).
   function t.axis(name, size, origin) order = order + 1; return { name = name, size = size, order = order, origin = origin } end
-  -- The axis whose elements are shared out to workgroups and, within one, to waves.  `length`: the size that bounds it.
+  -- The axis whose elements are shared out to workgroups and, within one, to waves.  `length`: the size that bounds it, or an expression over sizes.
   function t.spread(axis, length)
     if t.spread_axis then problem(2, "a kernel spreads one axis; %s and %s were asked for", t.spread_axis.name, axis.name) end
-    t.size(length)
+    if length:match "^[%a_][%w_]*$" then t.size(length) end
     t.spread_axis, t.spread_length = axis, length
   end
   -- One workgroup for each element of a product of counts (names of sizes, or expressions over them); returns its indices.
@@ -137,15 +137,28 @@ function T.recorder()
   local function edge(scope, which) return node("edge", {}, { scope = scope, which = which, dtype = "i32", axes = {} }) end
 
   function t.first_index() return edge("block", "first") end -- of the spread axis, in this workgroup
+  -- The spread axis counts `count` members of each row of a tensor: its element r is member r % count of row r / count.  members: the size of the
+  -- dimension that they walk; a slice gives that dimension's index of the first one.  text: the count as an expression over sizes.
+  function t.fold(axis, count, members, text)
+    local row = t.let("query", t.index(axis) / count)
+    return { count = count, text = text, members = members, row = row, member = t.let("member", t.index(axis) - row * count), first = t.let("query_first", t.first_index() / count) }
+  end
 
   -- ---- statements
   -- A matrix (or vector) of a tensor: `at` gives an index for every dimension that is not an axis of the tile.
-  -- options: first, where its rows begin; rows, columns: names of the sizes that bound them in place of the tensor's.
-  function t.slice(tensor, at, options) return { tensor = tensor, at = at, first = options and options.first, rows = options and options.rows, columns = options and options.columns } end
+  -- options: first, where its rows begin; rows, columns: names of the sizes that bound them in place of the tensor's; fold, of its rows.
+  function t.slice(tensor, at, options)
+    options = options or {}
+    return { tensor = tensor, at = at, first = options.first, rows = options.rows, columns = options.columns, fold = options.fold or nil }
+  end
   function t.load(name, slice, row, column) return emit("load", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = slice.tensor.dtype }) end
   function t.load_vector(name, slice, axis) return emit("load_vector", {}, { name = name, slice = slice, axes = { axis }, row = axis, dtype = "f32" }) end
-  -- One element that the whole workgroup wants; every dimension stands in the slice.  otherwise: its value where an optional tensor is null.
-  function t.element(name, slice, otherwise) return emit("element", { otherwise }, { name = name, slice = slice, axes = {}, dtype = slice.tensor.dtype == "i32" and "i32" or "f32" }) end
+  -- One element that the whole workgroup wants, or each row one where an index is a row's; every dimension stands in the slice.  otherwise: its value where an optional tensor is null.
+  function t.element(name, slice, otherwise)
+    local at = {}
+    for _, dim in ipairs(slice.tensor.dims) do at[#at + 1] = lift(slice.at[dim[2] or dim[1]]) end
+    return emit("element", { otherwise }, { name = name, slice = slice, axes = union(at), dtype = slice.tensor.dtype == "i32" and "i32" or "f32" })
+  end
   -- A tile of both axes, element by element where the accumulator has it: what is added to a product, or masks it.
   function t.load_elements(name, slice, row, column)
     return emit("load_elements", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = "f32" })

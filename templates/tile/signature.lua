@@ -2,9 +2,10 @@
 -- Arguments of a kernel: their order, C types, offsets in the argument block, and the manifest that a launcher needs.
 -- Order: pointers, 64-bit strides, sizes, scalars; each at its natural alignment, as the AMDGPU ABI lays out by-value arguments.
 local json = require "tile.json"
-local A = require "tile.assign"
+local A, Rows = require "tile.assign", require "tile.rows"
 local M = {}
 
+local LIMIT = "2147479552" -- behind it, and before 2^31, lies what is behind every buffer
 local element_bytes = { fp16 = 2, bf16 = 2, fp32 = 4, i32 = 4, u8 = 1 }
 local element_type = { fp16 = "u16", bf16 = "u16", fp32 = "float", i32 = "int", u8 = "unsigned char" }
 
@@ -56,21 +57,30 @@ function M.grid(plan)
   return { ("ceil_div(%s, %d)"):format(t.spread_length, plan.spec.block_m), ("min(%s, 65535)"):format(programs), ("ceil_div(%s, 65535)"):format(programs) }, programs
 end
 
+-- Offsets within a tile have 31 bits.  The stride of a single row is anything.
+local function spans(slice, rows, width, add)
+  local fold, length, stride = slice.fold, Rows.dimension(slice), Rows.stride(slice)
+  local function ascending(what, count) add(("%s * max(min(%s - 1, 1), 0)"):format(what, count), ">=", "0", "rows of a tensor lie in ascending order") end
+  if stride then ascending(stride, length) end
+  if not fold then
+    if stride then add(("%s * (min(%s, %d) - 1) * %d"):format(stride, length, rows, width), "<=", LIMIT, "a tile's rows span less than 2 GiB") end
+    return
+  end
+  local member = Rows.member_stride(slice)
+  if stride then ascending(member, fold.text) end
+  add(("(%s(min(%s, %d / %s + 2) - 1) + %s * (%s - 1)) * %d"):format(stride and stride .. " * " or "", length, rows, fold.text, member, fold.text, width), "<=", LIMIT,
+    "with gqa_pack=1 a tile's rows and the heads of their group span less than 2 GiB; gqa_pack=0 asks that of one head")
+end
+
 local function constraints(plan)
   local t, out = plan.recording, {}
   local function add(check, relation, limit, text) out[#out + 1] = json.object("check", check, "relation", relation, "limit", limit, "text", text) end
-  local rows = {} -- the most rows of a tensor that one tile spans
+  local tiles = {} -- tensor -> a slice of it, and the rows of it that one tile spans at most
   A.walk(plan.body, function(x)
-    if x.slice and x.column then rows[x.slice.tensor] = math.max(rows[x.slice.tensor] or 0, x.row.size) end
+    if x.slice and x.row and (not tiles[x.slice.tensor] or tiles[x.slice.tensor].rows < x.row.size) then tiles[x.slice.tensor] = { slice = x.slice, rows = x.row.size } end
   end)
   for _, x in ipairs(t.tensors) do
-    for _, dim in ipairs(x.dims) do
-      if rows[x] and dim[2] and not (dim[2] == "batch" or dim[2] == "head") then
-        local stride = ("%s_stride_%s"):format(x.name, dim[2])
-        add(stride, ">=", "0", "rows of a tensor lie in ascending order")
-        add(("%s * %d"):format(stride, rows[x] * 2), "<=", "2147483392", "a tile's rows span less than 2 GiB")
-      end
-    end
+    if tiles[x] then spans(tiles[x].slice, tiles[x].rows, element_bytes[x.dtype], add) end
   end
   for _, x in ipairs(t.sizes) do add(x.name, "<=", "1073741824", "sizes are counted in 31 bits, with room for a tile behind the end") end
   local _, programs = M.grid(plan)

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- How a shared tile travels, as HIP C: global memory -> registers (fetch) -> LDS (deposit), and the addresses that it keeps.
 local L, B = require "tile.layout", require "tile.banks"
-local P = require "tile.print"
+local P, R = require "tile.print", require "tile.rows"
 local M = {}
 
 -- ---- where a lane reads, and what it brings
@@ -71,7 +71,7 @@ local function stage_piece(s, suffix) return s.name .. "_stage" .. suffix .. (s.
 -- Addresses of a tile and of its pieces.  C text: stop, the end of what is read; first, the first tile or nil for 0.
 function M.setup(p, s, stop, first)
   local slice = s.load.slice
-  local _, stride = P.row_dim(slice)
+  local stride = R.stride(slice)
   s.bases = {}
   p:put("\n// %s: LDS %d .. %d, and %s further on; rows of %d bytes", s.name, s.offset, s.offset + s.size - 1, s.buffers > 1 and "the second buffer " .. p.plan.turn_bytes or "no second buffer", s.stride)
   read_bases(p, s)
@@ -92,7 +92,7 @@ end
 
 -- Loads the tile at <name>_next and moves on.
 function M.fetch(p, s, suffix)
-  local _, stride = P.row_dim(s.load.slice)
+  local stride = R.stride(s.load.slice)
   p:use "rsrc"
   p:put("const rsrc_t %s_rsrc%s = buffer(%s_next, %s_bytes);", s.name, suffix, s.name, s.name)
   if s.orientation == "rows" then
