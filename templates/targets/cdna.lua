@@ -29,14 +29,18 @@ M.inst = inst
 local function mfma(name) return ("__builtin_amdgcn_mfma_f32_%s($a, $b, $c, 0, 0, 0)"):format(name) end
 M.mfma = mfma
 
+-- fp32 in and out; of one speed with FMA of the same width, but one operand read a matrix
+M.fp32 = { inst(32, 2, { fp32 = mfma "32x32x2f32" }), inst(16, 4, { fp32 = mfma "16x16x4f32" }) }
+
 M.common = {
   family = "cdna", wave = 64, lds_bytes = 65536, banks = 32, max_vgprs = 512, buffer_flags = "0x00027000",
   -- families of instructions with one C layout, preferred first
   matrix = {
     inst(32, 8, { bf16 = mfma "32x32x8bf16_1k", fp16 = mfma "32x32x8f16" }),
     inst(16, 16, { bf16 = mfma "16x16x16bf16_1k", fp16 = mfma "16x16x16f16" }),
+    table.unpack(M.fp32),
   },
-  operand_type = { bf16 = { [2] = "short2", [4] = "short4", [8] = "bfloat8" }, fp16 = { [4] = "half4", [8] = "half8" } },
+  operand_type = { bf16 = { [2] = "short2", [4] = "short4", [8] = "bfloat8" }, fp16 = { [4] = "half4", [8] = "half8" }, fp32 = { [1] = "float" } },
   -- how a value of lane ^ N is fetched: C text with $x
   lane_xor = { [32] = "lane_xor($x, 32)", [16] = "lane_xor($x, 16)" },
   device = { lane_xor = [[

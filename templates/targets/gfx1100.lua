@@ -17,5 +17,5 @@ target.matrix = { {
     row_text = "2 * r", group_text = "g",
   },
   text = { bf16 = wmma "bf16", fp16 = wmma "f16" },
-} }
+}, require("targets.shares").fp32 }
 return target

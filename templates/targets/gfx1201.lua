@@ -16,5 +16,5 @@ target.matrix = { {
     row_text = "r", group_text = "8 * g",
   },
   text = { bf16 = wmma "bf16", fp16 = wmma "f16" },
-} }
+}, require("targets.shares").fp32 }
 return target

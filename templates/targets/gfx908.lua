@@ -10,5 +10,6 @@ target.matrix = {
   cdna.inst(32, 4, { bf16 = cdna.mfma "32x32x4bf16" }),
   cdna.inst(16, 16, { fp16 = cdna.mfma "16x16x16f16" }),
   cdna.inst(16, 8, { bf16 = cdna.mfma "16x16x8bf16" }),
+  table.unpack(cdna.fp32),
 }
 return target

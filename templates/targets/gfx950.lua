@@ -11,14 +11,16 @@ local function wide(size, k, tail)
   return inst
 end
 local short32, short16 = table.unpack(cdna.common.matrix)
-target.matrix = { wide(32, 16, short32), wide(16, 32, short16) }
-target.device = {
-  lane_xor = cdna.common.device.lane_xor,
-  pack2_bf16_nearest_even = [[
-DEVICE u32 pack2(float a, float b) { // two values to bf16, nearest even: one instruction
+target.matrix = { wide(32, 16, short32), wide(16, 32, short16), table.unpack(cdna.fp32) }
+local function pack(name)
+  return "DEVICE u32 $" .. name .. [[(float a, float b) { // two values to bf16, nearest even: one instruction
   const bfloat2 x = {(__bf16)a, (__bf16)b};
   return __builtin_bit_cast(u32, x);
 }
-]],
+]]
+end
+target.device = {
+  lane_xor = cdna.common.device.lane_xor,
+  pack2_bf16_nearest_even = pack "pack2_bf16_nearest_even", pack2_bf16_any = pack "pack2_bf16_any",
 }
 return target

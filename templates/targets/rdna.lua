@@ -12,6 +12,7 @@ DEVICE u32 other_half(u32 x) { // the value of lane ^ 16, one VALU instruction (
 }
 ]],
       lane_xor = "DEVICE float lane_xor16(float x) { return __builtin_bit_cast(float, other_half(__builtin_bit_cast(u32, x))); }\n",
+      product_fp32 = require("targets.shares").product_fp32,
       needs = { lane_xor = { "other_half" } },
     },
     other_half = "other_half($x)", -- the same for a register of two 16-bit values

@@ -12,7 +12,7 @@
 --
 -- "A part each" is `partial`: a reduction over M yields partial(max) or partial(sum), and stays so until somebody needs all of it; where that
 -- is the case a conversion (`whole`) is recorded.  This takes the lane exchanges out of main loops.
-local L = require "tile.layout"
+local L, formats = require "tile.layout", require "tile.formats"
 local M = {}
 
 local function unsupported(text, ...) error({ code = "FA_ERR_UNSUPPORTED", message = text:format(...) }, 0) end
@@ -45,7 +45,7 @@ end
 -- ---- matrix instruction, operands, conversions
 -- Sizes of the products' axes for an instruction, or nil where it does not fit: axis -> size.  An axis that is no tile of a longer one may end
 -- inside an instruction: it is filled up with zeros, to the next multiple of the instruction's width (as M) or depth (as the contracted axis).
-local function fitting_sizes(t, target, inst, products)
+local function fitting_sizes(t, target, inst, products, most)
   local sizes, work = {}, 0
   local function fit(axis, holds)
     local size = sizes[axis] or axis.size
@@ -60,18 +60,18 @@ local function fitting_sizes(t, target, inst, products)
   for _, x in ipairs(products) do
     local _, other = M.kind(x, t.spread_axis)
     if not fit(other, function(size) return size % inst.m == 0 end) or
-      not fit(x.over, function(size) return L.chunks(inst, target.wave, size, 16) ~= nil end) then return nil end
+      not fit(x.over, function(size) return L.chunks(inst, target.wave, size, most) ~= nil end) then return nil end
     work = work + sizes[other] * sizes[x.over]
   end
   return sizes, work
 end
 
 -- The instruction with the least work, filling included; among equals the target's preferred one.
-local function choose_instruction(t, target, spec, products)
+local function choose_instruction(t, target, spec, products, most)
   local best, best_sizes, least
   for _, inst in ipairs(target.matrix) do
     if inst.text[spec.dtype_kv] ~= nil and spec.block_m % (spec.waves * inst.n) == 0 then
-      local sizes, work = fitting_sizes(t, target, inst, products)
+      local sizes, work = fitting_sizes(t, target, inst, products, most)
       if sizes and (not least or work < least) then best, best_sizes, least = inst, sizes, work end
     end
   end
@@ -96,11 +96,11 @@ local function assign_product(plan, x)
     unsupported("a product needs one operand with the spread axis %s and one without", spread.name)
   end
   x.a, x.b = a, b
-  x.chunks = L.chunks(inst, wave, x.over.size, 16)
+  x.chunks = L.chunks(inst, wave, x.over.size, 16 // plan.bytes)
   if b.op == "load" then
     if b.column ~= x.over then unsupported("tile %s: an operand of the spread axis must be contiguous along %s", b.name, x.over.name) end
     b.place, b.chunks = "registers", x.chunks
-  else -- the accumulator of an earlier product, rounded to 16 bits
+  else -- the accumulator of an earlier product, rounded where operands have 16 bits
     x.convert = L.convert(inst, wave, x.over.size // inst.m, x.chunks)
     if not x.convert then unsupported("tile %s cannot become an operand of %s without LDS", b.name, inst.name) end
   end
@@ -213,7 +213,8 @@ end
 function M.assign(t, target, spec)
   local products, plan = {}, { target = target, spec = spec, spread = t.spread_axis, recording = t, shared = {}, private = {} }
   M.walk(t.body, function(x) if x.op == "dot" then products[#products + 1] = x end end)
-  plan.inst = choose_instruction(t, target, spec, products)
+  plan.bytes = formats.bytes[spec.dtype_kv] -- of an operand's element
+  plan.inst = choose_instruction(t, target, spec, products, 16 // plan.bytes)
   local inst = plan.inst
   plan.products = products
   plan.threads = spec.waves * target.wave

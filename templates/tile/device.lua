@@ -3,7 +3,7 @@
 -- Types are found by their names in the text, functions are asked for: { name, needs = {...}, text }.
 local types = {
   { "u32", "unsigned" }, { "u16", "unsigned short" },
-  { "u32x1", "u32", 1 }, { "u32x2", "u32", 2 }, { "u32x4", "u32", 4 }, { "u32x8", "u32", 8 },
+  { "u32x1", "u32", 1 }, { "u32x2", "u32", 2 }, { "u32x4", "u32", 4 }, { "u32x8", "u32", 8 }, { "u32x16", "u32", 16 },
   { "f32x2", "float", 2 }, { "f32x4", "float", 4 }, { "f32x8", "float", 8 }, { "f32x16", "float", 16 },
   { "short2", "short", 2 }, { "short4", "short", 4 }, { "short8", "short", 8 }, { "short16", "short", 16 },
   { "bfloat2", "__bf16", 2 }, { "bfloat8", "__bf16", 8 },
@@ -41,6 +41,7 @@ DEVICE f32x8 kept_zero() { // a zero that the compiler does not see, and so does
   { "lane_xor", text = "" },
   { "product_fp16", text = "" },
   { "product_bf16", text = "" },
+  { "product_fp32", text = "" },
   { "over_groups_max", needs = { "lane_xor", "max" }, text = [[
 DEVICE float over_groups_max(float x) { // over the lanes that share a column of the accumulator
 $over_max  return x;
@@ -58,30 +59,40 @@ $over_sum  return x;
   { "bf16_high", text = "DEVICE float bf16_high(u32 x) { return __builtin_bit_cast(float, x & 0xffff0000u); }\n" },
   { "fp16_low", text = "DEVICE float fp16_low(u32 x) { return (float)__builtin_bit_cast(half2, x).x; }\n" },
   { "fp16_high", text = "DEVICE float fp16_high(u32 x) { return (float)__builtin_bit_cast(half2, x).y; }\n" },
+  { "fp32_low", text = "DEVICE float fp32_low(u32 x) { return __builtin_bit_cast(float, x); }\n" },
+  { "bits", text = "DEVICE u32 bits(float x) { return __builtin_bit_cast(u32, x); }\n" },
   { "part1_of4", text = "DEVICE u32 part1_of4(u32x4 x, int i) { return x[i]; }\n" },
   { "part1_of2", text = "DEVICE u32 part1_of2(u32x2 x, int i) { return x[i]; }\n" },
   { "part2_of4", text = "DEVICE u32x2 part2_of4(u32x4 x, int i) { return i ? x.zw : x.xy; }\n" },
   { "pack2_bf16_nearest_even", text = [[
-DEVICE u32 pack2(float a, float b) { // two values to bf16, nearest even; the low half of a NaN that comes of bf16 inputs is 0, so it stays one
+DEVICE u32 $pack2_bf16_nearest_even(float a, float b) { // two values to bf16, nearest even; the low half of a NaN that comes of bf16 inputs is 0, so it stays one
   u32 x = __builtin_bit_cast(u32, a), y = __builtin_bit_cast(u32, b);
   x += ((x >> 16) & 1u) + 0x7fffu;
   y += ((y >> 16) & 1u) + 0x7fffu;
   return __builtin_amdgcn_perm(y, x, 0x07060302u);
 }
 ]] },
+  { "pack2_bf16_any", text = [[
+DEVICE u32 $pack2_bf16_any(float a, float b) { // two values to bf16, nearest even; a NaN stays one whatever its bits
+  u32 x = __builtin_bit_cast(u32, a), y = __builtin_bit_cast(u32, b);
+  x = a != a ? 0x7fc00000u : x + ((x >> 16) & 1u) + 0x7fffu;
+  y = b != b ? 0x7fc00000u : y + ((y >> 16) & 1u) + 0x7fffu;
+  return __builtin_amdgcn_perm(y, x, 0x07060302u);
+}
+]] },
   { "pack2_bf16_toward_zero", text = [[
-DEVICE u32 pack2(float a, float b) { // two values to bf16, toward zero
+DEVICE u32 $pack2_bf16_toward_zero(float a, float b) { // two values to bf16, toward zero
   return __builtin_amdgcn_perm(__builtin_bit_cast(u32, b), __builtin_bit_cast(u32, a), 0x07060302u);
 }
 ]] },
   { "pack2_fp16_nearest_even", text = [[
-DEVICE u32 pack2(float a, float b) { // two values to fp16, nearest even
+DEVICE u32 $pack2_fp16_nearest_even(float a, float b) { // two values to fp16, nearest even
   half2 x = {(_Float16)a, (_Float16)b};
   return __builtin_bit_cast(u32, x);
 }
 ]] },
   { "pack2_fp16_toward_zero", text = [[
-DEVICE u32 pack2(float a, float b) { // two values to fp16, toward zero
+DEVICE u32 $pack2_fp16_toward_zero(float a, float b) { // two values to fp16, toward zero
   return __builtin_bit_cast(u32, __builtin_amdgcn_cvt_pkrtz(a, b));
 }
 ]] },
@@ -109,6 +120,7 @@ DEVICE rsrc_t rows(const void* first, int count, int stride_bytes, int row_bytes
   { "buffer_read8", needs = { "rsrc" }, text = "DEVICE u32x2 buffer_read8(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b64(r, at, 0, 0); }\n" },
   { "buffer_read16", needs = { "rsrc" }, text = "DEVICE u32x4 buffer_read16(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b128(r, at, 0, 0); }\n" },
   { "join16", text = "DEVICE u32x8 join16(u32x4 low, u32x4 high) { return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7); }\n" },
+  { "join32", text = "DEVICE u32x16 join32(u32x8 low, u32x8 high) { return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15); }\n" },
   { "buffer_read32", needs = { "buffer_read16" }, text = [[
 DEVICE u32x8 buffer_read32(rsrc_t r, int at) {
   u32x4 low = buffer_read16(r, at), high = buffer_read16(r, at + 16);
@@ -175,7 +187,7 @@ function M.print(used, holes, body, own)
   add "macros"; add "begin"
   local out = {}
   for _, p in ipairs(pieces) do
-    if all[p[1]] then out[#out + 1] = (own[p[1]] or p.text):gsub("%$([%a_]+)", function(name) return tostring(assert(holes[name] or own[name], "no hole is called " .. name)) end) end
+    if all[p[1]] then out[#out + 1] = (own[p[1]] or p.text):gsub("%$([%w_]+)", function(name) return tostring(assert(holes[name] or own[name], "no hole is called " .. name)) end) end
   end
   local text = table.concat(out)
   local words, declared = {}, {}

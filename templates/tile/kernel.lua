@@ -4,6 +4,7 @@ local L = require "tile.layout"
 local assign, stage, registers = require "tile.assign", require "tile.stage", require "tile.registers"
 local schedule, signature, device = require "tile.schedule", require "tile.signature", require "tile.device"
 local P, loop = require "tile.print", require "tile.loop"
+local formats = require "tile.formats"
 local fmt = string.format
 local M = {}
 
@@ -83,6 +84,7 @@ function M.text(plan, header)
     row_text = plan.inst.c.row_text, wave = target.wave, buffer_flags = target.buffer_flags, lds_bytes = plan.lds_bytes,
     over_max = over_groups(plan, function(v) return "max(x, " .. v .. ")" end), over_sum = over_groups(plan, function(v) return "x + " .. v end),
   }
+  for piece, name in pairs(formats.pack_names(spec)) do holes[piece] = name end
   local body = fmt("\nextern \"C\" __attribute__((global, amdgpu_flat_work_group_size(%d, %d)%s)) void %s(\n%s {\n", plan.threads, plan.threads,
     spec.waves_per_eu and fmt(", amdgpu_waves_per_eu(%d, %d)", spec.waves_per_eu, spec.waves_per_eu) or "", spec.kernel, wrap_args(plan.args)) .. table.concat(p.out) .. "}\n"
   return header .. device.print(p.used, holes, body, target.device) .. body

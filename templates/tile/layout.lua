@@ -136,15 +136,15 @@ function M.check_instruction(inst, wave)
   end
 end
 
--- Cuts a contracted axis of `length` into chunks that a lane reads as one piece of at most `max_bytes`.  The instruction pairs slot
+-- Cuts a contracted axis of `length` into chunks that a lane reads as one piece of at most `most` elements.  The instruction pairs slot
 -- (group, element) of A with the same slot of B whatever k they stand for, so k may be dealt as suits the reads: group g of a chunk
 -- holds base + g * width ... + width - 1, which feed width / ab_len instructions; a lane reads `a_width` elements of A.  nil: this instruction does not tile the length.
 -- inst.tail, if there is one, is a shorter instruction with the same map of C: it takes what the longer one leaves.
-function M.chunks(inst, wave, length, max_bytes)
+function M.chunks(inst, wave, length, most)
   local out, base, groups, parts = {}, 0, M.k_groups(inst, wave), M.a_map(inst, wave).parts
   local step = inst
   while step do
-    local width = math.max(step.ab_len, max_bytes // 2)
+    local width = math.max(step.ab_len, most)
     while width >= step.ab_len do
       while length - base >= groups * width do
         out[#out + 1] = { base = base, width = width, groups = groups, inst = step, steps = width // step.ab_len, a_width = groups * width // parts }

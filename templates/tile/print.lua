@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Statements as HIP C.  What is decided here is only spelling: layouts, LDS and the order of the loop come from the passes before.
 local L, B, A = require "tile.layout", require "tile.banks", require "tile.assign"
-local R, expression = require "tile.rows", require "tile.expression"
+local R, expression, formats = require "tile.rows", require "tile.expression", require "tile.formats"
+local convert = require "tile.convert"
 local fmt = string.format
 
 local P = {}
@@ -12,6 +13,12 @@ function P.new(plan)
 end
 
 function P:use(name) self.used[name] = true end
+-- The function that makes two values of a 16-bit type of two fp32 ones.
+function P:pack(dtype, rounding, any)
+  local piece, name = formats.pack(self.plan.spec, dtype, rounding, any)
+  self:use(piece)
+  return name
+end
 -- $FOR, $n and $N in printed text: the loop over column blocks, its index and its dimension; nothing where a wave has one block.
 function P:put(text, ...)
   if select("#", ...) > 0 then text = fmt(text, ...) end
@@ -97,12 +104,12 @@ function P:slice_base(slice)
 end
 -- Bytes of a row's part that a tile covers, as C text: its columns, or what is left of them.
 function P:row_bytes(slice, column)
-  local length = slice.tensor.dims[#slice.tensor.dims][1]
-  if type(length) == "number" and not column.origin then return tostring(length * 2) end
-  if type(length) == "number" and length % column.size == 0 then return tostring(column.size * 2) end
+  local length, bytes = slice.tensor.dims[#slice.tensor.dims][1], formats.bytes[slice.tensor.dtype]
+  if type(length) == "number" and not column.origin then return tostring(length * bytes) end
+  if type(length) == "number" and length % column.size == 0 then return tostring(column.size * bytes) end
   local first = self:column_first(column)
   self:use "min_i32"
-  return fmt("min_i32(%s - %s, %d) * 2", length, first, column.size)
+  return fmt("min_i32(%s - %s, %d) * %d", length, first, column.size, bytes)
 end
 -- True where a tile's rows end inside it: zeros fill it up.
 function P.filled(load)
@@ -135,8 +142,7 @@ function emit.let(self, x)
     local regs, from = self.plan.inst.c_regs, self:expr(x, source.args[1])
     local index = { b = fmt("i / %d", regs // 2), r = fmt("2 * i %% %d", regs) }
     local function at(i) return (from:gsub("%[([br])%]", function(k) return "[" .. index[k] .. (k == "r" and i == 1 and " + 1]" or "]") end)) end
-    self:use("pack2_" .. source.dtype .. "_" .. self.plan.spec.rounding)
-    return self:put("$FOR FOR(i, %d) %s$n[i] = pack2(%s, %s);", x.m_blocks * regs // 2, x.name, at(0), at(1))
+    return self:put("$FOR FOR(i, %d) %s$n[i] = %s(%s, %s);", x.m_blocks * regs // 2, x.name, self:pack(source.dtype, self.plan.spec.rounding), at(0), at(1))
   end
   self:put("%s%s = %s;", self:loops(x), self:expr(nil, x), self:expr(x, source))
 end
@@ -186,7 +192,8 @@ end
 
 function emit.flip_sign(self, x)
   local load, condition = x.args[1], x.args[2]
-  self:put("const u32 %s_flip = %s ? 0x80008000u : 0u; // the sign bits of two values", load.name, self:expr(x, condition, 4))
+  self:put("const u32 %s_flip = %s ? %s", load.name, self:expr(x, condition, 4),
+    self.plan.bytes == 4 and "0x80000000u : 0u; // the sign bit" or "0x80008000u : 0u; // the sign bits of two values")
   for _, run in ipairs(L.chunk_runs(load.chunks)) do
     self:put("$FOR FOR(c, %d) %s_%d$n[c] ^= %s_flip;", run.count, load.name, run.base, load.name)
   end
@@ -196,15 +203,16 @@ end
 function emit.load(self, x)
   if x.place == "lds" then return end -- the loop stages it
   local plan, slice = self.plan, x.slice
-  self:put("// %s: this wave's rows as the operand of %s%s", x.name, plan.inst.name, x.moving and "" or ", for the whole kernel")
+  local dtype, width = slice.tensor.dtype, formats.bytes[slice.tensor.dtype]
+  local other = dtype ~= plan.spec.dtype_kv -- than products take
+  self:put("// %s: this wave's rows as the operand of %s%s%s", x.name, plan.inst.name, x.moving and "" or ", for the whole kernel", other and ", in their number format" or "")
   local moving = x.moving == "column"
-  local row = R.buffer(self, x.name, slice, "const u16", 2, self:row_bytes(slice, x.column), moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "")
+  local row = R.buffer(self, x.name, slice, "const " .. formats.type[dtype], width, self:row_bytes(slice, x.column), moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "")
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
-    local name, bytes = fmt("%s_%d", x.name, run.base), run.width * 2
-    self:use("buffer_read" .. bytes)
-    self:put("u32x%d %s$N[%d];", bytes // 4, name, run.count)
+    local name, bytes = fmt("%s_%d", x.name, run.base), run.width * width
+    self:put("u32x%d %s$N[%d];", run.width * plan.bytes // 4, name, run.count)
     local column = {}
-    if run.base > 0 then column[#column + 1] = tostring(run.base * 2) end
+    if run.base > 0 then column[#column + 1] = tostring(run.base * width) end
     if run.count > 1 then column[#column + 1] = fmt("c * %d", run.groups * bytes) end
     if run.groups > 1 then column[#column + 1] = fmt("group * %d", bytes) end
     local at = #column > 0 and table.concat(column, " + ") or "0"
@@ -212,12 +220,17 @@ function emit.load(self, x)
       local from = shift > 0 and fmt("%s + %d", at, shift) or at
       local offset = fmt("%s + %s", row, from)
       if moving or P.filled(x) then offset = fmt("(%s) < %s ? %s : 0x7ffffff0", from, self:row_bytes(slice, x.column), offset) end
+      self:use("buffer_read" .. part)
       return fmt("buffer_read%d(%s_rsrc, %s)", part, x.name, offset)
     end
-    if bytes == 32 and P.filled(x) then
-      self:use "buffer_read16"; self:use "join16"
-      self:put("$FOR FOR(c, %d) %s$n[c] = join16(%s,\n  %s);", run.count, name, read(16, 0), read(16, 16))
-    else self:put("$FOR FOR(c, %d) %s$n[c] = %s;", run.count, name, read(bytes, 0)) end
+    local function whole(part, shift)
+      if part <= 16 or part == 32 and not P.filled(x) then return read(part, shift) end
+      local join = "join" .. part // 2
+      self:use(join)
+      return fmt("%s(%s,\n  %s)", join, whole(part // 2, shift), whole(part // 2, shift + part // 2))
+    end
+    if other then convert.load(self, x, run, name, whole(bytes, 0))
+    else self:put("$FOR FOR(c, %d) %s$n[c] = %s;", run.count, name, whole(bytes, 0)) end
   end
 end
 
@@ -261,7 +274,7 @@ function P:operand(want, width, vector, step)
   local type = self.plan.target.operand_type[self.plan.spec.dtype_kv]
   local function cast(text) return type and fmt("__builtin_bit_cast(%s, %s)", type[want], text) or text end
   if want == width then return cast(vector) end
-  local part = fmt("part%d_of%d", want // 2, width // 2)
+  local part = fmt("part%d_of%d", want * self.plan.bytes // 4, width * self.plan.bytes // 4)
   self:use(part)
   return cast(fmt("%s(%s, %s)", part, vector, step))
 end
@@ -284,25 +297,25 @@ end
 
 -- Where chunk c of column block n of an operand that is kept in LDS lies.
 function P:held_at(x, run)
-  local column_bytes = self.plan.inst.n * 2
+  local column_bytes = self.plan.inst.n * self.plan.bytes
   return fmt("%s_held%s%s%s", x.name, run.base > 0 and " + " .. run.base * column_bytes or "", run.count > 1 and " + c * " .. run.groups * run.width * column_bytes or "",
     self.plan.n_blocks > 1 and " + n * " .. x.column.size * column_bytes or "")
 end
 
 function P:b_chunk(x, run, at_register)
   local plan, b = self.plan, x.b
+  local dwords = run.width * plan.bytes // 4
   if b.held then
-    local dwords = run.width // 2
     self:use(dwords == 8 and "held_read32" or "lds_read16")
     self:put("u32x%d %s_chunk$N;", dwords, b.name)
     self:put(dwords == 8 and "$FOR %s_chunk$n = held_read32(%s, %d);" or "$FOR %s_chunk$n = lds_read16(%s);", b.name, self:held_at(b, run), b.held.lanes * 16)
     return b.name .. "_chunk$n"
   end
   if not x.convert then return fmt("%s_%d$n[c]", b.name, run.base) end
-  local dwords = run.width // 2
   self:put("u32x%d %s_operand$N;", dwords, b.name)
   local first = at_register > 0 and fmt("%d + c * %d", at_register, x.convert.kind == "exchange" and dwords // 2 or dwords) or fmt("c * %d", x.convert.kind == "exchange" and dwords // 2 or dwords)
-  if x.convert.kind == "exchange" then
+  if plan.bytes == 4 then convert.operand(self, x, dwords, first)
+  elseif x.convert.kind == "exchange" then
     self:open("$FOR FOR(i, %d) {", dwords // 2)
     self:put("%s_operand$n[i] = group ? %s_other$n[%s + i] : %s$n[%s + i];", b.name, b.name, first, b.name, first)
     self:put("%s_operand$n[%d + i] = group ? %s$n[%s + i] : %s_other$n[%s + i];", b.name, dwords // 2, b.name, first, b.name, first)
@@ -320,7 +333,8 @@ function emit.dot(self, x)
     if self.zero then self:use "kept_zero" end
     self:put("$FOR FOR(b, %d) %s$n[b] = %s;", x.m_blocks, x.name, self.zero or fmt("(f32x%d)0.0f", inst.c_regs))
   end
-  if x.convert and x.convert.kind == "exchange" then
+  if x.convert and x.convert.kind == "exchange" and plan.bytes == 4 then convert.exchange(self, x)
+  elseif x.convert and x.convert.kind == "exchange" then
     self:use "other_half"
     local registers = x.over.size // inst.m * inst.c_regs // 2
     self:put("u32 %s_other$N[%d]; // the other half of the wave holds the other rows; the operand wants all", x.b.name, registers)
@@ -330,13 +344,13 @@ function emit.dot(self, x)
   end
   local name = A.root(x.into or x).name
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
-    local bytes = run.a_width * 2
+    local bytes = run.a_width * plan.bytes
     self:open("FOR(c, %d) {", run.count)
-    local b = self:b_operand(x, run, run.base // run.groups // 2 * (x.convert and x.convert.kind == "exchange" and run.groups or 1))
+    local b = self:b_operand(x, run, run.base // plan.groups * plan.bytes // 4)
     self:open("FOR(b, %d) { // rows of %s%s", x.m_blocks, x.a.name, s.orientation == "transposed" and ", transposed" or "")
     self:use("lds_read" .. bytes)
-    local at = fmt("%s_read_%d%s%s%s", s.name, run.width, run.base > 0 and " + " .. run.base * 2 or "", run.count > 1 and " + c * " .. run.groups * run.width * 2 or "",
-      x.m_blocks > 1 and " + b * " .. inst.m * s.stride or "")
+    local at = fmt("%s_read_%d%s%s%s", s.name, run.width, run.base > 0 and " + " .. run.base * plan.bytes or "",
+      run.count > 1 and " + c * " .. run.groups * run.width * plan.bytes or "", x.m_blocks > 1 and " + b * " .. inst.m * s.stride or "")
     self:put("const u32x%d %s_operand = lds_read%d(%s);", bytes // 4, x.a.name, bytes, at)
     local step = run.steps > 1
     self:put("%s$FOR %s$n[b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", name,
@@ -365,18 +379,18 @@ local function store_vector(self, x)
 end
 
 -- Rows that alternate between the halves of the wave: each half takes two neighbours of every four, one of them from the other half.
-local function store_alternating(self, name, blocks, value, address)
+local function store_alternating(self, name, blocks, value, address, pack)
   self:use "other_half"; self:use "low2"; self:use "high2"; self:use "buffer_write4"
   self:put("// %s: two neighbours of a row at a time, one of them from the other half of the wave", name)
   self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // 2)
   self:put("const int column = b * %d + 4 * i + 2 * group;", self.plan.inst.m)
-  self:put("const u32 own = pack2(%s, %s);", (value:gsub("%[r%]", "[2 * i]")), (value:gsub("%[r%]", "[2 * i + 1]")))
+  self:put("const u32 own = %s(%s, %s);", pack, (value:gsub("%[r%]", "[2 * i]")), (value:gsub("%[r%]", "[2 * i + 1]")))
   self:put("const u32 other = %s;", (self.plan.target.other_half:gsub("%$x", "own")))
   self:put("buffer_write4(%s_rsrc, %s, group ? high2(other, own) : low2(own, other));", name, address)
   self:close()
 end
 
-local function store_runs(self, name, blocks, value, address)
+local function store_runs(self, name, blocks, value, address, pack)
   local run = self.plan.run
   local pieces = math.max(1, run * 2 // 16) -- stores of 16 bytes at most
   run = run // pieces
@@ -386,7 +400,7 @@ local function store_runs(self, name, blocks, value, address)
   self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // run)
   self:put("const int r = i * %d, column = b * %d + ROW(r) + row_lane;", run, self.plan.inst.m)
   self:put("u32x%d value;", run // 2)
-  self:put("FOR(j, %d) value[j] = pack2(%s, %s);", run // 2, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
+  self:put("FOR(j, %d) value[j] = %s(%s, %s);", run // 2, pack, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
   self:put("%s(%s_rsrc, %s, value);", write, name, address)
   self:close()
 end
@@ -394,19 +408,19 @@ end
 function emit.store(self, x)
   if not x.column then return store_vector(self, x) end
   local plan, source = self.plan, x.args[1]
-  local name, blocks = x.slice.tensor.name, x.column.size // plan.inst.m
+  local name, blocks, width = x.slice.tensor.name, x.column.size // plan.inst.m, formats.bytes[x.slice.tensor.dtype]
   local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
-  self:use("pack2_" .. source.dtype .. "_" .. plan.spec.rounding)
   local value = self:expr(x, source)
-  R.buffer(self, name, x.slice, "u16", 2, self:row_bytes(x.slice, x.column), x.column.origin and " + " .. self:column_first(x.column) or "")
+  R.buffer(self, name, x.slice, formats.type[x.slice.tensor.dtype], width, self:row_bytes(x.slice, x.column), x.column.origin and " + " .. self:column_first(x.column) or "")
   if not x.slice.fold then
     self:put("// from the tile's first row; a row behind the end goes behind every buffer, so that a stride of 0 does no harm")
-    R.guarded(self, name, x.slice, 2)
+    R.guarded(self, name, x.slice, width)
   end
-  local address = name .. "_at$n + column * 2"
-  if not whole_row then address = fmt("column * 2 < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), address) end
+  local address = fmt("%s_at$n + column * %d", name, width)
+  if not whole_row then address = fmt("column * " .. width .. " < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), address) end
+  if width == 4 then return convert.store(self, name, blocks, value, address) end
   local store = plan.alternates and store_alternating or store_runs
-  store(self, name, blocks, value, address)
+  store(self, name, blocks, value, address, self:pack(source.dtype, plan.spec.rounding))
 end
 
 function emit.loop(self, x) require("tile.loop").print(self, x) end

@@ -165,7 +165,12 @@ function T.recorder()
   end
   function t.store(slice, x, row, column) return emit("store", { x }, { slice = slice, row = row, column = column }) end
   function t.full(name, axes, value) return emit("full", {}, { name = name, value = value, axes = axes, dtype = "f32" }) end
-  function t.let(name, x) x = lift(x); return emit("let", { x }, { name = name, dtype = x.dtype }) end
+  function t.let(name, x)
+    x = lift(x)
+    if x.op == "cast" and x.dtype == "fp32" then x = x.args[1] end -- what all is computed in
+    if x.op == "let" and x.dtype == "f32" and #x.axes > 1 then return x end -- has a name and its registers
+    return emit("let", { x }, { name = name, dtype = x.dtype })
+  end
   -- x with its sign turned over where the scalar condition holds; in place.
   function t.flip_sign(x, condition) emit("flip_sign", { x, condition }, { axes = {} }); return x end
   -- Contracts `over`; `into`, a tile of the result's axes, is accumulated in place.

@@ -15,7 +15,7 @@ function M.estimate(plan)
   local inst, rows, total = plan.inst, {}, 0
   local function add(name, dwords) rows[#rows + 1] = { name = name, dwords = dwords }; total = total + dwords end
   for _, x in ipairs(plan.private) do
-    if not x.held then add(x.name, L.operand(inst, plan.target.wave, plan.n_blocks, x.chunks).registers // 2) end
+    if not x.held then add(x.name, L.operand(inst, plan.target.wave, plan.n_blocks, x.chunks).registers * plan.bytes // 4) end
   end
   local counted = {}
   A.walk(plan.body, function(x)

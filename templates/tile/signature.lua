@@ -2,18 +2,16 @@
 -- Arguments of a kernel: their order, C types, offsets in the argument block, and the manifest that a launcher needs.
 -- Order: pointers, 64-bit strides, sizes, scalars; each at its natural alignment, as the AMDGPU ABI lays out by-value arguments.
 local json = require "tile.json"
-local A, Rows = require "tile.assign", require "tile.rows"
+local A, Rows, formats = require "tile.assign", require "tile.rows", require "tile.formats"
 local M = {}
 
 local LIMIT = "2147479552" -- behind it, and before 2^31, lies what is behind every buffer
-local element_bytes = { fp16 = 2, bf16 = 2, fp32 = 4, i32 = 4, u8 = 1 }
-local element_type = { fp16 = "u16", bf16 = "u16", fp32 = "float", i32 = "int", u8 = "unsigned char" }
 
 function M.arguments(plan)
   local t, args = plan.recording, {}
   local function add(fields) args[#args + 1] = fields end
   for _, x in ipairs(t.tensors) do
-    add { name = x.name, kind = "pointer", size = 8, tensor = x, c = ("%s%s* %s_base"):format(x.access == "read" and "const " or "", element_type[x.dtype], x.name) }
+    add { name = x.name, kind = "pointer", size = 8, tensor = x, c = ("%s%s* %s_base"):format(x.access == "read" and "const " or "", formats.type[x.dtype], x.name) }
   end
   for _, x in ipairs(t.tensors) do
     for _, dim in ipairs(x.dims) do
@@ -80,7 +78,7 @@ local function constraints(plan)
     if x.slice and x.row and (not tiles[x.slice.tensor] or tiles[x.slice.tensor].rows < x.row.size) then tiles[x.slice.tensor] = { slice = x.slice, rows = x.row.size } end
   end)
   for _, x in ipairs(t.tensors) do
-    if tiles[x] then spans(tiles[x].slice, tiles[x].rows, element_bytes[x.dtype], add) end
+    if tiles[x] then spans(tiles[x].slice, tiles[x].rows, formats.bytes[x.dtype], add) end
   end
   for _, x in ipairs(t.sizes) do add(x.name, "<=", "1073741824", "sizes are counted in 31 bits, with room for a tile behind the end") end
   local _, programs = M.grid(plan)
@@ -90,7 +88,7 @@ local function constraints(plan)
 end
 
 -- Bytes to which a tensor's pointer and rows are aligned.
-function M.alignment(x, spec) return math.min(x.align or 16, (x.dtype == "fp32" or x.dtype == "i32") and 4 or spec.alignment, x.dtype == "u8" and 1 or 16) end
+function M.alignment(x, spec) return math.min(x.align or formats.bytes[x.dtype] == 2 and 16 or formats.bytes[x.dtype], spec.alignment, x.dtype == "u8" and 1 or 16) end
 
 function M.manifest(plan, args, bytes)
   local spec, list = plan.spec, {}
@@ -98,7 +96,7 @@ function M.manifest(plan, args, bytes)
     local x = a.tensor
     if x then
       list[i] = json.object("name", a.name, "kind", "pointer", "offset", a.offset, "size", 8, "access", x.access, "dtype", x.dtype, "align", M.alignment(x, spec),
-        "optional", x.optional, "shape", shape(x), "strides", strides(x), "element_bytes", element_bytes[x.dtype])
+        "optional", x.optional, "shape", shape(x), "strides", strides(x), "element_bytes", formats.bytes[x.dtype])
     elseif a.unit then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "unit", a.unit)
     elseif a.positive then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "positive", true)
     else list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size) end

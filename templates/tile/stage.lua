@@ -3,6 +3,7 @@
 --   rows         as it lies in memory, in pieces of 16 bytes; read along the row, which is the contracted axis
 --   transposed   contracted along its memory rows: pieces of 4 rows x `width` columns are turned in registers, so that LDS holds one row a
 --                column, in the order of the other operand's registers, and reads are 16 bytes again
+-- plan.bytes: of an element.
 -- Row strides and the dealing of pieces to threads are chosen with the bank model; `report` says what every access costs.
 local L, B = require "tile.layout", require "tile.banks"
 local M = {}
@@ -16,16 +17,16 @@ end
 -- One lane's part of an operand read: its row of A, its piece of a chunk.
 local function read_access(plan, chunks)
   local c, a = chunks[1], L.a_map(plan.inst, plan.target.wave)
-  return { what = "read", bytes = math.min(16, c.a_width * 2), address = function(lane, stride)
+  return { what = "read", bytes = math.min(16, c.a_width * plan.bytes), address = function(lane, stride)
     local row, k = a.at(lane, 0)
-    return row * stride + k // a.len * c.a_width * 2
+    return row * stride + k // a.len * c.a_width * plan.bytes
   end }
 end
 
 local function plan_rows(plan, s)
   local x = s.load
-  s.rows, s.row_bytes = x.row.size, x.column.size * 2
-  s.per_row = x.column.size // 8
+  s.rows, s.row_bytes = x.row.size, x.column.size * plan.bytes
+  s.per_row = s.row_bytes // 16
   s.pieces = s.rows * s.per_row
   local read = read_access(plan, s.chunks)
   local function write(by) return function(lane, stride) return B.rotate_row(lane // s.per_row, by) * stride + lane % s.per_row * 16 end end
@@ -62,9 +63,9 @@ local function linear_order(k_at, quads)
 end
 
 local function plan_transposed(plan, s)
-  local x, target = s.load, plan.target
+  local x, target, bytes = s.load, plan.target, plan.bytes
   local rows, columns = x.row.size, x.column.size
-  s.rows, s.row_bytes = columns, rows * 2
+  s.rows, s.row_bytes = columns, rows * bytes
   s.order = linear_order(s.k_at, rows // 4)
   s.row_step = s.k_at[1] - s.k_at[0]
   local read = read_access(plan, s.chunks)
@@ -72,16 +73,16 @@ local function plan_transposed(plan, s)
   -- Pieces as wide as still gives every thread one, narrower where that frees the writes of conflicts.  Low bits of a piece's number alternate
   -- columns and quads so that writes spread over the banks, while a wave still reads runs of 32 bytes from memory.
   local best
-  for width = 8, 2, -2 do
+  for _, width in ipairs(bytes == 4 and { 4, 2, 1 } or { 8, 4, 2 }) do
     local enough = rows // 4 * (columns // width) >= plan.threads
-    if columns % width == 0 and width ~= 6 and (enough or width == 2) then
+    if columns % width == 0 and (enough or width * bytes == 4) then
       for c = 0, 4 do
         for q = 0, 3 do
-          local run = width * 2 * (target.wave >> q)
+          local run = width * bytes * (target.wave >> q)
           if columns // width % (1 << c) == 0 and rows // 4 % (1 << q) == 0 and (q == 0 or run >= 32) then
-            local cycles = cost(plan, 8, function(lane, stride)
+            local cycles = cost(plan, 4 * bytes, function(lane, stride)
               local column, quad = B.deal(lane, { c = c, q = q }, columns // width)
-              return column * width * stride + quad * 8
+              return column * width * stride + quad * 4 * bytes
             end, s.stride)
             if not best or cycles < best.cycles then best = { c = c, q = q, cycles = cycles, width = width } end
           end
@@ -93,11 +94,11 @@ local function plan_transposed(plan, s)
   s.piece_columns = columns // s.width
   s.pieces = rows // 4 * s.piece_columns
   s.deal = best
-  s.accesses = { read, { what = "transposing write", bytes = 8, address = function(lane, stride)
+  s.accesses = { read, { what = "transposing write", bytes = 4 * bytes, address = function(lane, stride)
     local column, quad = B.deal(lane, best, s.piece_columns)
-    return column * s.width * stride + quad * 8
+    return column * s.width * stride + quad * 4 * bytes
   end } }
-  s.registers = (s.pieces + plan.threads - 1) // plan.threads * 2 * s.width
+  s.registers = (s.pieces + plan.threads - 1) // plan.threads * s.width * bytes
 end
 
 function M.plan(plan)
@@ -124,9 +125,9 @@ function M.hold(plan)
   local inst = plan.inst
   for _, x in ipairs(plan.private) do
     local whole = not x.moving
-    for _, c in ipairs(x.chunks) do whole = whole and c.width % 8 == 0 end
+    for _, c in ipairs(x.chunks) do whole = whole and c.width * plan.bytes % 16 == 0 end
     if whole then
-      x.held = { offset = plan.lds_bytes, lanes = inst.n * L.k_groups(inst, plan.target.wave), wave_bytes = plan.wave_rows * x.column.size * 2 }
+      x.held = { offset = plan.lds_bytes, lanes = inst.n * L.k_groups(inst, plan.target.wave), wave_bytes = plan.wave_rows * x.column.size * plan.bytes }
       plan.lds_bytes = plan.lds_bytes + plan.spec.waves * x.held.wave_bytes
     end
   end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- How a shared tile travels, as HIP C: global memory -> registers (fetch) -> LDS (deposit), and the addresses that it keeps.
-local L, B = require "tile.layout", require "tile.banks"
+local L, B, formats = require "tile.layout", require "tile.banks", require "tile.formats"
 local P, R = require "tile.print", require "tile.rows"
 local M = {}
 
@@ -12,7 +12,7 @@ local function read_bases(p, s)
       seen[c.width] = true
       s.bases[#s.bases + 1] = ("%s_read_%d"):format(s.name, c.width)
       p:put("int %s_read_%d = %s * %d%s%s;", s.name, c.width, a.row_text:find "%+" and "(" .. a.row_text .. ")" or a.row_text, s.stride,
-        a.parts > 1 and (" + %s * %d"):format(a.part_text, c.a_width * 2) or "", s.offset > 0 and " + " .. s.offset or "")
+        a.parts > 1 and (" + %s * %d"):format(a.part_text, c.a_width * p.plan.bytes) or "", s.offset > 0 and " + " .. s.offset or "")
     end
   end
 end
@@ -27,6 +27,7 @@ end
 
 -- Every thread brings `count` pieces.  Where a round of all threads covers whole rows, the rounds differ by a constant.
 local function row_pieces(p, s, stride)
+  local bytes = p.plan.bytes
   s.round_rows = p.plan.threads % s.per_row == 0 and p.plan.threads // s.per_row or nil
   if s.round_rows and s.count > 1 and s.rotation > 0 and s.round_rows % 8 ~= 0 then s.round_rows = nil end
   local order = s.rotation > 0 and " // in an order that spreads a phase's rows over the banks" or ""
@@ -34,20 +35,20 @@ local function row_pieces(p, s, stride)
   if s.round_rows or s.count == 1 then
     p:put("const int %s_column = thread %% %d, %s_row = %s;%s", s.name, s.per_row, s.name, B.rotate_row_text("thread / " .. s.per_row, s.rotation), order)
     p:put("const int %s_from = %s;\nint %s_to = %s_row * %d + %s_column * 16%s;", s.name,
-      within_row(p, s, s.name .. "_column", 8, ("%s_row * (int)%s * 2 + %s_column * 16"):format(s.name, stride, s.name)), s.name, s.name, s.stride, s.name,
+      within_row(p, s, s.name .. "_column", 16 // bytes, ("%s_row * (int)%s * %d + %s_column * 16"):format(s.name, stride, bytes, s.name)), s.name, s.name, s.stride, s.name,
       s.offset > 0 and " + " .. s.offset or "")
     return
   end
   p:put("int %s_from[%d], %s_to[%d];", s.name, s.count, s.name, s.count)
   p:open("FOR(i, %d) {", s.count)
   p:put("const int piece = thread + i * %d, column = piece %% %d, row = %s;%s", p.plan.threads, s.per_row, B.rotate_row_text("piece / " .. s.per_row, s.rotation), order)
-  p:put("%s_from[i] = %s;\n%s_to[i] = row * %d + column * 16%s;", s.name, within_row(p, s, "column", 8, ("row * (int)%s * 2 + column * 16"):format(stride)), s.name, s.stride,
+  p:put("%s_from[i] = %s;\n%s_to[i] = row * %d + column * 16%s;", s.name, within_row(p, s, "column", 16 // bytes, ("row * (int)%s * %d + column * 16"):format(stride, bytes)), s.name, s.stride,
     s.offset > 0 and " + " .. s.offset or "")
   p:close()
 end
 
 local function transposed_pieces(p, s, stride)
-  local terms = {}
+  local terms, bytes = {}, p.plan.bytes
   for _, term in ipairs(s.order) do terms[#terms + 1] = ("(quad & %d ? %d : 0)"):format(term.bit, term.k) end
   local column, quad = B.deal_text("piece", s.deal, s.piece_columns)
   p:put("// pieces of 4 rows x %d columns, rows in the order of the other operand's registers, dealt to the threads", s.width)
@@ -56,12 +57,12 @@ local function transposed_pieces(p, s, stride)
   p:put("const int piece = thread%s, column = %s, quad = %s;", s.count > 1 and " + i * " .. p.plan.threads or "", column, quad)
   p:put("const int row = %s;", #terms > 0 and table.concat(terms, " + ") or "0")
   local i = s.count > 1 and "[i]" or ""
-  p:put("%s_from%s = %s;\n%s_to%s = column * %d + quad * 8%s;", s.name, i, within_row(p, s, "column", s.width, ("row * (int)%s * 2 + column * %d"):format(stride, s.width * 2)),
-    s.name, i, s.width * s.stride, s.offset > 0 and " + " .. s.offset or "")
+  p:put("%s_from%s = %s;\n%s_to%s = column * %d + quad * %d%s;", s.name, i,
+    within_row(p, s, "column", s.width, ("row * (int)%s * %d + column * %d"):format(stride, bytes, s.width * bytes)), s.name, i, s.width * s.stride, 4 * bytes, s.offset > 0 and " + " .. s.offset or "")
   p:close()
 end
 
-local function from(s, stride) return s.round_rows and s.count > 1 and ("%s_from + i * %d * (int)%s"):format(s.name, s.round_rows * 2, stride)
+local function from(s, stride, bytes) return s.round_rows and s.count > 1 and ("%s_from + i * %d * (int)%s"):format(s.name, s.round_rows * bytes, stride)
   or (s.round_rows or s.count == 1) and s.name .. "_from" or s.name .. "_from[i]" end
 local function to(s) return s.round_rows and s.count > 1 and ("%s_to + i * %d"):format(s.name, s.round_rows * s.stride)
   or (s.round_rows or s.count == 1) and s.name .. "_to" or s.name .. "_to[i]" end
@@ -77,30 +78,32 @@ function M.setup(p, s, stop, first)
   read_bases(p, s)
   if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
   local column = s.load.column
-  p:put("// the tile that is fetched next\nconst u16* %s_next = %s%s;", s.name, p:slice_base(slice), (column.origin and " + " .. p:column_first(column) or "") .. (first and (" + (long)%s * %d * %s"):format(first, s.load.row.size, stride) or ""))
+  p:put("// the tile that is fetched next\nconst %s* %s_next = %s%s;", formats.type[slice.tensor.dtype], s.name, p:slice_base(slice), (column.origin and " + " .. p:column_first(column) or "") .. (first and (" + (long)%s * %d * %s"):format(first, s.load.row.size, stride) or ""))
   p:use "rows_bytes"
-  p:put("// bytes of a whole tile, and of the one that the end cuts\nint %s_bytes = rows_bytes(%d, (int)%s * 2, %s);", s.name, s.load.row.size, stride, p:row_bytes(slice, column))
-  p:put("const int %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * 2, %s);", s.name, stop, s.load.row.size, stride, p:row_bytes(slice, column))
+  p:put("// bytes of a whole tile, and of the one that the end cuts\nint %s_bytes = rows_bytes(%d, (int)%s * %d, %s);", s.name, s.load.row.size, stride, p.plan.bytes, p:row_bytes(slice, column))
+  p:put("const int %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * %d, %s);", s.name, stop, s.load.row.size, stride, p.plan.bytes, p:row_bytes(slice, column))
 end
 
 -- ---- global memory -> registers -> LDS
-local function stage_type(s) return s.orientation == "rows" and "u32x4" or "u32x" .. s.width // 2 end
+local function stage_type(p, s) return s.orientation == "rows" and "u32x4" or "u32x" .. s.width * p.plan.bytes // 4 end
 -- Registers that hold what a thread brings.
 function M.declare(p, s, suffix)
-  p:put("%s %s_stage%s%s%s;", stage_type(s), s.name, suffix, s.count > 1 and "[" .. s.count .. "]" or "", s.orientation == "rows" and "" or "[4]")
+  p:put("%s %s_stage%s%s%s;", stage_type(p, s), s.name, suffix, s.count > 1 and "[" .. s.count .. "]" or "", s.orientation == "rows" and "" or "[4]")
 end
 
 -- Loads the tile at <name>_next and moves on.
 function M.fetch(p, s, suffix)
   local stride = R.stride(s.load.slice)
+  local bytes = p.plan.bytes
   p:use "rsrc"
   p:put("const rsrc_t %s_rsrc%s = buffer(%s_next, %s_bytes);", s.name, suffix, s.name, s.name)
   if s.orientation == "rows" then
     p:use "buffer_read16"
-    p:put("%s%s = buffer_read16(%s_rsrc%s, %s);", rounds(s), stage_piece(s, suffix), s.name, suffix, from(s, stride))
+    p:put("%s%s = buffer_read16(%s_rsrc%s, %s);", rounds(s), stage_piece(s, suffix), s.name, suffix, from(s, stride, bytes))
   else
-    p:use("buffer_read" .. s.width * 2)
-    p:put("%sFOR(j, 4) %s[j] = buffer_read%d(%s_rsrc%s, %s + j * %d * (int)%s);", rounds(s), stage_piece(s, suffix), s.width * 2, s.name, suffix, from(s, stride), s.row_step * 2, stride)
+    p:use("buffer_read" .. s.width * bytes)
+    p:put("%sFOR(j, 4) %s[j] = buffer_read%d(%s_rsrc%s, %s + j * %d * (int)%s);", rounds(s), stage_piece(s, suffix), s.width * bytes, s.name, suffix, from(s, stride, bytes),
+      s.row_step * bytes, stride)
   end
   p:put("%s_next += %s * %d;", s.name, stride, s.load.row.size)
 end
@@ -113,6 +116,11 @@ function M.deposit(p, s, suffix, shift)
   if s.orientation == "rows" then
     p:use "lds_write16"
     return p:put("%s%slds_write16(%s, %s);", rounds(s), guard, at, piece)
+  end
+  if p.plan.bytes == 4 then
+    p:use "lds_write16"
+    return p:put("%s%sFOR(w, %d) lds_write16(%s + w * %d, (u32x4){%s[0][w], %s[1][w], %s[2][w], %s[3][w]}); // turn 4 rows", rounds(s), guard, s.width, at, s.stride,
+      piece, piece, piece, piece)
   end
   p:use "lds_write8"; p:use "low2"; p:use "high2"
   p:open("%s%sFOR(w, %d) { // turn 4 rows x 2 columns", rounds(s), guard, s.width // 2)

@@ -60,7 +60,7 @@ function cases.nothing_unused_is_printed()
       local uses = select(2, text:gsub("%f[%w_]" .. name .. "%f[^%w_]", ""))
       assert(uses > 1, name .. " is declared and not used")
     end
-    if fields.target ~= "gfx1030" then assert(not text:find('asm%("[^"]'), "no inline assembly: the compiler adds no waits for matrix results inside") end
+    if fields.target ~= "gfx1030" and fields.dtype_kv ~= "fp32" then assert(not text:find('asm%("[^"]'), "no inline assembly: the compiler adds no waits for matrix results inside") end
     assert(not text:find("$", 1, true), "a hole was left open")
   end)
 end

@@ -32,7 +32,7 @@ function cases.self_check_finds_wrong_maps()
     fails(L.check_instruction, wrong, target.wave)
     wrong = copy(inst)
     wrong.ab = copy(inst.ab)
-    wrong.ab.at = function(lane, e) return lane % inst.n, e // 2 end
+    wrong.ab.at = function(lane, e) return lane % inst.n, 1 + e // 2 end
     fails(L.check_instruction, wrong, target.wave)
     wrong = copy(inst)
     wrong.a = copy(L.a_map(inst, target.wave))
@@ -59,6 +59,14 @@ local published = {
     a = function(i, k) return i + 16 * (k // 8), k % 8 end,
     c = function(i, j) return j + 16 * (i // 4), i % 4 end,
   },
+  mfma_32x32x2 = { -- fp32
+    a = function(i, k) return i + 32 * k, 0 end,
+    c = function(i, j) return j + 32 * ((i // 4) % 2), 4 * (i // 8) + i % 4 end,
+  },
+  mfma_16x16x4 = { -- fp32
+    a = function(i, k) return i + 16 * k, 0 end,
+    c = function(i, j) return j + 16 * (i // 4), i % 4 end,
+  },
   wmma_16x16x16 = {
     a = function(i, k) return i, k end,
     c = function(i, j) return j + 16 * (i % 2), i // 2 end,
@@ -70,6 +78,11 @@ local published = {
   dpp_16x16x16 = { -- no instruction, ours: dot products that take A from other lanes; `a` here is B's map, `own_a` A's
     a = function(i, k) return i, k end,
     own_a = function(i, k) return 16 * (i // 8) + 8 * (k // 8) + i % 8, k % 8 end,
+    c = function(i, j) return j + 16 * (i // 8), i % 8 end,
+  },
+  dpp_16x16x8 = { -- the same of multiply-adds in fp32
+    a = function(i, k) return i, k end,
+    own_a = function(i, k) return 16 * (i // 8) + 8 * (k // 4) + i % 8, k % 4 end,
     c = function(i, j) return j + 16 * (i // 8), i % 8 end,
   },
 }
@@ -102,22 +115,22 @@ function cases.tiles_are_inverse_pairs()
       L.check(L.accumulator(inst, target.wave, blocks[1], blocks[2]), inst.name)
     end
     for _, length in ipairs { 32, 64, 80, 96, 128 } do
-      local chunks = assert(L.chunks(inst, target.wave, length, 16), "80 is tiled without padding")
+      local chunks = assert(L.chunks(inst, target.wave, length, 8), "80 is tiled without padding")
       L.check(L.operand(inst, target.wave, 2, chunks), inst.name)
     end
   end)
 end
 
 function cases.a_length_that_no_instruction_divides_is_refused()
-  each_instruction(function(target, inst) assert(L.chunks(inst, target.wave, inst.k + 1, 16) == nil) end)
+  each_instruction(function(target, inst) assert(L.chunks(inst, target.wave, inst.k + 1, 8) == nil) end)
 end
 
 function cases.scores_become_the_operand_without_lds()
   local expected = { mfma_32x32x8 = "none", mfma_16x16x16 = "none", mfma_32x32x16 = "none", mfma_16x16x32 = "none", wmma_16x16x16 = "exchange",
-    wmma_16x16x16_gfx12 = "none", dpp_16x16x16 = "exchange" }
+    wmma_16x16x16_gfx12 = "none", dpp_16x16x16 = "exchange", mfma_32x32x2 = "none", mfma_16x16x4 = "none", dpp_16x16x8 = "exchange" }
   each_instruction(function(target, inst)
     for _, keys in ipairs { 32, 64, 128 } do
-      local chunks = L.chunks(inst, target.wave, keys, 16)
+      local chunks = L.chunks(inst, target.wave, keys, 8)
       local c = assert(L.convert(inst, target.wave, keys // inst.m, chunks))
       assert(c.kind == expected[inst.name], inst.name .. ": " .. c.kind)
       -- played through: the operand's slot (lane, element) holds the key that k_at names for its position
