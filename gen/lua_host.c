@@ -279,6 +279,7 @@ static int generate_body(lua_State *L) {
   g->source = copy_text(L, "source");
   g->manifest = copy_text(L, "manifest");
   g->explain = copy_text(L, "explain");
+  g->plan = copy_text(L, "plan");
   g->symbol = copy_text(L, "symbol");
   g->block = copy_integer(L, "block");
   g->lds_bytes = copy_integer(L, "lds_bytes");
@@ -297,7 +298,7 @@ fa_status fa_lua_generate(fa_generated *generated, const fa_template_tree *tree,
 }
 
 void fa_generated_free(fa_generated *g) {
-  char *const texts[] = {g->variant, g->source, g->manifest, g->explain, g->symbol, g->options};
+  char *const texts[] = {g->variant, g->source, g->manifest, g->explain, g->plan, g->symbol, g->options};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free(texts[i]);
   *g = (fa_generated){0};
 }

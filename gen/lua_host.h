@@ -15,6 +15,7 @@ typedef struct fa_lua_limits {
 /* What `main.generate` returned; everything is owned, free with fa_generated_free. */
 typedef struct fa_generated {
   char *variant, *source, *manifest, *explain, *symbol;
+  char *plan;    /* JSON: registers, LDS and waves as planned */
   char *options; /* one a line */
   long long block, lds_bytes, kernarg_bytes;
 } fa_generated;

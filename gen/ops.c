@@ -162,7 +162,7 @@ static fa_status op_emit(job *j) {
   fa_status status = generate(&generated, j);
   if (status) return status;
   if (!(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)) &&
-      !(status = add_generated(j, "options", &generated.options)))
+      !(status = add_generated(j, "options", &generated.options)) && !(status = add_generated(j, "plan", &generated.plan)))
     status = add_generated(j, "source", &generated.source);
   fa_generated_free(&generated);
   return status;

@@ -357,7 +357,8 @@ static fa_status set_initial(fa_problem *problem, fa_error *error) {
   return FA_OK;
 }
 
-static fa_status read_word(fa_problem *problem, unsigned long *seen, slice word, fa_error *error) {
+/* refused: NULL, or where the refusal of a value is told without being a failure. */
+static fa_status read_word(fa_problem *problem, unsigned long *seen, slice word, fa_error *refused, fa_error *error) {
   const char *sign = memchr(word.at, '=', word.size);
   if (!sign) return fa_fail(error, FA_ERR_PROBLEM, "%s: not of the form name=value", show(word).text);
   slice name = {word.at, (size_t)(sign - word.at)};
@@ -369,13 +370,15 @@ static fa_status read_word(fa_problem *problem, unsigned long *seen, slice word,
     if (*seen >> i & 1)
       return fa_fail(error, FA_ERR_PROBLEM, "%s: given twice; give it once", fa_axis_rows[i].axis.name);
     *seen |= 1ul << i;
-    fa_status status = read_row(problem, &fa_axis_rows[i], value, error);
-    if (status) return status;
+    fa_status status = read_row(problem, &fa_axis_rows[i], value, refused && refused->status == FA_OK ? refused : refused ? NULL : error);
+    if (status && !refused) return status;
+    if (status && fa_axis_rows[i].kind == FA_AXIS_TARGET && value.size < fa_axis_rows[i].bytes) /* what it is like can be told from it */
+      memcpy((char *)problem + fa_axis_rows[i].offset, value.at, value.size);
   }
   return FA_OK;
 }
 
-fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error) {
+static fa_status read_text(fa_problem *problem, const char *text, fa_error *refused, fa_error *error) {
   if (!problem || !text) return fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", problem ? "text" : "problem");
   size_t length = strnlen(text, FA_PROBLEM_TEXT_BYTES + 1);
   if (length > FA_PROBLEM_TEXT_BYTES)
@@ -387,11 +390,20 @@ fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error
     at += strspn(at, " \t\n");
     size_t n = strcspn(at, " \t\n");
     if (n == 0) break;
-    status = read_word(&read, &seen, (slice){at, n}, error);
+    status = read_word(&read, &seen, (slice){at, n}, refused, error);
     at += n;
   }
   if (!status) *problem = read;
   return status;
+}
+
+fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error) {
+  return read_text(problem, text, NULL, error);
+}
+
+fa_status fa_problem_read_near(fa_problem *problem, const char *text, fa_error *refused, fa_error *error) {
+  refused->status = FA_OK;
+  return read_text(problem, text, refused, error);
 }
 
 /* ---- short texts ---- */

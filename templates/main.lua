@@ -41,7 +41,7 @@ function M.generate(fields, names, digest)
     :format(spec.kernel, spec.target, spec.variant:gsub(" (block_m)", "\n//   %1"):gsub(" (mask)", "\n//   %1"), spec.schedule_line, table.concat(options, " "), digest and digest:sub(1, 16) or "unknown")
   return {
     variant = spec.variant, source = kernel.text(plan, header), manifest = signature.manifest(plan, plan.args, plan.kernarg_bytes), options = options,
-    explain = kernel.explain(plan), symbol = spec.kernel, block = plan.threads, lds_bytes = plan.lds_bytes, kernarg_bytes = plan.kernarg_bytes,
+    explain = kernel.explain(plan), plan = kernel.numbers(plan), symbol = spec.kernel, block = plan.threads, lds_bytes = plan.lds_bytes, kernarg_bytes = plan.kernarg_bytes,
   }
 end
 

@@ -13,7 +13,7 @@
 #include "lua_host.h"
 #include "sha256.h"
 
-#define RESULT "{variant='v', source='s', manifest='{}', explain='e', symbol='k', block=64, lds_bytes=0, kernarg_bytes=8, options={'-O3','-mcumode'}}"
+#define RESULT "{variant='v', source='s', manifest='{}', explain='e', plan='{}', symbol='k', block=64, lds_bytes=0, kernarg_bytes=8, options={'-O3','-mcumode'}}"
 
 typedef struct lua_case {
   const char *name;

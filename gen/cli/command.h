@@ -78,6 +78,7 @@ int fa_command_explain(fa_cli *cli);
 int fa_command_emulate(fa_cli *cli);
 int fa_command_profile(fa_cli *cli);
 int fa_command_manifest(fa_cli *cli);
+int fa_command_supports(fa_cli *cli);
 int fa_command_targets(fa_cli *cli);
 int fa_command_cache(fa_cli *cli);
 int fa_command_demo(fa_cli *cli);

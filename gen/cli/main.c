@@ -79,6 +79,12 @@ static const fa_cli_option manifest_options[] = { { "output", 'o', "FILE", "writ
 
 static const fa_cli_option demo_options[] = { { "data", 0, "DIR", "folder of NAME_q.npy, NAME_k.npy, NAME_v.npy (the source tree's tests/data)" }, LAST };
 
+static const fa_cli_option supports_options[] = {
+  { "table", 0, NULL, "print the table of features by targets, Markdown (docs/supports.md)" },
+  { "list", 0, NULL, "print the problems that are proven, one a line" },
+  LAST
+};
+
 #define FIELDS "[FIELD=VALUE ...]"
 
 const fa_command fa_commands[] = {
@@ -106,6 +112,9 @@ const fa_command fa_commands[] = {
     "example: fa-gen profile target=gfx942 dtype=bf16 head_dim=128 -s seqlen_q=512 -s seqlen_k=1024\n", fa_command_profile },
   { "manifest", "Prints what is needed to launch the kernel without this library, as JSON.", FIELDS, manifest_options,
     FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN, "docs/manifest.md describes it. Needs no compiler.\n", fa_command_manifest },
+  { "supports", "Says whether a problem is served: yes (compiled and checked), unproven, or no with what is nearest.", FIELDS, supports_options,
+    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_JSON, "Compiles nothing. Exit code 1 for a no.\nexample: fa-gen supports target=gfx1100 head_dim=72 mask=window features=softcap\n",
+    fa_command_supports },
   { "targets", "Lists the targets that can be compiled for.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_targets },
   { "cache", "Shows, checks or empties the cache of compiled kernels.", "path|stat|list|verify|clear", NULL, FA_CLI_CACHE | FA_CLI_JSON,
     "path: its folder; stat: entries and bytes; list: every entry; verify: reads each to the last byte, exit code 4 when one is bad; clear: removes all entries.\n", fa_command_cache },

@@ -42,14 +42,21 @@ static bool append_fields(char *text, size_t capacity, const char *base, const c
   return true;
 }
 
-int fa_session_problem(fa_problem *problem, const fa_cli *cli, bool target_needed) {
-  char fields[FA_PROBLEM_TEXT] = "", text[FA_PROBLEM_TEXT] = "";
+int fa_session_text(char text[FA_PROBLEM_TEXT], const fa_cli *cli) {
+  char fields[FA_PROBLEM_TEXT] = "";
   const char *base = fa_cli_value(cli, "problem");
+  text[0] = 0;
   for (int i = 0; i < cli->argc; i++)
     if (!append_fields(fields, sizeof fields, cli->argv[i], "")) return fa_cli_usage(cli, "the problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
-  if ((base && !append_fields(text, sizeof text, base, fields)) || !append_fields(text, sizeof text, fields, ""))
+  if ((base && !append_fields(text, FA_PROBLEM_TEXT, base, fields)) || !append_fields(text, FA_PROBLEM_TEXT, fields, ""))
     return fa_cli_usage(cli, "the problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
-  return fa_session_parse(problem, cli, text, target_needed);
+  return -1;
+}
+
+int fa_session_problem(fa_problem *problem, const fa_cli *cli, bool target_needed) {
+  char text[FA_PROBLEM_TEXT];
+  int code = fa_session_text(text, cli);
+  return code >= 0 ? code : fa_session_parse(problem, cli, text, target_needed);
 }
 
 fa_status fa_session_call(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_section *inputs, size_t count, fa_error *error) {

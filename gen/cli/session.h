@@ -15,7 +15,9 @@ enum { FA_PROBLEM_TEXT = 2048 };
 /* The problem of --problem and the FIELD=VALUE arguments, validated.  target_needed: an absent target is an error that lists them.
  * Returns -1 to go on, else the exit code. */
 int fa_session_problem(fa_problem *problem, const fa_cli *cli, bool target_needed);
-/* The same from text. */
+/* The text of it, not read. */
+int fa_session_text(char text[FA_PROBLEM_TEXT], const fa_cli *cli);
+/* fa_session_problem from text. */
 int fa_session_parse(fa_problem *problem, const fa_cli *cli, const char *text, bool target_needed);
 
 /* One request to the worker by the command line's options; inputs: sections besides "op" and "templates_dir".  The caller frees *reply. */

@@ -120,6 +120,12 @@ local function layouts(plan, line)
   assign.walk(plan.body, show)
 end
 
+-- The plan in numbers, JSON: what `fa-gen supports` tells of a problem that nobody has compiled yet.
+function M.numbers(plan)
+  local r = plan.registers
+  return fmt('{"vgprs_at_least":%d,"vgprs_at_most":%d,"lds_bytes":%d,"resident_waves":%d}', r.total, r.budget, plan.lds_bytes, r.resident)
+end
+
 function M.explain(plan)
   local out, inst = {}, plan.inst
   local function line(...) out[#out + 1] = fmt(...) end
@@ -140,6 +146,7 @@ function M.explain(plan)
   local parts = {}
   for _, r in ipairs(plan.registers.rows) do parts[#parts + 1] = fmt("%s %d", r.name, r.dwords) end
   line("registers      at least %d of %d a lane: %s", plan.registers.total, plan.registers.budget, table.concat(parts, ", "))
+  line("occupancy      at least %d waves on four SIMDs", plan.registers.resident)
   line("schedule       %s (\"%s\"), %d buffers", plan.spec.schedule, plan.schedule.line, plan.spec.stages)
   return table.concat(out, "\n") .. "\n"
 end

@@ -5,9 +5,12 @@ local L = require "tile.layout"
 local A = require "tile.assign"
 local M = {}
 
--- Waves of this workgroup that share a SIMD's registers: 4 SIMDs a compute unit on CDNA and RDNA's workgroup processor.
+-- Waves that the schedule counts on having on four SIMDs together (a compute unit of CDNA, RDNA's pair): those of `groups` workgroups.
+local function resident(plan) return plan.spec.waves * (plan.spec.groups or 1) end
+
+-- Registers a lane that leave room for them.
 local function budget(plan)
-  local per_simd = (plan.spec.waves + 3) // 4
+  local per_simd = (resident(plan) + 3) // 4
   return math.min(plan.target.max_vgprs // (plan.target.family == "cdna" and per_simd or 1), plan.target.family == "cdna" and 512 or 256)
 end
 
@@ -29,7 +32,7 @@ function M.estimate(plan)
     elseif kind == "row" and x.op == "full" then add(x.name, plan.n_blocks) end
   end)
   for _, s in ipairs(plan.staged) do add(s.name .. "_stage", s.registers) end
-  return { rows = rows, total = total, budget = budget(plan) }
+  return { rows = rows, total = total, budget = budget(plan), resident = resident(plan) }
 end
 
 function M.check(plan)

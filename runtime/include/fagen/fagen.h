@@ -117,6 +117,31 @@ FA_API fa_status fa_problem_parse(fa_problem *problem, const char *text);
 /* Every field within its range, and what no template serves refused by name (FA_ERR_UNSUPPORTED). */
 FA_API fa_status fa_problem_validate(const fa_problem *problem);
 
+/* ---- what is supported ----------------------------------------------------------------------------------------------
+ * From tables in the library: nothing is compiled, started or read. */
+
+typedef enum fa_support {
+  FA_SUPPORT_NO = 0,
+  FA_SUPPORT_UNPROVEN, /* the templates serve it; this variant was not compiled and checked for this library */
+  FA_SUPPORT_YES       /* this variant was compiled, run on the emulator and compared with the reference */
+} fa_support;
+
+typedef struct fa_support_info {
+  size_t size;         /* sizeof(fa_support_info), set by the caller */
+  fa_support answer;
+  char reason[512];    /* no: what was asked, the limit, the remedy; unproven: why */
+  char nearest[512];   /* no: a problem that is served; unproven: one that is proven; as text for fa_problem_parse, "" where there is none */
+  int block_m, block_n, waves, stages; /* yes: the schedule that is chosen; otherwise all below is 0 */
+  char schedule[24];
+  int vgprs, agprs, sgprs, lds_bytes;  /* of the compiled object; vgprs: all vector registers of a lane, agprs among them where they share a file */
+  int resident_waves;                  /* waves that four SIMDs keep together */
+} fa_support_info;
+
+/* FA_OK with any of the three answers; an error for a problem without a target. */
+FA_API fa_status fa_supports(fa_support_info *info, const fa_problem *problem);
+/* The same of a text as fa_problem_parse reads it; values that no axis has are a no, too.  FA_ERR_PROBLEM: not a problem's text. */
+FA_API fa_status fa_supports_text(fa_support_info *info, const char *text);
+
 typedef struct fa_axis {
   const char *name;    /* "head_dim_qk" */
   const char *values;  /* "fp16|bf16" or "8..256" */
