@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * What is proven: the file, its lines against today's templates. */
+ * fa_supports and fa-gen supports: yes, unproven, no and what is nearest; the file of proven problems, its lines against today's templates; the table in
+ * docs/supports.md (after a change of proven.txt or of an axis: test_supports --update). */
+#include "axes.h"
+#include "cli_run.h"
 #include "proven_check.h"
 #include "proven.h"
 #include "problem.h"
@@ -147,10 +150,181 @@ static void no_line_is_stale(void **state) {
   if (stale) fail_msg("%zu of %zu lines of proven.txt are stale: run them again", stale, count);
 }
 
-int main(void) {
+/* ---- answers ---- */
+
+static fa_support_info ask(const char *text) {
+  fa_support_info info = {.size = sizeof info};
+  if (fa_supports_text(&info, text)) fail_msg("%s: %s", text, fa_last_error());
+  return info;
+}
+
+static void a_no_has_reason_and_nearest(void **state) {
+  (void)state;
+  static const struct { const char *text, *reason, *nearest; } cases[] = {
+    {"target=gfx1100 head_dim=7000", "head_dim_qk=7000: must be", "target=gfx1100 head_dim="},
+    {"target=gfx942 alignment=3 mask=causal", "alignment=3: unknown value", "target=gfx942 alignment="},
+    {"target=gfx1102x", "target=gfx1102x: unknown value", "target=gfx1102"},
+    {"target=gfx942 head_dim=64 waves=99", "waves=99: must be auto or between 1 and 16", "target=gfx942 head_dim=64 waves=16"},
+    {"target=gfx942 rounding=up head_dim=64", "rounding=up: unknown value", "target=gfx942 head_dim=64"},
+    {"target=gfx942 features=softcap+magic", "features=magic: unknown value", "target=gfx942"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    fa_support_info info = ask(cases[i].text);
+    assert_int_equal(info.answer, FA_SUPPORT_NO);
+    if (!strstr(info.reason, cases[i].reason)) fail_msg("%s: %s", cases[i].text, info.reason);
+    if (strncmp(info.nearest, cases[i].nearest, strlen(cases[i].nearest)) != 0) fail_msg("%s: nearest is %s", cases[i].text, info.nearest);
+    assert_int_not_equal(ask(info.nearest).answer, FA_SUPPORT_NO);
+    assert_int_equal(info.vgprs, 0);
+  }
+  fa_support_info info = {.size = sizeof info};
+  assert_int_equal(fa_supports_text(&info, "head_dim=64"), FA_ERR_PROBLEM);
+  assert_int_equal(fa_supports_text(&info, "target=gfx942 nothing=1"), FA_ERR_PROBLEM);
+  info.size = 4;
+  assert_int_equal(fa_supports_text(&info, "target=gfx942"), FA_ERR_ARGUMENT);
+}
+
+static uint64_t random_state;
+
+static unsigned draw(unsigned below) {
+  random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+  return (unsigned)(random_state >> 33) % below;
+}
+
+/* Any bits in the integer fields, some of them values of the axis. */
+static fa_problem random_problem(void) {
+  fa_problem problem = FA_PROBLEM_INIT;
+  for (size_t i = 0; i < FA_AXIS_COUNT; i++) {
+    const fa_axis_row *row = &fa_axis_rows[i];
+    int value = row->kind == FA_AXIS_RANGE ? row->step * (int)draw(80) : row->kind == FA_AXIS_NUMBER ? 1 << draw(6) : (int)draw(9);
+    if (row->kind == FA_AXIS_SET) value = 1 << draw(10) | 1 << draw(10);
+    if (row->kind == FA_AXIS_AUTO && draw(3)) value = FA_AUTO;
+    if (row->kind != FA_AXIS_TARGET && row->kind != FA_AXIS_NAME && draw(2)) memcpy((char *)&problem + row->offset, &value, sizeof value);
+  }
+  snprintf(problem.target, sizeof problem.target, "%s", draw(4) ? "gfx1100" : "gfx1");
+  return problem;
+}
+
+static bool same_field(const fa_problem *a, const fa_problem *b, const fa_axis_row *row) {
+  return memcmp((const char *)a + row->offset, (const char *)b + row->offset, row->bytes) == 0;
+}
+
+/* What is nearest is served, and no field that was changed could have stayed. */
+static void what_is_nearest_works(void **state) {
+  (void)state;
+  const char *given = getenv("FA_TEST_SEED");
+  uint64_t seed = random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
+  int refused = 0;
+  for (int n = 0; n < 2000; n++) {
+    fa_problem problem = random_problem(), near;
+    fa_support_info info = {.size = sizeof info}, again = {.size = sizeof again};
+    assert_int_equal(fa_supports(&info, &problem), FA_OK);
+    if (info.answer != FA_SUPPORT_NO) continue;
+    refused++;
+    if (!info.reason[0] || fa_problem_parse(&near, info.nearest)) fail_msg("FA_TEST_SEED=%llu: %s: %s", (unsigned long long)seed, info.nearest, fa_last_error());
+    assert_int_equal(fa_supports(&again, &near), FA_OK);
+    assert_int_not_equal(again.answer, FA_SUPPORT_NO);
+    for (size_t i = 0; i < FA_AXIS_COUNT; i++) {
+      const fa_axis_row *row = &fa_axis_rows[i];
+      if (same_field(&problem, &near, row)) continue;
+      fa_problem back = near;
+      memcpy((char *)&back + row->offset, (char *)&problem + row->offset, row->bytes);
+      assert_int_equal(fa_supports(&again, &back), FA_OK);
+      if (again.answer != FA_SUPPORT_NO) fail_msg("FA_TEST_SEED=%llu: %s: %s need not have changed", (unsigned long long)seed, info.nearest, row->axis.name);
+    }
+  }
+  assert_true(refused > 500);
+}
+
+/* A yes has the table's numbers; with the schedule's own fields named it stays a yes, with another it is unproven. */
+static void a_yes_is_in_the_table(void **state) {
+  (void)state;
+  fa_proven_file file;
+  fa_error error;
+  assert_int_equal(fa_proven_file_read(&file, FA_PROVEN_FILE, &error), FA_OK);
+  for (size_t i = 0; i < file.count; i++) {
+    const fa_proven_line *line = &file.lines[i];
+    char text[sizeof line->text + 64];
+    fa_support_info info = ask(line->text);
+    assert_int_equal(info.answer, FA_SUPPORT_YES);
+    assert_int_equal(info.vgprs, line->vgprs);
+    assert_int_equal(info.lds_bytes, line->lds_bytes);
+    assert_int_equal(info.resident_waves, line->resident);
+    assert_string_equal(info.schedule, line->schedule);
+    if (strstr(line->text, " waves=")) continue;
+    snprintf(text, sizeof text, "%s waves=%u", line->text, line->waves);
+    assert_int_equal(ask(text).answer, FA_SUPPORT_YES);
+    snprintf(text, sizeof text, "%s waves=%u", line->text, line->waves == 3 ? 2 : 3);
+    if (!fa_proven_file_find(&file, text)) assert_int_equal(ask(text).answer, FA_SUPPORT_UNPROVEN);
+  }
+  fa_proven_file_free(&file);
+}
+
+/* ---- the command ---- */
+
+static void the_command_asks_the_templates(void **state) {
+  (void)state;
+  static const struct { const char *command, *says; int code; } cases[] = {
+    {"supports target=gfx1100 head_dim=72 mask=window features=softcap", "schedule ", 0},
+    {"supports target=gfx942 waves=1 block_n=256", "nearest that works: target=gfx942 waves=1\n", 1},
+    {"supports target=gfx942 waves=16 block_m=16", "nearest that works: target=gfx942 block_m=16\n", 1},
+    {"supports target=gfx942 head_dim=7000 --json", "\"answer\": \"no\"", 1},
+    {"supports target=gfx950 head_dim=48 --json", "\"resident_waves\": ", 0},
+    {"supports head_dim=64", "name it", 2},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char command[256];
+    snprintf(command, sizeof command, "\"$FA_GEN\" %s 2>&1", cases[i].command);
+    cli_result result = cli_shell(folder, command);
+    cli_expect(&result, command, cases[i].code);
+    if (!strstr(result.out, cases[i].says)) fail_msg("%s: %s", command, result.out);
+    cli_free(&result);
+  }
+}
+
+/* ---- docs/supports.md ---- */
+
+#define PAGE FA_SOURCE_DIR "/docs/supports.md"
+#define MARK "<!-- fa-gen supports --table -->\n"
+
+/* The page with the table of today; the caller frees. */
+static char *page_of_today(const char *page) {
+  cli_result table = cli_shell("/", "\"$FA_GEN\" supports --table");
+  cli_expect(&table, "supports --table", 0);
+  const char *start = strstr(page, MARK), *end = start ? strstr(start + strlen(MARK), MARK) : NULL;
+  assert_non_null(end);
+  char *text = malloc(strlen(page) + strlen(table.out) + 1);
+  assert_non_null(text);
+  sprintf(text, "%.*s%s%s", (int)(start + strlen(MARK) - page), page, table.out, end);
+  cli_free(&table);
+  return text;
+}
+
+static void the_page_has_the_table(void **state) {
+  (void)state;
+  char *page = cli_read(PAGE);
+  assert_non_null(page);
+  char *today = page_of_today(page);
+  if (strcmp(page, today) != 0) fail_msg("docs/supports.md is not what fa-gen supports --table prints: run build/bin/tests/test_supports --update");
+  free(today);
+  free(page);
+}
+
+static int update(void) {
+  char *page = cli_read(PAGE), *today = page ? page_of_today(page) : NULL;
+  FILE *out = today ? fopen(PAGE, "we") : NULL;
+  if (out) fputs(today, out);
+  free(today);
+  free(page);
+  return out && fclose(out) == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--update") == 0) return update();
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(lines_survive_the_round_trip), cmocka_unit_test(malformed_lines_are_named), cmocka_unit_test(the_head_of_a_source_does_not_count),
-    cmocka_unit_test(the_table_has_every_line),     cmocka_unit_test(no_line_is_stale),
+    cmocka_unit_test(the_table_has_every_line),     cmocka_unit_test(no_line_is_stale), cmocka_unit_test(a_no_has_reason_and_nearest),
+    cmocka_unit_test(what_is_nearest_works),        cmocka_unit_test(a_yes_is_in_the_table), cmocka_unit_test(the_command_asks_the_templates),
+    cmocka_unit_test(the_page_has_the_table),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

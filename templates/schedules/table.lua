@@ -9,7 +9,10 @@
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
 return {
-  -- elements of bias and masks take registers beside the product
+  -- elements of bias and masks take registers beside the product; with many columns Q leaves them for LDS, or more workgroups share the columns
+  { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 8, block_n = 16, stages = 1, hold = false, value_block = 64 } },
+  { when = { kernel = "attention_fwd", family = "rdna", pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, value_block = 128 } },
+  { when = { kernel = "attention_fwd", family = "cdna", pairs = true, head_dim = { 129, 224 } }, set = { waves = 4, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", pairs = true }, set = { wave_rows = 16, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", target = "gfx908", pairs = true, head_dim = { 113, 128 } }, set = { waves = 4, block_n = 32 } },
   { when = { kernel = "attention_fwd", family = "rdna", plain = false, head_dim = { 33, 64 } }, set = { block_n = 32 } }, -- 64 keys fill the registers to the last few
@@ -40,7 +43,7 @@ return {
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 129, 144 } }, set = { waves = 9, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 145, 160 } }, set = { waves = 5, block_n = 16, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 161, 208 } }, set = { waves = 8, block_n = 16, stages = 1, value_block = 96 } },
-  { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 209, 512 } }, set = { waves = 8, block_n = 16, stages = 1, value_block = 64 } },
+  { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 209, 512 } }, set = { waves = 8, block_n = 16, stages = 1, hold = false, value_block = 64 } },
   { when = { kernel = "attention_fwd", head_dim = { 129, 512 } }, set = { waves = 8, block_n = 32, stages = 1 } }, -- two buffers pass 64 KiB
   { when = {}, set = { waves = 4, block_n = 32, stages = 2, schedule = "plain" } },
 }

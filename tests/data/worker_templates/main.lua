@@ -48,7 +48,7 @@ local function generate(fields)
   local symbol, wave = change.symbol or "copy", change.wave_size or (fields.target:find "^gfx9" and 64 or 32)
   local lds, kernarg = change.lds_bytes or fields.case == "lds" and 80000 or 0, change.kernarg_bytes or 20
   return {
-    variant = "case=" .. fields.case, symbol = symbol, block = block, lds_bytes = lds, kernarg_bytes = kernarg, explain = "nothing",
+    variant = "case=" .. fields.case, symbol = symbol, block = block, lds_bytes = lds, kernarg_bytes = kernarg, explain = "nothing", plan = "{}",
     options = { "-O3", fields.case == "option" and "-fplugin=evil.so" or fields.case == "llvm_option" and "-mllvm" or nil, fields.case == "llvm_option" and "-nosuch" or nil },
     source = kernel_head:format(block, block) .. (body[fields.case] or body.plain) .. "}\n",
     manifest = fields.case == "not_json" and "{" or ('{"symbol":"%s","wave_size":%d,"block":[%d,1,1],"lds_bytes":%d,"kernarg_bytes":%d,"args":%s}'):format(
