@@ -42,6 +42,8 @@ static const struct {
   {"seqused_k", FA_ARG_POINTER, AT(extras.seqused_k)},
   {"total_q", FA_ARG_I32, AT(extras.total_q)},
   {"total_k", FA_ARG_I32, AT(extras.total_k)},
+  {"batch_order", FA_ARG_POINTER, AT(extras.batch_order)},
+  {"max_logit", FA_ARG_POINTER, AT(extras.max_logit)},
   {"max_seqlen_q", FA_ARG_I32, AT(seqlen_q)},
   {"max_seqlen_k", FA_ARG_I32, AT(seqlen_k)},
 };

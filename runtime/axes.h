@@ -23,7 +23,7 @@ typedef struct fa_axis_row {
   int minimum, maximum, step;
 } fa_axis_row;
 
-enum { FA_AXIS_COUNT = 17 };
+enum { FA_AXIS_COUNT = 18 };
 extern const fa_axis_row fa_axis_rows[FA_AXIS_COUNT];
 
 #endif

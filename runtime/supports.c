@@ -18,7 +18,7 @@ static const struct support {
 } supports[] = {
   {FA_KERNEL_ATTENTION_FWD, "attention_fwd", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16),
    BIT(FA_MASK_NONE) | BIT(FA_MASK_CAUSAL) | BIT(FA_MASK_CAUSAL_TOP_LEFT) | BIT(FA_MASK_WINDOW) | BIT(FA_MASK_CHUNKED) | BIT(FA_MASK_PREFIX),
-   FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_VARLEN | FA_FEATURE_SINK,
+   FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_VARLEN | FA_FEATURE_SINK | FA_FEATURE_MAX_LOGIT,
    BIT(FA_ROUNDING_NEAREST_EVEN) | BIT(FA_ROUNDING_TOWARD_ZERO)},
   {FA_KERNEL_ATTENTION_DV, "attention_dv", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), BIT(FA_MASK_NONE), 0,
    BIT(FA_ROUNDING_NEAREST_EVEN)},
@@ -73,5 +73,7 @@ fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error)
   if ((status = check_choice("mask", problem->mask, row->masks, "none", error))) return status;
   if (problem->gqa_pack && problem->kernel != FA_KERNEL_ATTENTION_FWD)
     return fa_fail(error, FA_ERR_UNSUPPORTED, "gqa_pack=%d: kernel=%s has no groups of heads; use gqa_pack=0", problem->gqa_pack, row->name);
+  if (problem->lse && problem->kernel != FA_KERNEL_ATTENTION_FWD)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "lse=base2: kernel=%s writes no lse; use lse=natural", row->name);
   return check_choice("rounding", problem->rounding, row->roundings, "nearest_even", error);
 }

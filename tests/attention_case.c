@@ -43,10 +43,10 @@ const char *case_name(const attention_case *c) {
   static char name[320];
   static const char *const masks[] = { "", " causal", " top-left", " window", " chunked", " prefix" };
   static const char *const layouts[] = { "bshd", "bhsd", "packed", "padded" }, *const fills[] = { "", " large", " peaked", " zero q" };
-  snprintf(name, sizeof name, "%s %s%s d%d/%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s%s(%d,%d,%d) features 0x%x over %u %s%s scale %g%s%s seed %llu", c->target, fa_dtype_name(c->dtype), c->rounding ? " toward zero" : "", c->head_dim, value_dim(c),
+  snprintf(name, sizeof name, "%s %s%s d%d/%d align %d tile %dx%d/%d batch %d seqlen %dx%d heads %d/%d%s%s(%d,%d,%d) features 0x%x over %u %s%s scale %g%s%s%s%s seed %llu", c->target, fa_dtype_name(c->dtype), c->rounding ? " toward zero" : "", c->head_dim, value_dim(c),
            promised(c), c->block_m, c->block_n, c->waves, c->batch, c->seqlen_q, c->seqlen_k, c->heads_q, c->heads_k, c->gqa_pack ? " packed" : "", masks[mask_of(c)], c->window_left, c->window_right, c->chunk_size,
            c->features, c->broadcast, layouts[c->layout], fills[c->fill],
-           (double)c->scale, c->no_lse ? " no lse" : "", c->seqused ? " seqused" : "", (unsigned long long)c->seed);
+           (double)c->scale, c->no_lse ? " no lse" : "", c->lse_unit ? " base 2" : "", c->seqused ? " seqused" : "", c->batch_order ? " ordered" : "", (unsigned long long)c->seed);
   return name;
 }
 
@@ -88,6 +88,7 @@ void case_problem(fa_problem *problem, const attention_case *c) {
   problem->features = c->features;
   problem->alignment = promised(c);
   problem->gqa_pack = c->gqa_pack;
+  problem->lse = c->lse_unit;
   problem->block_m = c->block_m;
   problem->block_n = c->block_n;
   problem->waves = c->waves;
@@ -182,6 +183,11 @@ static void make_lengths(case_tensors *t, const attention_case *c, uint64_t *see
   x->cu_seqlens_q = cu_q;
   x->cu_seqlens_k = cu_k;
   x->seqused_k = c->seqused ? used : NULL;
+  if (c->batch_order) {
+    int32_t *order = make_words(t, CASE_ORDER, (size_t)c->batch);
+    assert_int_equal(fa_attention_longest_first(order, cu_q, cu_k, x->seqused_k, c->batch), FA_OK);
+    x->batch_order = order;
+  }
   x->total_q = cu_q[c->batch] + 3; /* rows that no sequence has */
   x->total_k = cu_k[c->batch] + 3;
 }
@@ -274,6 +280,10 @@ static void make_extras(case_tensors *t, const attention_case *c, uint64_t *seed
     x->sinks = at;
     for (size_t i = 0; i < heads; i++) at[i] = i % 5 == 4 ? -INFINITY : 3 * normal(seed);
   }
+  if (c->features & FA_FEATURE_MAX_LOGIT) {
+    float *at = x->max_logit = make_words(t, CASE_MAX_LOGIT, heads);
+    for (size_t i = 0; i < heads; i++) at[i] = -INFINITY;
+  }
   if (mask_of(c) == FA_MASK_PREFIX) {
     int32_t *at = make_words(t, CASE_PREFIX, (size_t)c->batch);
     x->prefix_lens = at;
@@ -286,7 +296,7 @@ void case_make(case_tensors *t, const attention_case *c) {
   fa_reference_inputs *in = &t->inputs;
   size_t width = fa_dtype_size(c->dtype);
   *in = (fa_reference_inputs){ .dtype = c->dtype, .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
-                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = value_dim(c), .rounding = c->rounding, .mask = mask_of(c), .features = c->features };
+                               .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = value_dim(c), .rounding = c->rounding, .lse_unit = c->lse_unit, .mask = mask_of(c), .features = c->features };
   in->softmax_scale = c->scale == NO_SCALE ? 0 : c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->head_dim);
   uint64_t seed = c->seed + 1;
   if (has_varlen(c)) make_lengths(t, c, &seed);
@@ -374,6 +384,7 @@ static fa_verdict compare(const case_tensors *t, const attention_case *c) {
   fa_verdict verdict;
   if (fa_reference_create(&reference, &t->inputs, &error) != FA_OK) fail_msg("%s: %s", case_name(c), error.text);
   fa_reference_compare(&verdict, reference, &t->o, t->lse);
+  if (t->inputs.extras.max_logit) fa_reference_compare_max_logit(&verdict, reference, t->inputs.extras.max_logit);
   fa_reference_destroy(reference);
   return verdict;
 }

@@ -48,14 +48,16 @@ typedef struct attention_case {
   int alignment; /* what is promised, and no more kept: 4, 8, or 16 (0) */
   bool no_lse; /* pass NULL for lse */
   bool gqa_pack;
+  fa_lse lse_unit;
   bool seqused; /* varlen: give seqused_k */
+  bool batch_order; /* varlen: longest first */
   unsigned checks, threads; /* of the emulator: FA_CHECK_..., 0: as the library's defaults */
   uint64_t seed;
 } attention_case;
 
 #define NO_SCALE 1e-38f
 
-enum { CASE_BIAS = 5, CASE_BOOL, CASE_SLOPES, CASE_SINKS, CASE_PREFIX, CASE_CU_Q, CASE_CU_K, CASE_USED, CASE_TENSORS };
+enum { CASE_BIAS = 5, CASE_BOOL, CASE_SLOPES, CASE_SINKS, CASE_PREFIX, CASE_CU_Q, CASE_CU_K, CASE_USED, CASE_ORDER, CASE_MAX_LOGIT, CASE_TENSORS };
 
 /* Tensors of a case, for tests that change some values before the launch. */
 typedef struct case_tensors {

@@ -5,6 +5,7 @@
 
 #include "number.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -97,6 +98,104 @@ static void same_bits_as_one_head_a_tile(void **state) {
   }
 }
 
+/* ---- what stands beside it: sequences in an order, LSE to base 2, the largest score of a head --------------------------- */
+
+static void varlen_in_any_order(void **state) {
+  (void)state;
+  for (size_t t = 0; t < COUNT(targets); t++)
+    for (int pack = 0; pack < 2; pack++) {
+      attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 7, .seqlen_q = 40, .seqlen_k = 120, .heads_q = 6, .heads_k = 2, .gqa_pack = pack,
+                           .causal = t % 2, .features = FA_FEATURE_VARLEN | (t % 3 ? FA_FEATURE_MAX_LOGIT : EVERYTHING), .batch_order = true, .seqused = t % 2, .seed = t };
+      run(&c);
+    }
+}
+
+static void lse_to_base_2(void **state) {
+  (void)state;
+  for (size_t t = 0; t < COUNT(targets); t++) {
+    attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 1, .seqlen_q = 40, .seqlen_k = 30, .heads_q = 4, .heads_k = 2, .gqa_pack = t % 2, .causal = true,
+                         .features = t % 3 == 0 ? FA_FEATURE_SINK : 0, .lse_unit = FA_LSE_BASE2, .seed = t };
+    run(&c);
+  }
+}
+
+/* Scores of both signs, zero, none at all; the running maximum of earlier launches stays. */
+static void max_logit(void **state) {
+  (void)state;
+  static const struct { unsigned features; fa_mask mask; float scale; int seqlen_k; case_fill fill; } kinds[] = {
+    { 0, FA_MASK_NONE, 0, 150, FILL_LARGE }, { FA_FEATURE_ALIBI, FA_MASK_CAUSAL, -0.2f, 90, FILL_NORMAL }, { FA_FEATURE_BIAS | FA_FEATURE_SINK, FA_MASK_WINDOW, 0, 200, FILL_PEAKED },
+    { 0, FA_MASK_CAUSAL, 0, 0, FILL_NORMAL }, { FA_FEATURE_SOFTCAP, FA_MASK_NONE, 0, 40, FILL_ZERO_Q },    { 0, FA_MASK_CAUSAL, -1, 3, FILL_LARGE },
+  };
+  for (size_t i = 0; i < COUNT(kinds); i++)
+    for (size_t t = 0; t < COUNT(targets); t++) {
+      if (!case_full() && (i + t) % 3 != 0) continue;
+      attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = t % 4 == 3 ? 128 : 64, .batch = 2, .seqlen_q = 70, .seqlen_k = kinds[i].seqlen_k, .heads_q = 6, .heads_k = 2,
+                           .gqa_pack = (i + t) / 3 % 2, .mask = kinds[i].mask, .window_left = 20, .window_right = 5, .scale = kinds[i].scale, .fill = kinds[i].fill,
+                           .features = kinds[i].features | FA_FEATURE_MAX_LOGIT, .seed = i };
+      run(&c);
+    }
+}
+
+static void max_logit_only_grows(void **state) {
+  (void)state;
+  for (size_t t = 0; t < COUNT(targets); t++) {
+    attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 1, .seqlen_q = 20, .seqlen_k = 20, .heads_q = 4, .heads_k = 4, .features = FA_FEATURE_MAX_LOGIT };
+    const float before[4] = { -1000, 1000, -0.0f, NAN }; /* all bits set: as if nothing stood there */
+    case_tensors x;
+    case_make(&x, &c);
+    float *at = x.inputs.extras.max_logit;
+    memcpy(at, before, sizeof before);
+    memset(at + 3, 0xff, sizeof *at);
+    case_launch(&x, &c);
+    float first[4];
+    memcpy(first, at, sizeof first);
+    for (int h = 0; h < 4; h++) at[h] = -INFINITY;
+    case_launch(&x, &c);
+    case_check_result(&x, &c);
+    assert_true(first[0] == at[0] && first[1] == 1000 && first[2] == fmaxf(0, at[2]) && first[3] == at[3]);
+    x.inputs.extras.max_logit = NULL; /* optional */
+    case_launch(&x, &c);
+    case_free(&x);
+  }
+}
+
+/* ---- the host's part ---------------------------------------------------------------------------------------------------- */
+
+static void longest_first(void **state) {
+  (void)state;
+  enum { BATCH = 64 };
+  int32_t cu_q[BATCH + 1] = { 0 }, cu_k[BATCH + 1] = { 0 }, used[BATCH], order[BATCH];
+  for (uint64_t seed = 0; seed < 200; seed++) {
+    uint64_t random = seed;
+    int batch = (int)(case_random(&random) % (BATCH + 1));
+    bool seen[BATCH] = { false };
+    for (int b = 0; b < batch; b++) {
+      cu_q[b + 1] = cu_q[b] + (int32_t)(case_random(&random) % 5);
+      cu_k[b + 1] = cu_k[b] + (int32_t)(case_random(&random) % 5);
+      used[b] = (int32_t)(case_random(&random) % 5);
+    }
+    assert_int_equal(fa_attention_longest_first(order, cu_q, cu_k, seed % 2 ? used : NULL, batch), FA_OK);
+    int before = 1 << 30, index = -1;
+    for (int i = 0; i < batch; i++) {
+      int b = order[i], work = (cu_q[b + 1] - cu_q[b]) * (seed % 2 ? used[b] : cu_k[b + 1] - cu_k[b]);
+      assert_true(b >= 0 && b < batch && !seen[b] && (work < before || (work == before && b > index)));
+      seen[b] = true, before = work, index = b;
+    }
+  }
+  assert_int_equal(fa_attention_longest_first(NULL, cu_q, cu_k, NULL, 1), FA_ERR_ARGUMENT);
+  assert_int_equal(fa_attention_longest_first(order, cu_q, cu_k, NULL, -1), FA_ERR_ARGUMENT);
+}
+
+static void when_packing_helps(void **state) {
+  (void)state;
+  static const struct { int seqlen_q, heads_q, heads_k, block_m, helps; } rows[] = {
+    { 1, 32, 8, 128, 1 }, { 1, 8, 8, 128, 0 }, { 128, 32, 8, 128, 0 }, { 4096, 32, 8, 128, 0 }, { 129, 32, 8, 128, 1 }, { 100, 8, 4, 128, 0 }, { 64, 8, 4, 128, 1 }, { 0, 32, 8, 128, 0 },
+    { 1, 7, 2, 128, 0 },
+  };
+  for (size_t i = 0; i < COUNT(rows); i++)
+    assert_int_equal(fa_attention_gqa_pack_helps(rows[i].seqlen_q, rows[i].heads_q, rows[i].heads_k, rows[i].block_m), rows[i].helps);
+}
+
 static int release(void **state) {
   (void)state;
   printf("%d launches\n", case_count);
@@ -106,7 +205,9 @@ static int release(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(groups_and_lengths), cmocka_unit_test(features), cmocka_unit_test(head_dimensions), cmocka_unit_test(same_bits_as_one_head_a_tile), cmocka_unit_test(few_above),
+    cmocka_unit_test(groups_and_lengths), cmocka_unit_test(features), cmocka_unit_test(head_dimensions), cmocka_unit_test(same_bits_as_one_head_a_tile),
+    cmocka_unit_test(varlen_in_any_order), cmocka_unit_test(lse_to_base_2), cmocka_unit_test(max_logit), cmocka_unit_test(max_logit_only_grows), cmocka_unit_test(few_above),
+    cmocka_unit_test(longest_first), cmocka_unit_test(when_packing_helps),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }

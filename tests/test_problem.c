@@ -28,7 +28,7 @@ static void defaults_of_table_and_header_agree(void **state) {
   assert_int_equal(fa_problem_print(b, sizeof b, NULL, &initial), FA_OK);
   assert_string_equal(a, b);
   assert_string_equal(a, "kernel=attention_fwd target=auto dtype_q=bf16 dtype_kv=bf16 dtype_o=bf16 alignment=16 head_dim_qk=128 "
-                         "head_dim_v=128 mask=none gqa_pack=0 features=none rounding=nearest_even block_m=auto block_n=auto waves=auto "
+                         "head_dim_v=128 mask=none gqa_pack=0 features=none rounding=nearest_even lse=natural block_m=auto block_n=auto waves=auto "
                          "stages=auto schedule=auto");
 }
 

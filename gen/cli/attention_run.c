@@ -4,6 +4,7 @@
 
 #include "number.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -30,16 +31,18 @@ static double now(void) {
 
 static fa_status from_library(fa_error *error, fa_status status) { return status == FA_OK ? FA_OK : fa_fail(error, status, "%s", fa_last_error()); }
 
+enum { Q, K, V, O, LSE, MAX_LOGIT, ARRAYS };
+
 typedef struct arrays {
-  size_t bytes[5]; /* q k v o lse */
-  void *device[5], *extra[FA_EXTRA_ARRAYS];
+  size_t bytes[ARRAYS];
+  void *device[ARRAYS], *extra[FA_EXTRA_ARRAYS];
 } arrays;
 
 static fa_status copy_in(arrays *a, const fa_attention_run *run, fa_context *context, fa_error *error) {
-  const void *const host[3] = { run->q, run->k, run->v };
-  for (int i = 0; i < 5; i++) {
+  const void *const host[ARRAYS] = { run->q, run->k, run->v, NULL, NULL, run->max_logit };
+  for (int i = 0; i < ARRAYS; i++) {
     fa_status status = from_library(error, fa_memory_alloc(&a->device[i], context, a->bytes[i] ? a->bytes[i] : 16));
-    if (status == FA_OK && i < 3 && a->bytes[i]) status = from_library(error, fa_memory_to_device(context, a->device[i], host[i], a->bytes[i]));
+    if (status == FA_OK && host[i] && a->bytes[i]) status = from_library(error, fa_memory_to_device(context, a->device[i], host[i], a->bytes[i]));
     if (status != FA_OK) return status;
   }
   return FA_OK;
@@ -70,33 +73,37 @@ static fa_status launch(fa_attention_run *run, arrays *a, fa_context *context, c
   run->counters = (fa_counters){ .size = sizeof run->counters };
   run->counted = fa_plan_last_counters(plan, &run->counters) == FA_OK;
   if (run->counted) run->seconds = run->counters.seconds;
-  if (a->bytes[3]) status = from_library(error, fa_memory_to_host(context, run->o, a->device[3], a->bytes[3]));
-  if (status == FA_OK && a->bytes[4]) status = from_library(error, fa_memory_to_host(context, run->lse, a->device[4], a->bytes[4]));
+  void *const host[ARRAYS] = { NULL, NULL, NULL, run->o, run->lse, run->max_logit };
+  for (int i = 0; i < ARRAYS && status == FA_OK; i++)
+    if (host[i] && a->bytes[i]) status = from_library(error, fa_memory_to_host(context, host[i], a->device[i], a->bytes[i]));
   return status;
 }
 
 fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, const fa_plan *plan, fa_error *error) {
   arrays a = {{0}, {0}, {0}};
+  bool max_logit = run->features & FA_FEATURE_MAX_LOGIT;
   void *workspace = NULL;
   size_t workspace_bytes = 0, width = fa_dtype_size(run->dtype);
   fa_status status = FA_OK;
-  if (!bytes_of(&a.bytes[0], run->batch, run->seqlen_q, run->heads_q, run->head_dim_qk, width) ||
-      !bytes_of(&a.bytes[1], run->batch, run->seqlen_k, run->heads_k, run->head_dim_qk, width) ||
-      !bytes_of(&a.bytes[2], run->batch, run->seqlen_k, run->heads_k, run->head_dim_v, width) ||
-      !bytes_of(&a.bytes[3], run->batch, run->seqlen_q, run->heads_q, run->head_dim_v, width) ||
-      !bytes_of(&a.bytes[4], run->batch, run->seqlen_q, run->heads_q, 1, sizeof(float)))
+  if (!bytes_of(&a.bytes[Q], run->batch, run->seqlen_q, run->heads_q, run->head_dim_qk, width) ||
+      !bytes_of(&a.bytes[K], run->batch, run->seqlen_k, run->heads_k, run->head_dim_qk, width) ||
+      !bytes_of(&a.bytes[V], run->batch, run->seqlen_k, run->heads_k, run->head_dim_v, width) ||
+      !bytes_of(&a.bytes[O], run->batch, run->seqlen_q, run->heads_q, run->head_dim_v, width) ||
+      !bytes_of(&a.bytes[LSE], run->batch, run->seqlen_q, run->heads_q, 1, sizeof(float)) || !bytes_of(&a.bytes[MAX_LOGIT], max_logit, 1, run->heads_q, 1, sizeof(float)))
     return fa_fail(error, FA_ERR_ARGUMENT, "the shape has more elements than memory can hold");
-  run->o = malloc(a.bytes[3] + 1);
-  run->lse = malloc(a.bytes[4] + 1);
-  if (!run->o || !run->lse) return fa_fail(error, FA_ERR_NOMEM, "no memory for the result of %zu bytes", a.bytes[3]);
+  run->o = malloc(a.bytes[O] + 1);
+  run->lse = malloc(a.bytes[LSE] + 1);
+  run->max_logit = max_logit ? malloc(a.bytes[MAX_LOGIT] + 1) : NULL;
+  if (!run->o || !run->lse || (max_logit && !run->max_logit)) return fa_fail(error, FA_ERR_NOMEM, "no memory for the result of %zu bytes", a.bytes[O]);
+  for (int h = 0; max_logit && h < run->heads_q; h++) run->max_logit[h] = -INFINITY;
   status = copy_in(&a, run, context, error);
   if (status != FA_OK) goto cleanup;
   fa_attention_fwd_args args = FA_ATTENTION_FWD_ARGS_INIT;
-  args.q = tensor_of(a.device[0], run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);
-  args.k = tensor_of(a.device[1], run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_qk);
-  args.v = tensor_of(a.device[2], run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_v);
-  args.o = tensor_of(a.device[3], run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_v);
-  args.lse = a.device[4];
+  args.q = tensor_of(a.device[Q], run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);
+  args.k = tensor_of(a.device[K], run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_qk);
+  args.v = tensor_of(a.device[V], run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_v);
+  args.o = tensor_of(a.device[O], run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_v);
+  args.lse = a.device[LSE];
   args.batch = run->batch;
   args.seqlen_q = run->seqlen_q;
   args.seqlen_k = run->seqlen_k;
@@ -104,11 +111,12 @@ fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, co
   args.heads_k = run->heads_k;
   args.softmax_scale = run->softmax_scale;
   status = copy_extras(&args.extras, &a, run, context, error);
+  args.extras.max_logit = max_logit ? a.device[MAX_LOGIT] : NULL;
   if (status == FA_OK) status = from_library(error, fa_attention_fwd_workspace(&workspace_bytes, plan, &args));
   if (status == FA_OK && workspace_bytes) status = from_library(error, fa_memory_alloc(&workspace, context, workspace_bytes));
   if (status == FA_OK) status = launch(run, &a, context, plan, workspace, workspace_bytes, &args, error);
 cleanup:
-  for (int i = 0; i < 5; i++) fa_memory_free(context, a.device[i]);
+  for (int i = 0; i < ARRAYS; i++) fa_memory_free(context, a.device[i]);
   for (int i = 0; i < run->extra_count; i++) fa_memory_free(context, a.extra[i]);
   fa_memory_free(context, workspace);
   return status;
@@ -118,7 +126,7 @@ fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error) {
   fa_reference *reference = NULL;
   fa_reference_inputs in = { .dtype = run->dtype, .batch = run->batch, .seqlen_q = run->seqlen_q, .seqlen_k = run->seqlen_k, .heads_q = run->heads_q,
                              .heads_k = run->heads_k, .head_dim_qk = run->head_dim_qk, .head_dim_v = run->head_dim_v, .mask = run->mask,
-                             .features = run->features, .rounding = run->rounding, .softmax_scale = run->softmax_scale, .extras = run->extras };
+                             .features = run->features, .rounding = run->rounding, .lse_unit = run->lse_unit, .softmax_scale = run->softmax_scale, .extras = run->extras };
   in.q = tensor_of(run->q, run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);
   in.k = tensor_of(run->k, run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_qk);
   in.v = tensor_of(run->v, run->bhsd, run->seqlen_k, run->heads_k, run->head_dim_v);
@@ -126,6 +134,7 @@ fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error) {
   fa_status status = fa_reference_create(&reference, &in, error);
   if (status != FA_OK) return status;
   fa_reference_compare(&run->verdict, reference, &o, run->lse);
+  if (run->max_logit) fa_reference_compare_max_logit(&run->verdict, reference, run->max_logit);
   run->checked = true;
   fa_reference_destroy(reference);
   return FA_OK;
@@ -137,8 +146,9 @@ void fa_attention_run_free(fa_attention_run *run) {
   free(run->v);
   free(run->o);
   free(run->lse);
+  free(run->max_logit);
   for (int i = 0; i < run->extra_count; i++) free(run->extra_arrays[i].data);
   run->extra_count = 0;
   run->q = run->k = run->v = run->o = NULL;
-  run->lse = NULL;
+  run->lse = run->max_logit = NULL;
 }

@@ -20,6 +20,7 @@ typedef struct fa_attention_run {
   fa_mask mask;
   unsigned features;
   fa_rounding rounding;
+  fa_lse lse_unit;
   fa_attention_extras extras; /* pointers of the host */
   fa_extra_array extra_arrays[FA_EXTRA_ARRAYS]; /* owned by the run */
   int extra_count;
@@ -28,6 +29,7 @@ typedef struct fa_attention_run {
   /* out */
   void *o;    /* as q, with head_dim_v */
   float *lse; /* (batch, heads_q, seqlen_q) */
+  float *max_logit; /* (heads_q); NULL where the problem does not ask for it */
   bool counted; /* counters are there (emulator) */
   fa_counters counters;
   double seconds; /* of the launch */
@@ -39,7 +41,7 @@ typedef struct fa_attention_run {
 fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, const fa_plan *plan, fa_error *error);
 /* Computes the reference and fills checked and verdict. */
 fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error);
-/* Frees q, k, v, o, lse and the extras' arrays. */
+/* Frees q, k, v, the results and the extras' arrays. */
 void fa_attention_run_free(fa_attention_run *run);
 
 #endif

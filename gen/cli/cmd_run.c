@@ -124,12 +124,19 @@ static json_t *verdict_json(const fa_attention_run *run) {
                    "lse_error_allowed", fa_session_real(fa_lse_tolerance), "reason", v->reason);
 }
 
+static json_t *max_logit_json(const fa_attention_run *run) {
+  json_t *list = json_array();
+  for (int h = 0; h < run->heads_q; h++) json_array_append_new(list, fa_session_real((double)run->max_logit[h]));
+  return list;
+}
+
 static int print_json(const fa_attention_run *run, const fa_cli *cli, const fa_context *context, const fa_plan_info *info) {
   json_t *object = json_pack("{s:i,s:s,s:s,s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:f,s:f}", "schema", 1, "target", fa_context_target(context), "variant",
                              info->variant, "origin", info->origin, "batch", run->batch, "seqlen_q", run->seqlen_q, "seqlen_k", run->seqlen_k,
                              "heads_q", run->heads_q, "heads_k", run->heads_k, "head_dim_qk", run->head_dim_qk, "head_dim_v", run->head_dim_v,
                              "softmax_scale", (double)run->softmax_scale, "seconds", run->seconds);
   if (object && run->counted) json_object_set_new(object, "wave_instructions", fa_session_counters(&run->counters));
+  if (object && run->max_logit) json_object_set_new(object, "max_logit", max_logit_json(run));
   if (object && run->checked) json_object_set_new(object, "check", verdict_json(run));
   return fa_session_json(cli, object);
 }
@@ -152,6 +159,7 @@ static void print_text(const fa_attention_run *run, const fa_context *context, c
            v->plain_error, v->batch, v->head, v->query, v->row_error, v->row_bound, v->lse_error, fa_lse_tolerance, v->ok ? "right" : "WRONG");
     if (!v->ok) printf("%s\n", v->reason);
   }
+  for (int h = 0; run->max_logit && h < run->heads_q; h++) printf("max logit of head %d: %.9g\n", h, (double)run->max_logit[h]);
   if (run->counted) print_counters(&run->counters);
   printf("seconds %.3f\n", run->seconds);
 }
@@ -197,6 +205,7 @@ static int complete_problem(fa_problem *problem, fa_attention_run *run, const fa
   run->mask = problem->mask;
   run->features = problem->features;
   run->rounding = problem->rounding;
+  run->lse_unit = problem->lse;
   if (!fa_cli_value(cli, "scale")) run->softmax_scale = 1.0f / sqrtf((float)run->head_dim_qk);
   return -1;
 }

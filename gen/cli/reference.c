@@ -19,6 +19,7 @@ struct fa_reference {
   int *first_q;               /* varlen: batch + 1, where each sequence's queries begin; else NULL */
   double *o;                  /* rows x head_dim_v */
   double *lse;                /* rows */
+  double *top;                /* rows: the largest score, sinks apart */
   double *plain_error;        /* rows: max over columns of |plain - o| */
   double *spread;             /* rows: max over columns of sum_j p_j |v_j| */
 };
@@ -96,8 +97,8 @@ static float sink_of(const fa_reference_inputs *in, score_row at) {
   return in->features & FA_FEATURE_SINK ? in->extras.sinks[at.head] : -INFINITY;
 }
 
-/* softmax(scale q.k) in double: p[j]; returns the natural logarithm of the sum. */
-static double exact_row(const scratch *space, const fa_reference_inputs *in, score_row at) {
+/* softmax(scale q.k) in double: p[j]; returns the natural logarithm of the sum.  largest: of the scores. */
+static double exact_row(const scratch *space, double *largest, const fa_reference_inputs *in, score_row at) {
   double sink = (double)sink_of(in, at), top = sink, sum = 0, *p = space->p;
   bool nan = false;
   for (int j = 0; j < in->seqlen_k; j++) {
@@ -108,6 +109,7 @@ static double exact_row(const scratch *space, const fa_reference_inputs *in, sco
     for (int d = 0; d < in->head_dim_qk; d++) s += (double)space->q[d] * (double)k[d];
     p[j] = exact_score(in, at, j, s * (double)in->softmax_scale);
     if (p[j] > top) top = p[j];
+    if (p[j] > *largest) *largest = p[j];
     nan |= isnan(p[j]);
   }
   if (top == -INFINITY && !nan) { /* nothing is seen */
@@ -167,7 +169,8 @@ static void compute_row(fa_reference *r, const scratch *space, const fa_referenc
   size_t row = row_index(r, batch, head, query), dims = (size_t)in->head_dim_v;
   const score_row at = { batch, head, query };
   load_rows(space->q, &in->q, in->dtype, batch, query, 1, head, in->head_dim_qk);
-  r->lse[row] = exact_row(space, in, at);
+  r->top[row] = -INFINITY;
+  r->lse[row] = exact_row(space, &r->top[row], in, at);
   plain_row(space, in, at);
   for (size_t d = 0; d < dims; d++) space->plain[d] = 0, space->exact[d] = space->absolute[d] = 0;
   for (int j = 0; j < in->seqlen_k; j++) {
@@ -251,7 +254,7 @@ static void name_value(char *name, size_t capacity, const char *axis, int value)
 
 /* What is not computed is never compared as if it were something else. */
 static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
-  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN };
+  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN | FA_FEATURE_MAX_LOGIT };
   const fa_attention_extras *x = &in->extras;
   const struct { bool asked; const void *pointer; const char *name; } needed[] = {
     { in->mask == FA_MASK_PREFIX, x->prefix_lens, "prefix_lens" },
@@ -324,11 +327,12 @@ fa_status fa_reference_create(fa_reference **reference, const fa_reference_input
     r->rows = rows;
     r->o = calloc(values + 1, sizeof(double));
     r->lse = calloc(rows + 1, sizeof(double));
+    r->top = calloc(rows + 1, sizeof(double));
     r->plain_error = calloc(rows + 1, sizeof(double));
     r->spread = calloc(rows + 1, sizeof(double));
     if (varlen) r->first_q = calloc((size_t)inputs->batch + 1, sizeof *r->first_q);
   }
-  if (!r || !r->o || !r->lse || !r->plain_error || !r->spread || (varlen && !r->first_q)) {
+  if (!r || !r->o || !r->lse || !r->top || !r->plain_error || !r->spread || (varlen && !r->first_q)) {
     status = fa_fail(error, FA_ERR_NOMEM, "reference: no memory for %zu rows", rows);
     goto cleanup;
   }
@@ -346,6 +350,7 @@ void fa_reference_destroy(fa_reference *r) {
   if (!r) return;
   free(r->o);
   free(r->lse);
+  free(r->top);
   free(r->plain_error);
   free(r->spread);
   free(r->first_q);
@@ -357,6 +362,13 @@ const double *fa_reference_row(const fa_reference *r, int batch, int head, int q
 }
 
 double fa_reference_lse(const fa_reference *r, int batch, int head, int query) { return r->lse[row_index(r, batch, head, query)]; }
+
+double fa_reference_max_logit(const fa_reference *r, int head) {
+  double top = -INFINITY;
+  for (int b = 0; b < r->inputs.batch; b++)
+    for (int i = 0; i < queries_of(r, b); i++) top = fmax(top, r->top[row_index(r, b, head, i)]);
+  return top;
+}
 
 /* ---- the error rule ------------------------------------------------------------------------------------------------ */
 
@@ -407,7 +419,7 @@ static void compare_row(fa_verdict *verdict, const fa_reference *r, const fa_ten
     verdict->head = head;
     verdict->query = query;
   }
-  if (lse) compare_lse(verdict, (double)lse[row], r->lse[row], batch, head, query);
+  if (lse) compare_lse(verdict, (double)lse[row], r->lse[row] * (in->lse_unit == FA_LSE_BASE2 ? 1 / log(2) : 1), batch, head, query);
 }
 
 void fa_reference_compare(fa_verdict *verdict, const fa_reference *r, const fa_tensor *o, const float *lse) {
@@ -429,6 +441,17 @@ void fa_reference_compare(fa_verdict *verdict, const fa_reference *r, const fa_t
   if (worst > 1) {
     snprintf(text, sizeof text, "row of batch %d head %d query %d has error %.3g, its bound is %.3g", verdict->batch, verdict->head,
              verdict->query, verdict->row_error, verdict->row_bound);
+    blame(verdict, text);
+  }
+}
+
+void fa_reference_compare_max_logit(fa_verdict *verdict, const fa_reference *r, const float *max_logit) {
+  for (int head = 0; head < r->inputs.heads_q; head++) {
+    double exact = fa_reference_max_logit(r, head), error = difference((double)max_logit[head], exact);
+    if (error <= fa_lse_tolerance * (isfinite(exact) ? fmax(1, fabs(exact)) : 1)) continue;
+    char text[sizeof verdict->reason];
+    snprintf(text, sizeof text, "max_logit of head %d is %.9g, must be %.9g within %.0e * max(1, |max_logit|)", head, (double)max_logit[head], exact, fa_lse_tolerance);
+    verdict->rows_ok = false;
     blame(verdict, text);
   }
 }

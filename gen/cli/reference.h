@@ -15,6 +15,7 @@ typedef struct fa_reference_inputs {
   fa_tensor q, k, v;
   int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
   fa_rounding rounding; /* of P and O */
+  fa_lse lse_unit;      /* of what it is compared with */
   fa_mask mask;
   unsigned features; /* FA_FEATURE_...; those that it does not compute are refused by name */
   float softmax_scale;
@@ -29,6 +30,8 @@ void fa_reference_destroy(fa_reference *reference); /* NULL is fine */
 /* In double precision: head_dim_v values of one row of O, and its natural LSE. */
 const double *fa_reference_row(const fa_reference *reference, int batch, int head, int query);
 double fa_reference_lse(const fa_reference *reference, int batch, int head, int query);
+/* The largest score of a head over all batches, queries and keys that they see; -infinity where there is none. */
+double fa_reference_max_logit(const fa_reference *reference, int head);
 
 /* What the comparison found.  ok: all three hold and infinities and NaN stand exactly where the reference has them. */
 typedef struct fa_verdict {
@@ -46,5 +49,7 @@ extern const double fa_lse_tolerance;
 
 /* o: tensor of inputs' dtype; lse: (batch, heads_q, seqlen_q), varlen (heads_q, total_q), or NULL. */
 void fa_reference_compare(fa_verdict *verdict, const fa_reference *reference, const fa_tensor *o, const float *lse);
+/* Adds to a verdict: heads_q values, each within fa_lse_tolerance * max(1, |value|); a NaN score does not count. */
+void fa_reference_compare_max_logit(fa_verdict *verdict, const fa_reference *reference, const float *max_logit);
 
 #endif

@@ -2,7 +2,7 @@
 -- Attention, forward: FlashAttention-2 (Dao 2023), Algorithm 1.  The rescale of the running output is taken only when a row maximum grew by
 -- more than SLACK (exact for any slack: the final division uses the same maximum).
 local masks, scores = require "kernels.masks", require "kernels.scores"
-local layouts, groups = require "kernels.layouts", require "kernels.groups"
+local layouts, groups, statistics = require "kernels.layouts", require "kernels.groups", require "kernels.statistics"
 
 local NEVER = -3.0e38 -- below every score, finite: exp2(-inf - NEVER) is 0 and no NaN arises from an empty row
 local SLACK = 8.0     -- powers of two by which exp2 may exceed 1; far from the range of fp16
@@ -20,7 +20,7 @@ return function(t, spec)
   local batch, head, part = t.each("batch", group.heads, parts > 1 and tostring(parts) or nil) -- a part: of the columns of V and O
   local d = t.axis("d", spec.head_dim_qk)
   local dv = parts > 1 and t.axis("dv", spec.value_block, part * spec.value_block) or t.axis("dv", spec.head_dim_v)
-  at.batch = batch
+  at.batch = layout.sequence(batch)
   group.begin(t, head)
 
   local q_of = layout.rows("q", "read", spec.dtype_q, "q", spec.head_dim_qk)
@@ -48,6 +48,7 @@ return function(t, spec)
   local m = t.full("row_max", { q }, NEVER) -- in powers of two, scale included
   local l = t.full("row_sum", { q }, 0.0)
   local O = t.full("o", { q, dv }, 0.0)
+  local largest = spec.has.max_logit and statistics.max_logit(t, at)
 
   local function visible(first, last) -- to where some row sees, to where all see; from where some see, from where all
     local stop, all_from = sees(at.query_of(last))
@@ -65,7 +66,9 @@ return function(t, spec)
       local seen = row_start and t.within(step - t.let("start_here", row_start - here), row_keys) or step:lt(t.let("stop_here", row_stop - here))
       return t.where(seen, S, -math.huge)
     end, S)
-    local top = t.rowmax("top", S, kv) * scale
+    local top = t.rowmax("top", S, kv)
+    if largest then largest.watch(top) end
+    top = top * scale
     m, l, O = t.when("a row maximum grew: rescale what was summed", (top - SLACK):gt(m), function()
       local m_new = t.let("new_max", t.max(m, top))
       local shrink = t.let("shrink", t.exp2(m - m_new))
@@ -85,6 +88,9 @@ return function(t, spec)
   if sink then m, l, shrink = sink(m, l) end
   local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), shrink / l, 0.0)) -- a row that sees no key gives 0
   t.store(o_of(at.first_head), t.cast(O * inv_sum, spec.dtype_o), q, dv)
-  local function store_lse() t.store(lse_of(), (m + t.log2(l)) * LN_2, q) end
-  if part then t.when("one part writes it", part:lt(1), store_lse) else store_lse() end
+  local function store_statistics()
+    t.store(lse_of(), statistics.lse(t, spec, m, l), q)
+    if largest then largest.store(score and 1.0 or scale * LN_2) end
+  end
+  if part then t.when("one part writes it", part:lt(1), store_statistics) else store_statistics() end
 end

@@ -7,6 +7,7 @@ local M = {}
 function M.batched(t, at)
   for _, size in ipairs { "batch", "seqlen_q", "seqlen_k", "heads_q", "heads_k" } do t.size(size) end
   local layout = { spread = "seqlen_q", total = "seqlen_q + seqlen_k" }
+  function layout.sequence(index) return index end
   function layout.begin() at.seqlen_q, at.seqlen_k = t.size "seqlen_q", t.size "seqlen_k" end
   function layout.rows(name, access, dtype, side, dim)
     local all = t.tensor(name, access, dtype, { { "batch", "batch" }, { "seqlen_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } })
@@ -31,7 +32,9 @@ function M.packed(t, at)
   local cu_q = t.tensor("cu_seqlens_q", "read", "i32", { { "batch + 1" } })
   local cu_k = t.tensor("cu_seqlens_k", "read", "i32", { { "batch + 1" } })
   local used = t.tensor("seqused_k", "read", "i32", { { "batch" } }, { optional = true })
+  local order = t.tensor("batch_order", "read", "i32", { { "batch" } }, { optional = true }) -- in which the grid takes the sequences
   local first = {}
+  function layout.sequence(index) return t.element("sequence", t.slice(order, { batch = index }), index) end
   local function length(side, cu)
     first[side] = t.element("first_" .. side, t.slice(cu, { ["batch + 1"] = at.batch }))
     return t.element("next_" .. side, t.slice(cu, { ["batch + 1"] = at.batch + 1 })) - first[side]

@@ -166,7 +166,7 @@ end
 function complete(plan, body, outer)
   local known, out = setmetatable({}, { __index = outer }), {}
   for _, x in ipairs(body) do
-    if x.op == "let" or x.op == "store" or x.op == "reduce" then make_whole(plan, x, x.args[1], out, known)
+    if x.op == "let" or x.op == "store" or x.op == "raise" or x.op == "reduce" then make_whole(plan, x, x.args[1], out, known)
     elseif x.op == "when" then
       if not is_vote(plan, x.args[1]) then make_whole(plan, x, x.args[1], out, known) end
       x.body = complete(plan, x.body, known)
@@ -185,6 +185,13 @@ function complete(plan, body, outer)
     out[#out + 1] = x
   end
   return out
+end
+
+-- A maximum that starts from -infinity and grows by partial maxima is partial.
+local function grow_partial(plan, body)
+  M.walk(body, function(x)
+    if x.op == "grow" then M.root(x.args[2]).partial = partial_of(plan, x.args[1]) end
+  end)
 end
 
 -- A sum that starts from 0, carried by a loop whose body leaves it partial, is partial all along: supposed at first, taken back where the body
@@ -236,6 +243,7 @@ function M.assign(t, target, spec)
     if other and kind ~= "shared" and x.op ~= "load" then x.m_blocks = other.size // inst.m end
   end)
   carry_partial(plan, t.body)
+  grow_partial(plan, t.body)
   plan.body = complete(plan, t.body, {})
   return plan
 end

@@ -131,6 +131,12 @@ DEVICE u32x8 buffer_read32(rsrc_t r, int at) {
   { "buffer_write4", needs = { "rsrc" }, text = "DEVICE void buffer_write4(rsrc_t r, int at, u32 x) { __builtin_amdgcn_raw_buffer_store_b32(x, r, at, 0, 0); }\n" },
   { "buffer_write8", needs = { "rsrc" }, text = "DEVICE void buffer_write8(rsrc_t r, int at, u32x2 x) { __builtin_amdgcn_raw_buffer_store_b64(x, r, at, 0, 0); }\n" },
   { "buffer_write16", needs = { "rsrc" }, text = "DEVICE void buffer_write16(rsrc_t r, int at, u32x4 x) { __builtin_amdgcn_raw_buffer_store_b128(x, r, at, 0, 0); }\n" },
+  { "raise", text = [[
+DEVICE void raise(float* at, float x) { // atomic maximum: bits are ordered as numbers from +0 up, the other way round from -0 down
+  if ((int)__builtin_bit_cast(u32, x) >= 0) __hip_atomic_fetch_max((int*)at, __builtin_bit_cast(int, x), __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+  else __hip_atomic_fetch_min((u32*)at, __builtin_bit_cast(u32, x), __ATOMIC_RELAXED, __HIP_MEMORY_SCOPE_AGENT);
+}
+]] },
   { "lds", text = [[
 
 #define LDS __attribute__((address_space(3)))

@@ -2,7 +2,13 @@
 -- JSON text of ordered values: { "key", value, "key", value } tables marked with object(), arrays, strings, integers, booleans.
 local M = {}
 local Object = {}
-function M.object(...) return setmetatable({ ... }, Object) end
+function M.object(...)
+  local all, out = table.pack(...), {}
+  for i = 1, all.n, 2 do -- what is nil is left out
+    if all[i + 1] ~= nil then out[#out + 1], out[#out + 2] = all[i], all[i + 1] end
+  end
+  return setmetatable(out, Object)
+end
 local function quote(s)
   return '"' .. s:gsub('[%c"\\]', function(c) return c == '"' and '\\"' or c == "\\" and "\\\\" or ("\\u%04x"):format(c:byte()) end) .. '"'
 end

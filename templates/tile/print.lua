@@ -265,6 +265,21 @@ function emit.element(self, x)
   self:put("const %s = %s;", self:declaration(x, x.name), text)
 end
 
+function emit.grow(self, x)
+  local name = A.root(x.args[2]).name
+  self:use "max"
+  self:put("$FOR %s$n = max(%s$n, %s);", name, name, self:expr(x, x.args[1]))
+end
+
+function emit.raise(self, x)
+  local tensor = x.slice.tensor
+  self:use "raise"
+  self:put("// %s: the largest of all workgroups", tensor.name)
+  self:open("if (%sgroup == 0) $FOR {", tensor.optional and tensor.name .. "_base && " or "")
+  self:put("if (%s) raise(%s, %s);", self:expr(x, x.args[2]), self:slice_base(x.slice), self:expr(x, x.args[1]))
+  self:close()
+end
+
 function emit.leave(self, x) self:put("if (%s) return;", self:expr(x, x.args[1])) end
 
 function emit.load_elements(self, x) require("tile.elements")(self, x) end

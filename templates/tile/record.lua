@@ -88,9 +88,9 @@ function T.recorder()
   -- ---- what the launch passes
   -- A tensor argument.  dims: { { size name or number, stride name }, ..., { size } }, the last one contiguous; no stride names at all: the
   -- tensor is contiguous.  Strides become 64-bit arguments called <tensor>_stride_<name>.
-  -- options: optional, may be null; align, bytes to which rows are aligned at most, whatever the problem promises.
+  -- options: optional, may be null; initial, what the caller must have put there; align, bytes to which rows are aligned at most, whatever the problem promises.
   function t.tensor(name, access, dtype, dims, options)
-    local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false, align = options and options.align }
+    local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false, align = options and options.align, initial = options and options.initial }
     t.tensors[#t.tensors + 1] = x
     for _, dim in ipairs(dims) do if type(dim[1]) == "string" and dim[1]:match "^[%a_][%w_]*$" then t.size(dim[1]) end end
     return x
@@ -164,6 +164,8 @@ function T.recorder()
     return emit("load_elements", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = "f32" })
   end
   function t.store(slice, x, row, column) return emit("store", { x }, { slice = slice, row = row, column = column }) end
+  -- Atomically raises an element, each row its own or all one, to x where the condition holds.
+  function t.raise(slice, x, row, condition) emit("raise", { x, condition }, { slice = slice, row = row, axes = { row } }) end
   function t.full(name, axes, value) return emit("full", {}, { name = name, value = value, axes = axes, dtype = "f32" }) end
   function t.let(name, x)
     x = lift(x)
@@ -188,6 +190,8 @@ function T.recorder()
     end
   end
   t.rowmax, t.rowsum = reduce "max", reduce "sum"
+  -- `variable`, a value of the spread axis that began as -infinity, becomes the larger of it and x.
+  function t.grow(variable, x) emit("grow", { x, variable }, { axes = variable.axes }) end
   -- A branch that a whole wave takes when the condition holds anywhere in it: `values` are replaced in place by what f returns.
   function t.when(comment, condition, f, ...)
     local values = { ... }

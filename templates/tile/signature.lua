@@ -96,7 +96,7 @@ function M.manifest(plan, args, bytes)
     local x = a.tensor
     if x then
       list[i] = json.object("name", a.name, "kind", "pointer", "offset", a.offset, "size", 8, "access", x.access, "dtype", x.dtype, "align", M.alignment(x, spec),
-        "optional", x.optional, "shape", shape(x), "strides", strides(x), "element_bytes", formats.bytes[x.dtype])
+        "optional", x.optional, "initial", x.initial, "shape", shape(x), "strides", strides(x), "element_bytes", formats.bytes[x.dtype])
     elseif a.unit then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "unit", a.unit)
     elseif a.positive then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "positive", true)
     else list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size) end

@@ -3,11 +3,11 @@
 local main = require "main"
 local cases = {}
 
-local names = { "kernel", "target", "dtype_q", "dtype_kv", "dtype_o", "alignment", "head_dim_qk", "head_dim_v", "mask", "gqa_pack", "features", "rounding", "block_m", "block_n",
+local names = { "kernel", "target", "dtype_q", "dtype_kv", "dtype_o", "alignment", "head_dim_qk", "head_dim_v", "mask", "gqa_pack", "features", "rounding", "lse", "block_m", "block_n",
   "waves", "stages", "schedule" }
 local function problem(fields)
   local p = { kernel = "attention_fwd", target = "gfx942", dtype_q = "bf16", dtype_kv = "bf16", dtype_o = "bf16", alignment = "16", head_dim_qk = "128", head_dim_v = "128",
-    mask = "none", gqa_pack = "0", features = "none", rounding = "nearest_even", block_m = "auto", block_n = "auto", waves = "auto", stages = "auto", schedule = "auto" }
+    mask = "none", gqa_pack = "0", features = "none", rounding = "nearest_even", lse = "natural", block_m = "auto", block_n = "auto", waves = "auto", stages = "auto", schedule = "auto" }
   for k, v in pairs(fields) do p[k] = v end
   return p
 end
@@ -102,7 +102,7 @@ end
 
 -- What a problem does not ask for is in neither the text nor the arguments.
 function cases.features_are_arguments_only_where_asked_for()
-  local arguments = { softcap = "softcap", alibi = "alibi_slopes", bias = "bias", bool_mask = "bool_mask", sink = "sinks" }
+  local arguments = { softcap = "softcap", alibi = "alibi_slopes", bias = "bias", bool_mask = "bool_mask", sink = "sinks", max_logit = "max_logit" }
   for feature, argument in pairs(arguments) do
     for other in pairs(arguments) do
       local manifest = generate { features = other }.manifest

@@ -71,6 +71,7 @@ typedef enum fa_mask {
   FA_MASK_PREFIX           /* key <= place or key < prefix_lens[batch] */
 } fa_mask;
 typedef enum fa_rounding { FA_ROUNDING_NEAREST_EVEN = 0, FA_ROUNDING_TOWARD_ZERO } fa_rounding;
+typedef enum fa_lse { FA_LSE_NATURAL = 0, FA_LSE_BASE2 } fa_lse; /* logarithm of the output lse */
 
 /* Features are bits so that a set prints as a+b; each is refused by name until a template has it.  They work on the scores in this order:
  * s = softmax_scale * q.k; softcap; alibi; bias; bool_mask and the mask; softmax, whose sum a sink joins; dropout. */
@@ -82,7 +83,8 @@ enum {
   FA_FEATURE_BOOL_MASK = 1 << 4, /* the query sees a key where bool_mask[batch, head, query, key] is not 0 */
   FA_FEATURE_VARLEN = 1 << 5,    /* sequences of their own lengths behind one another: cu_seqlens */
   FA_FEATURE_SINK = 1 << 6,      /* one more score, sinks[head], without a value */
-  FA_FEATURE_PAGED = 1 << 7
+  FA_FEATURE_PAGED = 1 << 7,
+  FA_FEATURE_MAX_LOGIT = 1 << 8  /* the largest score of each head is an output */
 };
 
 #define FA_AUTO 0 /* a schedule field that the generator chooses */
@@ -98,13 +100,14 @@ typedef struct fa_problem {
   int gqa_pack;                             /* 1: query heads of one key head share a tile */
   unsigned features;                        /* FA_FEATURE_... */
   fa_rounding rounding;                     /* of P and O to their 16-bit type */
+  fa_lse lse;
   int block_m, block_n, waves, stages;      /* schedule: FA_AUTO or a value; queries and keys a tile, waves a workgroup, buffers */
   char schedule[24];                        /* "auto" or the name of a schedule (templates/schedules) */
 } fa_problem;
 
 /* Initialisers name every member in order, so that C++ takes them too. */
 #define FA_PROBLEM_INIT { sizeof(fa_problem), FA_KERNEL_ATTENTION_FWD, "", FA_DTYPE_BF16, FA_DTYPE_BF16, FA_DTYPE_BF16, 16, 128, 128, \
-  FA_MASK_NONE, 0, 0, FA_ROUNDING_NEAREST_EVEN, FA_AUTO, FA_AUTO, FA_AUTO, FA_AUTO, "auto" }
+  FA_MASK_NONE, 0, 0, FA_ROUNDING_NEAREST_EVEN, FA_LSE_NATURAL, FA_AUTO, FA_AUTO, FA_AUTO, FA_AUTO, "auto" }
 
 /* Canonical text: "kernel=attention_fwd target=gfx942 dtype_q=bf16 ..." in the order of the table, one space between fields.
  * Equal problems have equal text and parse(print(p)) = p. */
@@ -245,11 +248,15 @@ typedef struct fa_attention_extras {
   const int32_t *cu_seqlens_q, *cu_seqlens_k; /* (batch + 1), ascending from 0 */
   const int32_t *seqused_k;                   /* (batch), keys in use of each sequence; NULL: all */
   int total_q, total_k;
+  const int32_t *batch_order;                 /* (batch), a permutation: in which order the grid takes the sequences; NULL: as they stand */
+  /* (heads_q): raised to the largest score that a query of the head sees, behind all score functions, without sink, in natural units.  The
+   * caller sets it before: to -infinity, or to an earlier launch's result.  NULL: not written. */
+  float *max_logit;
 } fa_attention_extras;
 
-#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0 }
+#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* O = softmax(f(softmax_scale * Q K^T)) V, f: the problem's features and mask; lse = log(sum(exp(...))), natural, sink included, fp32 of shape
+/* O = softmax(f(softmax_scale * Q K^T)) V, f: the problem's features and mask; lse = log(sum(exp(...))), natural or base 2, sink included, fp32 of shape
  * (batch, heads_q, seqlen_q), contiguous.  A row with no visible key gives O = 0 and lse = -infinity (with a sink: the sink).  Query head h
  * reads key head h / (heads_q / heads_k). */
 typedef struct fa_attention_fwd_args {
@@ -270,6 +277,12 @@ FA_API fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, 
 /* Checks the arguments, then enqueues on `stream` (hipStream_t; NULL: default).  Zero work is a success and launches nothing that
  * would write nothing.  On the emulator it returns when the kernel has run. */
 FA_API fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_args *args, void *stream);
+
+/* On the host: fills batch_order so that the sequences with most work, queries times keys, come first (equals in their order), which keeps the
+ * last workgroups of a launch short.  Arrays of batch + 1 and batch as the launch has them, but on the host; seqused_k may be NULL. */
+FA_API fa_status fa_attention_longest_first(int32_t *batch_order, const int32_t *cu_seqlens_q, const int32_t *cu_seqlens_k, const int32_t *seqused_k, int batch);
+/* 1 where a plan with gqa_pack=1 makes fewer tiles of block_m rows (a field of the variant) than one with gqa_pack=0, else 0. */
+FA_API int fa_attention_gqa_pack_helps(int seqlen_q, int heads_q, int heads_k, int block_m);
 
 /* Any kernel by the names in its manifest (tests, other kernels): every argument exactly once. */
 typedef struct fa_named_arg {
