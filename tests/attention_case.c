@@ -143,7 +143,8 @@ static void *make_words(case_tensors *t, int which, size_t count) {
 }
 
 static size_t set_strides(fa_tensor *tensor, case_layout layout, int batch, int seqlen, int heads, int dim, int alignment) {
-  int64_t d = dim, pad = layout == LAYOUT_PADDED ? alignment / 2 : 0; /* in elements of two bytes */
+  int64_t unit = alignment / 2, pad = layout == LAYOUT_PADDED ? unit : 0; /* in elements of two bytes */
+  int64_t d = (dim + unit - 1) / unit * unit;                             /* rows stay aligned as promised: NaN behind a dimension that does not */
   if (layout == LAYOUT_BHSD) {
     tensor->stride_seq = d;
     tensor->stride_head = seqlen * d;
@@ -158,9 +159,9 @@ static size_t set_strides(fa_tensor *tensor, case_layout layout, int batch, int 
 
 static void make_packed(case_tensors *t, const attention_case *c, size_t width) {
   fa_reference_inputs *in = &t->inputs;
-  int64_t d = c->head_dim, row = (c->heads_q + 2 * c->heads_k) * d + 8;
+  int64_t unit = promised(c) / 2, d = (c->head_dim + unit - 1) / unit * unit, row = (c->heads_q + 2 * c->heads_k) * d + unit;
   fa_tensor tensor = { NULL, c->seqlen_q * row, row, d };
-  allocate(t, 0, &tensor, (size_t)(c->batch * tensor.stride_batch), width, POISON, 16);
+  allocate(t, 0, &tensor, (size_t)(c->batch * tensor.stride_batch), width, POISON, promised(c));
   in->q = in->k = in->v = tensor;
   in->k.data = (char *)tensor.data + c->heads_q * d * (int64_t)width;
   in->v.data = (char *)tensor.data + (c->heads_q + c->heads_k) * d * (int64_t)width;

@@ -45,7 +45,7 @@ typedef struct attention_case {
   float scale; /* 0: 1 / sqrt(head_dim); a negative or other value is taken; use NO_SCALE for zero */
   int block_m, block_n, waves, stages; /* 0: the generator's choice */
   const char *schedule; /* NULL: the generator's choice */
-  int alignment; /* what is promised, and no more kept: 4, 8, or 16 (0) */
+  int alignment; /* what is promised, and no more kept: 2, 4, 8, or 16 (0) */
   bool no_lse; /* pass NULL for lse */
   bool gqa_pack;
   fa_lse lse_unit;

@@ -69,7 +69,7 @@ static void help_of_every_command(void **state) {
   assert_non_null(strstr(overview.out, "exit codes: 0 done; 1 failed or wrong result; 2 wrong usage; 3 toolchain missing; 4"));
   cli_free(&overview);
   expect("\"$FA_GEN\" --version", 0, "fa-gen 0.1.0", NULL);
-  expect("\"$FA_GEN\" emit -h", 0, "head_dim_qk    8..256", NULL); /* the table of axes */
+  expect("\"$FA_GEN\" emit -h", 0, "head_dim_qk    1..576", NULL); /* the table of axes */
 }
 
 static void wrong_usage(void **state) {
@@ -81,7 +81,7 @@ static void wrong_usage(void **state) {
     { "\"$FA_GEN\" emit -o", "fa-gen emit: option -o needs a value", 2 },
     { "\"$FA_GEN\" version now", "fa-gen version: \"now\": no argument expected", 2 },
     { "\"$FA_GEN\" emit head_dim=64", "fa-gen emit: the problem names no target; add target=NAME (gfx908|", 2 },
-    { "\"$FA_GEN\" emit target=gfx942 head_dim=81", "fa-gen emit: head_dim_qk=81: must be a multiple of 8 between 8 and 256; nearest: 80 or 88", 2 },
+    { "\"$FA_GEN\" emit target=gfx942 block_n=81", "fa-gen emit: block_n=81: must be a multiple of 16 between 16 and 256; nearest: 80 or 96", 2 },
     { "\"$FA_GEN\" emit target=gfx942 colour=red", "fa-gen emit: colour", 2 },
     { "\"$FA_GEN\" emit target=gfx942 features=dropout", "features=dropout: no template has dropout yet", 1 },
     { "\"$FA_GEN\" emit target=gfx1010", "target=gfx1010: unknown value; known: gfx908, gfx90a", 2 },

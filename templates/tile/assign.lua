@@ -44,13 +44,14 @@ end
 
 -- ---- matrix instruction, operands, conversions
 -- Sizes of the products' axes for an instruction, or nil where it does not fit: axis -> size.  An axis that is no tile of a longer one may end
--- inside an instruction: it is filled up with zeros, to the next multiple of the instruction's width (as M) or depth (as the contracted axis).
+-- inside an instruction: it is filled up with zeros, to the next multiple of the instruction's width (as M) or depth (as the contracted axis), and of
+-- the 8 elements that a piece in LDS has.
 local function fitting_sizes(t, target, inst, products, most)
   local sizes, work = {}, 0
   local function fit(axis, holds)
     local size = sizes[axis] or axis.size
     local open = axis ~= t.loop_axis and axis ~= t.spread_axis and not axis.origin
-    while not holds(size) do
+    while size % 8 ~= 0 or not holds(size) do
       if not open or size >= axis.size + 2 * inst.m * inst.k then return false end
       size = size + 1
     end

@@ -61,20 +61,22 @@ local function store_alternating(p, name, blocks, value, address)
   p:close()
 end
 
-local function store_runs(p, name, blocks, value, address)
-  local run = math.min(p.plan.run, 4)
+local function store_runs(p, name, blocks, value, address, most)
+  local run = math.min(p.plan.run, most // 4)
   p:use "ROW"; p:use "bits"; p:use("buffer_write" .. run * 4)
   p:put("// %s: %d neighbours of a row at a time", name, run)
   p:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, p.plan.inst.c_regs // run)
   p:put("const int r = i * %d, column = b * %d + ROW(r) + row_lane;", run, p.plan.inst.m)
-  p:put("u32x%d value;\nFOR(j, %d) value[j] = bits(%s);", run, run, (value:gsub("%[r%]", "[r + j]")))
+  if run == 1 then p:put("const u32 value = bits(%s);", value)
+  else p:put("u32x%d value;\nFOR(j, %d) value[j] = bits(%s);", run, run, (value:gsub("%[r%]", "[r + j]"))) end
   p:put("buffer_write%d(%s_rsrc, %s, value);", run * 4, name, address)
   p:close()
 end
 
-function M.store(p, name, blocks, value, address)
-  local store = p.plan.alternates and store_alternating or store_runs
-  store(p, name, blocks, value, address)
+-- most: bytes of one store.
+function M.store(p, name, blocks, value, address, most)
+  local store = p.plan.alternates and most >= 8 and store_alternating or store_runs
+  store(p, name, blocks, value, address, most)
 end
 
 return M

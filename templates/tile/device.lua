@@ -154,6 +154,12 @@ DEVICE u32x8 lds_read32(int at) {
 ]] },
   { "lds_write8", needs = { "lds" }, text = "DEVICE void lds_write8(int at, u32x2 x) { *(LDS u32x2*)lds_at(at) = x; }\n" },
   { "lds_write16", needs = { "lds" }, text = "DEVICE void lds_write16(int at, u32x4 x) { *(LDS u32x4*)lds_at(at) = x; }\n" },
+  { "cut16", text = [[
+DEVICE u32x4 cut16(u32x4 x, bool last, int bytes) { // the last piece of a row has so many bytes; what lies behind counts as 0
+  FOR(i, 4) x[i] = !last || 4 * i + 4 <= bytes ? x[i] : 4 * i + 2 == bytes ? x[i] & 0xffffu : 0;
+  return x;
+}
+]] },
   { "held_read32", needs = { "lds_read16" }, text = [[
 DEVICE u32x8 held_read32(int at, int apart) {
   u32x4 low = lds_read16(at), high = lds_read16(at + apart);
@@ -174,6 +180,46 @@ DEVICE void lds_barrier() { // what the workgroup wrote to LDS is visible behind
 }
 ]] },
 }
+
+-- Reads of `bytes` by parts of `by` bytes, where an address is no multiple of 4 or a row ends inside.  row_read: of a row that has `end` bytes; what
+-- lies behind reads 0.
+local function reads_by_parts()
+  local out = {
+    { "row_at", text = "DEVICE int row_at(int row, int column, int end) { return column < end ? row + column : 0x7ffffff0; } // else behind every buffer\n" },
+    { "join2", text = [[
+DEVICE u32 join2(u32 low, u32 high) { // two elements; joined where they are loaded, since apart they take two registers
+  u32 x = low | high << 16;
+  asm volatile("" : "+v"(x));
+  return x;
+}
+]] },
+  }
+  local loop = {
+    [2] = "  FOR(i, %d) x[i] = join2(buffer_read2(r, %s), buffer_read2(r, %s));\n",
+    [4] = "  FOR(i, %d) x[i] = buffer_read4(r, %s);\n",
+    [8] = "  FOR(i, %d) {\n    const u32x2 two = buffer_read8(r, %s);\n    x[2 * i] = two.x;\n    x[2 * i + 1] = two.y;\n  }\n",
+  }
+  local function add(name, arguments, bytes, by, needs, at)
+    local dwords, step = bytes // 4, math.max(by, 4)
+    table.insert(needs, "buffer_read" .. by)
+    if by == 2 then table.insert(needs, "join2") end
+    out[#out + 1] = { ("%s%d_by%d"):format(name, bytes, by), needs = needs, text = ("DEVICE u32x%d %s%d_by%d(%s) {\n  u32x%d x;\n"):format(dwords, name, bytes, by, arguments, dwords)
+      .. loop[by]:format(bytes // step, at(("%d * i"):format(step)), at(("%d * i + 2"):format(step))) .. "  return x;\n}\n" }
+  end
+  for _, bytes in ipairs { 4, 8, 16 } do
+    add("buffer_read", "rsrc_t r, int at", bytes, 2, {}, function(shift) return "at + " .. shift end)
+    for _, by in ipairs { 2, 4, 8 } do
+      if by < bytes then add("row_read", "rsrc_t r, int row, int column, int end", bytes, by, { "row_at" }, function(shift) return ("row_at(row, column + %s, end)"):format(shift) end) end
+    end
+  end
+  return out
+end
+for i, p in ipairs(pieces) do
+  if p[1] == "buffer_read16" then
+    for k, read in ipairs(reads_by_parts()) do table.insert(pieces, i + k, read) end
+    break
+  end
+end
 
 local by_name = {}
 for _, p in ipairs(pieces) do by_name[p[1]] = p end

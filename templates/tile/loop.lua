@@ -76,13 +76,15 @@ local function prologue(c)
   p:put("\n// prologue: the first tiles")
   p:open("{")
   local function suffix(s, tile) return lead(c, s) > 0 and "_" .. tile or "" end
+  local function shift(tile) return c.two and tile % 2 * c.half or 0 end
   for tile = 0, c.schedule.any_ahead and 1 or 0 do
     bounds(c, function() return c.x.start and c.first .. (tile > 0 and " + " .. tile or "") or tostring(tile) end)
     each(c, function(s)
       if tile <= lead(c, s) then transfer.declare(p, s, suffix(s, tile)); transfer.fetch(p, s, suffix(s, tile)) end
+      if tile <= lead(c, s) and s.by_elements then transfer.deposit(p, s, "", shift(tile)) end
     end)
   end
-  each(c, function(s) for tile = 0, lead(c, s) do transfer.deposit(p, s, suffix(s, tile), c.two and tile % 2 * c.half or 0) end end)
+  each(c, function(s) for tile = 0, s.by_elements and -1 or lead(c, s) do transfer.deposit(p, s, suffix(s, tile), shift(tile)) end end)
   p:put("lds_barrier();")
   p:close()
   if not c.two then return end

@@ -210,6 +210,7 @@ function emit.load(self, x)
   local row = R.buffer(self, x.name, slice, "const " .. formats.type[dtype], width, self:row_bytes(slice, x.column), moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "")
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
     local name, bytes = fmt("%s_%d", x.name, run.base), run.width * width
+    local most = R.access_within(plan, slice)
     self:put("u32x%d %s$N[%d];", run.width * plan.bytes // 4, name, run.count)
     local column = {}
     if run.base > 0 then column[#column + 1] = tostring(run.base * width) end
@@ -218,13 +219,18 @@ function emit.load(self, x)
     local at = #column > 0 and table.concat(column, " + ") or "0"
     local function read(part, shift) -- a row that ends inside this tile: what is behind it belongs to the next row
       local from = shift > 0 and fmt("%s + %d", at, shift) or at
+      if most < math.min(part, 16) then
+        local by_parts = fmt("row_read%d_by%d", part, most)
+        self:use(by_parts)
+        return fmt("%s(%s_rsrc, %s, %s, %s)", by_parts, x.name, row, from, self:row_bytes(slice, x.column))
+      end
       local offset = fmt("%s + %s", row, from)
       if moving or P.filled(x) then offset = fmt("(%s) < %s ? %s : 0x7ffffff0", from, self:row_bytes(slice, x.column), offset) end
       self:use("buffer_read" .. part)
       return fmt("buffer_read%d(%s_rsrc, %s)", part, x.name, offset)
     end
     local function whole(part, shift)
-      if part <= 16 or part == 32 and not P.filled(x) then return read(part, shift) end
+      if part <= 16 or part == 32 and not P.filled(x) and most >= 16 then return read(part, shift) end
       local join = "join" .. part // 2
       self:use(join)
       return fmt("%s(%s,\n  %s)", join, whole(part // 2, shift), whole(part // 2, shift + part // 2))
@@ -405,17 +411,30 @@ local function store_alternating(self, name, blocks, value, address, pack)
   self:close()
 end
 
-local function store_runs(self, name, blocks, value, address, pack)
-  local run = self.plan.run
-  local pieces = math.max(1, run * 2 // 16) -- stores of 16 bytes at most
-  run = run // pieces
+-- Each element by itself.
+local function store_elements(self, name, blocks, value, address, pack)
+  self:use "ROW"; self:use "buffer_write2"
+  self:put("// %s: an element at a time", name)
+  self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // 2)
+  self:put("const u32 two = %s(%s, %s);", pack, (value:gsub("%[r%]", "[2 * i]")), (value:gsub("%[r%]", "[2 * i + 1]")))
+  self:open("FOR(j, 2) {")
+  self:put("const int r = 2 * i + j, column = b * %d + ROW(r) + row_lane;", self.plan.inst.m)
+  self:put("buffer_write2(%s_rsrc, %s, two >> 16 * j);", name, address)
+  self:close(); self:close()
+end
+
+local function store_runs(self, name, blocks, value, address, pack, most)
+  local run = math.min(self.plan.run, most // 2) -- stores of 16 bytes at most
   local write = "buffer_write" .. run * 2
   self:use "ROW"; self:use(write)
   self:put("// %s: %d neighbours of a row at a time", name, run)
   self:open("$FOR FOR(b, %d) FOR(i, %d) {", blocks, self.plan.inst.c_regs // run)
   self:put("const int r = i * %d, column = b * %d + ROW(r) + row_lane;", run, self.plan.inst.m)
-  self:put("u32x%d value;", run // 2)
-  self:put("FOR(j, %d) value[j] = %s(%s, %s);", run // 2, pack, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
+  if run == 2 then self:put("const u32 value = %s(%s, %s);", pack, value, (value:gsub("%[r%]", "[r + 1]")))
+  else
+    self:put("u32x%d value;", run // 2)
+    self:put("FOR(j, %d) value[j] = %s(%s, %s);", run // 2, pack, (value:gsub("%[r%]", "[r + 2 * j]")), (value:gsub("%[r%]", "[r + 2 * j + 1]")))
+  end
   self:put("%s(%s_rsrc, %s, value);", write, name, address)
   self:close()
 end
@@ -433,9 +452,10 @@ function emit.store(self, x)
   end
   local address = fmt("%s_at$n + column * %d", name, width)
   if not whole_row then address = fmt("column * " .. width .. " < %s ? %s : 0x7ffffff0", self:row_bytes(x.slice, x.column), address) end
-  if width == 4 then return convert.store(self, name, blocks, value, address) end
-  local store = plan.alternates and store_alternating or store_runs
-  store(self, name, blocks, value, address, self:pack(source.dtype, plan.spec.rounding))
+  local most = R.access_within(plan, x.slice)
+  if width == 4 then return convert.store(self, name, blocks, value, address, most) end
+  local store = most < 4 and store_elements or plan.alternates and store_alternating or store_runs
+  store(self, name, blocks, value, address, self:pack(source.dtype, plan.spec.rounding), most)
 end
 
 function emit.loop(self, x) require("tile.loop").print(self, x) end

@@ -2,10 +2,29 @@
 -- Where the rows of a workgroup's tile lie in a tensor, as HIP C: a buffer from the tile's first row on, and each lane's offset in it.
 -- A slice without a fold: row by row.  With one (see `fold` in record.lua): several members to a row, each a stride of its own apart; as their
 -- order in memory is anybody's, each row tests itself whether it is there.
+local formats = require "tile.formats"
 local fmt = string.format
 local M = {}
 
 M.BEHIND = "0x7ffff000" -- behind every buffer, whatever column is added
+
+-- Bytes of a slice's whole row; nil where only the launch knows.
+function M.row_bytes(slice)
+  local length = slice.tensor.dims[#slice.tensor.dims][1]
+  return type(length) == "number" and length * formats.bytes[slice.tensor.dtype] or nil
+end
+-- Bytes of one access to a row at most.  Addresses that are multiples of 4 serve all widths, and a buffer's end is judged dword by dword (AMD CDNA3 and
+-- RDNA3 ISA, "Buffer addressing"); elsewhere it is an element at a time.
+function M.access(plan, slice)
+  if formats.bytes[slice.tensor.dtype] == 4 then return 16 end
+  return ((M.row_bytes(slice) or 0) % 4 ~= 0 or plan.spec.alignment < 4) and 2 or 16
+end
+-- The same where no access may reach over a row's end.
+function M.access_within(plan, slice)
+  local bytes, width = M.row_bytes(slice) or 0, M.access(plan, slice)
+  while bytes % width ~= 0 do width = width // 2 end
+  return width
+end
 
 -- The dimension of the tensor that is a slice's rows: its size, and the argument that is its stride (none for the last one).
 local function rows_of(slice)

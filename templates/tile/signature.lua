@@ -87,8 +87,11 @@ local function constraints(plan)
   return out
 end
 
--- Bytes to which a tensor's pointer and rows are aligned.
-function M.alignment(x, spec) return math.min(x.align or formats.bytes[x.dtype] == 2 and 16 or formats.bytes[x.dtype], spec.alignment, x.dtype == "u8" and 1 or 16) end
+-- Bytes to which a tensor's pointer and rows are aligned: as promised, an element at least.
+function M.alignment(x, spec)
+  local bytes = formats.bytes[x.dtype]
+  return math.max(bytes, math.min(x.align or bytes == 2 and 16 or bytes, spec.alignment, x.dtype == "u8" and 1 or 16))
+end
 
 function M.manifest(plan, args, bytes)
   local spec, list = plan.spec, {}

@@ -5,7 +5,7 @@
 --                column, in the order of the other operand's registers, and reads are 16 bytes again
 -- plan.bytes: of an element.
 -- Row strides and the dealing of pieces to threads are chosen with the bank model; `report` says what every access costs.
-local L, B = require "tile.layout", require "tile.banks"
+local L, B, R = require "tile.layout", require "tile.banks", require "tile.rows"
 local M = {}
 
 local READS_A_WRITE = 8 -- what is written once is read by every wave
@@ -110,6 +110,8 @@ function M.plan(plan)
     if not s.k_at then s.k_at = {}; for i = 0, x.product.over.size - 1 do s.k_at[i] = i end end
     if s.orientation == "rows" then plan_rows(plan, s) else plan_transposed(plan, s) end
     s.count = (s.pieces + plan.threads - 1) // plan.threads
+    s.by_elements = R.access(plan, x.slice) < 4
+    if s.by_elements then s.registers = 0 end -- the deposit brings them, a few at a time
     s.offset, s.size, s.buffers = offset, s.rows * s.stride, plan.spec.stages
     offset = offset + s.size
     x.staged = s

@@ -21,8 +21,14 @@ end
 local function within_row(p, s, column, width, offset)
   if not P.filled(s.load) then return offset end
   local length = s.load.slice.tensor.dims[#s.load.slice.tensor.dims][1]
-  if not s.load.column.origin then return ("%s < %d ? %s : (int)0x80000000"):format(column, length // width, offset) end
-  return ("%s + %s * %d < %d ? %s : (int)0x80000000"):format(p:column_first(s.load.column), column, width, length, offset)
+  if not s.load.column.origin then return ("%s | (%s < %d ? 0 : (int)0x80000000)"):format(offset:find "[+]" and "(" .. offset .. ")" or offset, column, (length + width - 1) // width) end
+  return ("(%s) | (%s + %s * %d < %d ? 0 : (int)0x80000000)"):format(offset, p:column_first(s.load.column), column, width, length)
+end
+
+-- A row may end inside a piece, and what lies behind is somebody else's: bytes of that piece that count, and the piece's number in its row.
+local function row_end(s)
+  local bytes = R.row_bytes(s.load.slice)
+  if bytes and bytes % 16 ~= 0 then return bytes % 16, bytes // 16 end
 end
 
 -- Every thread brings `count` pieces.  Where a round of all threads covers whole rows, the rounds differ by a constant.
@@ -30,6 +36,7 @@ local function row_pieces(p, s, stride)
   local bytes = p.plan.bytes
   s.round_rows = p.plan.threads % s.per_row == 0 and p.plan.threads // s.per_row or nil
   if s.round_rows and s.count > 1 and s.rotation > 0 and s.round_rows % 8 ~= 0 then s.round_rows = nil end
+  local _, last = row_end(s)
   local order = s.rotation > 0 and " // in an order that spreads a phase's rows over the banks" or ""
   p:put("// pieces of 16 bytes, dealt to the threads: from an offset in the tile to an LDS address")
   if s.round_rows or s.count == 1 then
@@ -37,13 +44,16 @@ local function row_pieces(p, s, stride)
     p:put("const int %s_from = %s;\nint %s_to = %s_row * %d + %s_column * 16%s;", s.name,
       within_row(p, s, s.name .. "_column", 16 // bytes, ("%s_row * (int)%s * %d + %s_column * 16"):format(s.name, stride, bytes, s.name)), s.name, s.name, s.stride, s.name,
       s.offset > 0 and " + " .. s.offset or "")
+    if last then p:put("const bool %s_last = %s_column == %d; // the row ends inside this piece", s.name, s.name, last) end
     return
   end
   p:put("int %s_from[%d], %s_to[%d];", s.name, s.count, s.name, s.count)
+  if last then p:put("bool %s_last[%d]; // the row ends inside this piece", s.name, s.count) end
   p:open("FOR(i, %d) {", s.count)
   p:put("const int piece = thread + i * %d, column = piece %% %d, row = %s;%s", p.plan.threads, s.per_row, B.rotate_row_text("piece / " .. s.per_row, s.rotation), order)
   p:put("%s_from[i] = %s;\n%s_to[i] = row * %d + column * 16%s;", s.name, within_row(p, s, "column", 16 // bytes, ("row * (int)%s * %d + column * 16"):format(stride, bytes)), s.name, s.stride,
     s.offset > 0 and " + " .. s.offset or "")
+  if last then p:put("%s_last[i] = column == %d;", s.name, last) end
   p:close()
 end
 
@@ -88,46 +98,83 @@ end
 local function stage_type(p, s) return s.orientation == "rows" and "u32x4" or "u32x" .. s.width * p.plan.bytes // 4 end
 -- Registers that hold what a thread brings.
 function M.declare(p, s, suffix)
+  if s.by_elements then return end
   p:put("%s %s_stage%s%s%s;", stage_type(p, s), s.name, suffix, s.count > 1 and "[" .. s.count .. "]" or "", s.orientation == "rows" and "" or "[4]")
 end
 
--- Loads the tile at <name>_next and moves on.
-function M.fetch(p, s, suffix)
-  local stride = R.stride(s.load.slice)
-  local bytes = p.plan.bytes
-  p:use "rsrc"
-  p:put("const rsrc_t %s_rsrc%s = buffer(%s_next, %s_bytes);", s.name, suffix, s.name, s.name)
-  if s.orientation == "rows" then
-    p:use "buffer_read16"
-    p:put("%s%s = buffer_read16(%s_rsrc%s, %s);", rounds(s), stage_piece(s, suffix), s.name, suffix, from(s, stride, bytes))
-  else
-    p:use("buffer_read" .. s.width * bytes)
-    p:put("%sFOR(j, 4) %s[j] = buffer_read%d(%s_rsrc%s, %s + j * %d * (int)%s);", rounds(s), stage_piece(s, suffix), s.width * bytes, s.name, suffix, from(s, stride, bytes),
-      s.row_step * bytes, stride)
-  end
-  p:put("%s_next += %s * %d;", s.name, stride, s.load.row.size)
+-- piece = what lies in memory; loop: text of the loop over pieces, if there is one.
+local function read_piece(p, s, suffix, loop, piece)
+  local stride, bytes = R.stride(s.load.slice), p.plan.bytes
+  local read = ("buffer_read%d%s"):format(s.orientation == "rows" and 16 or s.width * bytes, s.by_elements and "_by2" or "")
+  p:use(read)
+  if s.orientation == "rows" then return p:put("%s%s = %s(%s_rsrc%s, %s);", loop, piece, read, s.name, suffix, from(s, stride, bytes)) end
+  p:put("%sFOR(j, 4) %s[j] = %s(%s_rsrc%s, %s + j * %d * (int)%s);", loop, piece, read, s.name, suffix, from(s, stride, bytes), s.row_step * bytes, stride)
 end
 
--- shift: bytes from the running LDS address, where a tile goes to another buffer than the next deposit of the loop.
-function M.deposit(p, s, suffix, shift)
+local function write_piece(p, s, loop, piece, shift)
   local at = to(s) .. (shift > 0 and " + " .. shift or "")
   local guard = s.pieces % p.plan.threads ~= 0 and ("if (thread%s < %d) "):format(s.count > 1 and " + i * " .. p.plan.threads or "", s.pieces) or ""
-  local piece = stage_piece(s, suffix)
   if s.orientation == "rows" then
     p:use "lds_write16"
-    return p:put("%s%slds_write16(%s, %s);", rounds(s), guard, at, piece)
+    local bytes = row_end(s)
+    if bytes then
+      p:use "cut16"
+      piece = ("cut16(%s, %s_last%s, %d)"):format(piece, s.name, (s.round_rows or s.count == 1) and "" or "[i]", bytes)
+    end
+    return p:put("%s%slds_write16(%s, %s);", loop, guard, at, piece)
   end
   if p.plan.bytes == 4 then
     p:use "lds_write16"
-    return p:put("%s%sFOR(w, %d) lds_write16(%s + w * %d, (u32x4){%s[0][w], %s[1][w], %s[2][w], %s[3][w]}); // turn 4 rows", rounds(s), guard, s.width, at, s.stride,
+    return p:put("%s%sFOR(w, %d) lds_write16(%s + w * %d, (u32x4){%s[0][w], %s[1][w], %s[2][w], %s[3][w]}); // turn 4 rows", loop, guard, s.width, at, s.stride,
       piece, piece, piece, piece)
   end
   p:use "lds_write8"; p:use "low2"; p:use "high2"
-  p:open("%s%sFOR(w, %d) { // turn 4 rows x 2 columns", rounds(s), guard, s.width // 2)
+  p:open("%s%sFOR(w, %d) { // turn 4 rows x 2 columns", loop, guard, s.width // 2)
   p:put("const u32 r0 = %s[0][w], r1 = %s[1][w], r2 = %s[2][w], r3 = %s[3][w];", piece, piece, piece, piece)
   p:put("lds_write8(%s + 2 * w * %d, (u32x2){low2(r0, r1), low2(r2, r3)});", at, s.stride)
   p:put("lds_write8(%s + (2 * w + 1) * %d, (u32x2){high2(r0, r1), high2(r2, r3)});", at, s.stride)
   p:close()
+end
+
+local function open_tile(p, s, suffix) -- bounds what is read of the tile at <name>_next
+  p:use "rsrc"
+  p:put("const rsrc_t %s_rsrc%s = buffer(%s_next, %s_bytes);", s.name, suffix, s.name, s.name)
+end
+local function next_tile(p, s)
+  p:put("%s_next += %s * %d;", s.name, R.stride(s.load.slice), s.load.row.size)
+end
+
+-- Where an access is one element, the loads of a tile would fill the registers, so none is kept while the waves compute: the deposit brings the
+-- tile, so many loads at a time.
+local ELEMENTS_IN_FLIGHT = 32
+local function bring(p, s, shift)
+  local loads = s.orientation == "rows" and 8 or 4 * s.width
+  local at_once = math.max(1, ELEMENTS_IN_FLIGHT // loads)
+  p:use "KEEP_ORDER"
+  p:open "{ // element by element"
+  open_tile(p, s, "")
+  p:open(s.count > 1 and "FOR(i, %d) {" or "{", s.count)
+  p:put("%s piece%s;", stage_type(p, s), s.orientation == "rows" and "" or "[4]")
+  read_piece(p, s, "", "", "piece")
+  write_piece(p, s, "", "piece", shift)
+  p:put(at_once > 1 and s.count > 1 and "if (i %% %d == %d) KEEP_ORDER();" or "KEEP_ORDER();", at_once, at_once - 1)
+  p:close()
+  next_tile(p, s)
+  p:close()
+end
+
+-- Loads the tile at <name>_next and moves on.
+function M.fetch(p, s, suffix)
+  if s.by_elements then return end
+  open_tile(p, s, suffix)
+  read_piece(p, s, suffix, rounds(s), stage_piece(s, suffix))
+  next_tile(p, s)
+end
+
+-- shift: bytes from the running LDS address, where a tile goes to another buffer than the next deposit of the loop.
+function M.deposit(p, s, suffix, shift)
+  if s.by_elements then return bring(p, s, shift) end
+  write_piece(p, s, rounds(s), stage_piece(s, suffix), shift)
 end
 
 -- Operands that are kept in LDS leave their registers.
