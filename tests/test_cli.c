@@ -81,7 +81,7 @@ static void wrong_usage(void **state) {
     { "\"$FA_GEN\" emit -o", "fa-gen emit: option -o needs a value", 2 },
     { "\"$FA_GEN\" version now", "fa-gen version: \"now\": no argument expected", 2 },
     { "\"$FA_GEN\" emit head_dim=64", "fa-gen emit: the problem names no target; add target=NAME (gfx908|", 2 },
-    { "\"$FA_GEN\" emit target=gfx942 block_n=81", "fa-gen emit: block_n=81: must be a multiple of 16 between 16 and 256; nearest: 80 or 96", 2 },
+    { "\"$FA_GEN\" emit target=gfx942 block_n=81", "fa-gen emit: block_n=81: must be auto or a multiple of 16 between 16 and 256; nearest: 80 or 96", 2 },
     { "\"$FA_GEN\" emit target=gfx942 colour=red", "fa-gen emit: colour", 2 },
     { "\"$FA_GEN\" emit target=gfx942 features=dropout", "features=dropout: no template has dropout yet", 1 },
     { "\"$FA_GEN\" emit target=gfx1010", "target=gfx1010: unknown value; known: gfx908, gfx90a", 2 },
@@ -199,7 +199,7 @@ static void outputs_appear_whole_or_not(void **state) {
   (void)state;
   expect("\"$FA_GEN\" emit target=gfx942 -o none/k.hip", 4, NULL, "none/k.hip: cannot be written: No such file");
   expect("mkdir there; \"$FA_GEN\" emit target=gfx942 -o there", 4, NULL, "there: is a folder");
-  expect("echo old >old.hip; \"$FA_GEN\" emit target=gfx942 head_dim=81 -o old.hip; cat old.hip", 0, "old", "head_dim_qk=81");
+  expect("echo old >old.hip; \"$FA_GEN\" emit target=gfx942 head_dim=1000 -o old.hip; cat old.hip", 0, "old", "head_dim_qk=1000");
   expect("\"$FA_GEN\" emit target=gfx942 -o /dev/null && test -c /dev/null", 0, NULL, NULL);
   expect("\"$FA_GEN\" emit target=gfx942 >/dev/full", 4, NULL, "standard output: No space left on device");
   expect("\"$FA_GEN\" emit target=gfx942 | head -n 1", 0, "attention_fwd", NULL);

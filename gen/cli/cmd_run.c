@@ -201,6 +201,10 @@ static int complete_problem(fa_problem *problem, fa_attention_run *run, const fa
                         run->head_dim_qk, run->head_dim_v);
   problem->head_dim_qk = run->head_dim_qk;
   problem->head_dim_v = run->head_dim_v;
+  if (!names_field(cli, "alignment")) { /* rows of the arrays are dense */
+    unsigned rows = (unsigned)(run->head_dim_qk | run->head_dim_v) * (unsigned)fa_dtype_size(run->dtype) | 16;
+    problem->alignment = (int)(rows & -rows);
+  }
   if (fa_cli_value(cli, "causal")) problem->mask = FA_MASK_CAUSAL;
   run->mask = problem->mask;
   run->features = problem->features;

@@ -4,6 +4,7 @@ local L = require "tile.layout"
 local assign, stage, registers = require "tile.assign", require "tile.stage", require "tile.registers"
 local schedule, signature, device = require "tile.schedule", require "tile.signature", require "tile.device"
 local P, loop = require "tile.print", require "tile.loop"
+local rows, formats = require "tile.rows", require "tile.formats"
 local formats = require "tile.formats"
 local fmt = string.format
 local M = {}
@@ -126,6 +127,14 @@ function M.numbers(plan)
   return fmt('{"vgprs_at_least":%d,"vgprs_at_most":%d,"lds_bytes":%d,"resident_waves":%d}', r.total, r.budget, plan.lds_bytes, r.resident)
 end
 
+-- What makes accesses to a tensor narrow; nil: nothing.
+local function narrow(plan, x)
+  local slice = { tensor = x }
+  if #x.dims < 3 or formats.bytes[x.dtype] ~= 2 or rows.access(plan, slice) >= 4 then return nil end
+  local why = plan.spec.alignment < 4 and ("alignment=%d"):format(plan.spec.alignment) or ("rows of %d bytes end inside a dword"):format(rows.row_bytes(slice))
+  return ("element by element, 8 accesses in place of one of 16 bytes: %s"):format(why)
+end
+
 function M.explain(plan)
   local out, inst = {}, plan.inst
   local function line(...) out[#out + 1] = fmt(...) end
@@ -141,6 +150,10 @@ function M.explain(plan)
   end
   line("layouts        lane < %d, r < %d", plan.target.wave, inst.c_regs)
   layouts(plan, line)
+  for _, x in ipairs(plan.recording.tensors) do
+    local slow = narrow(plan, x)
+    if slow then line("memory         %s: %s", x.name, slow) end
+  end
   line("LDS            %d of %d bytes", plan.lds_bytes, plan.target.lds_bytes)
   for _, text in ipairs(stage.report(plan)) do line("  %s", text) end
   local parts = {}
