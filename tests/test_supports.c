@@ -161,7 +161,7 @@ static fa_support_info ask(const char *text) {
 static void a_no_has_reason_and_nearest(void **state) {
   (void)state;
   static const struct { const char *text, *reason, *nearest; } cases[] = {
-    {"target=gfx1100 head_dim=7000", "head_dim_qk=7000: must be", "target=gfx1100 head_dim="},
+    {"target=gfx1100 head_dim=7000", "head_dim_qk=7000: must be", "target=gfx1100 head_dim"},
     {"target=gfx942 alignment=3 mask=causal", "alignment=3: unknown value", "target=gfx942 alignment="},
     {"target=gfx1102x", "target=gfx1102x: unknown value", "target=gfx1102"},
     {"target=gfx942 head_dim=64 waves=99", "waves=99: must be auto or between 1 and 16", "target=gfx942 head_dim=64 waves=16"},
