@@ -80,13 +80,15 @@ fa_status case_try(case_tensors *t, const attention_case *c);
 void case_check_guards(const case_tensors *t, const attention_case *c);
 /* O and LSE against the reference under the error rule; NaN of the inputs must have propagated as the reference says. */
 void case_check_result(const case_tensors *t, const attention_case *c);
+/* As case_check_result, but true instead of a failure where every row and LSE is right and only the rule for the whole tensor is broken. */
+bool case_check_rows(const case_tensors *t, const attention_case *c);
 /* All of it. */
 void case_run(const attention_case *c);
 /* The case on each of CASE_TARGETS. */
 void case_run_on_targets(attention_case c);
 /* FA_TEST_FULL: the whole of what is otherwise sampled. */
 bool case_full(void);
-/* As case_run, but true instead of a failure where every row and LSE is right and only the rule for the whole tensor is broken. */
+/* As case_run, but with case_check_rows. */
 bool case_run_by_rows(const attention_case *c);
 /* "gfx942 bf16 d128 batch 1 seqlen 5x7 heads 8/2 causal bhsd ..." */
 const char *case_name(const attention_case *c);

@@ -8,11 +8,12 @@
 #include "lua_host.h"
 #include "problem.h"
 
-fa_status proven_source(char hash[17], const char *text, fa_error *error) {
+fa_status proven_source(char hash[17], const char *text, const char *schedule, fa_error *error) {
   fa_problem problem;
   fa_generated generated;
   char canonical[FA_PROBLEM_TEXT_BYTES];
   fa_status status = fa_problem_read(&problem, text, error);
+  if (!status && schedule) snprintf(problem.schedule, sizeof problem.schedule, "%s", schedule);
   if (!status) status = fa_problem_format(canonical, sizeof canonical, NULL, &problem, error);
   if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, error);
   if (status) return status;
@@ -25,8 +26,8 @@ fa_status proven_line(fa_proven_line *line, const fa_plan *plan, const fa_proble
   fa_plan_info info = {.size = sizeof info};
   memset(line, 0, sizeof *line);
   fa_status status = fa_problem_brief(line->text, sizeof line->text, problem, error);
-  if (!status) status = proven_source(line->source, line->text, error);
   if (status) return status;
   if ((status = fa_plan_get_info(plan, &info))) return fa_fail(error, status, "%s", fa_last_error());
-  return fa_proven_line_fill(line, info.variant, info.resources, error);
+  status = fa_proven_line_fill(line, info.variant, info.resources, error);
+  return status ? status : proven_source(line->source, line->text, line->schedule, error);
 }

@@ -141,7 +141,7 @@ static void no_line_is_stale(void **state) {
     seed = seed * 6364136223846793005u + 1442695040888963407u;
     const fa_proven_line *line = &file.lines[all ? i : (size_t)(seed >> 33) % file.count];
     char source[17];
-    if (proven_source(source, line->text, &error)) fail_msg("%s: %s", line->text, error.text);
+    if (proven_source(source, line->text, line->schedule, &error)) fail_msg("%s: %s", line->text, error.text);
     if (strcmp(source, line->source) == 0) continue;
     stale++;
     print_message("stale: %s\n", line->text);
