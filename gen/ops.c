@@ -139,15 +139,9 @@ static fa_status open_templates(fa_template_tree *tree, bool *owned, job *j) {
   return status;
 }
 
-static fa_status generate(fa_generated *generated, job *j) {
-  fa_template_tree tree;
-  const char *problem;
-  bool owned;
-  fa_status status;
-  if ((status = need_text(&problem, j, "problem")) || (status = open_templates(&tree, &owned, j))) return status;
-  status = fa_lua_generate(generated, &tree, NULL, problem, j->error);
-  if (owned) fa_template_tree_free(&tree);
-  return status;
+static fa_status open_job(fa_template_tree *tree, bool *owned, const char **problem, job *j) {
+  fa_status status = need_text(problem, j, "problem");
+  return status ? status : open_templates(tree, owned, j);
 }
 
 /* Moves a text from the generated set into the reply. */
@@ -159,7 +153,13 @@ static fa_status add_generated(job *j, const char *name, char **text) {
 
 static fa_status op_emit(job *j) {
   fa_generated generated;
-  fa_status status = generate(&generated, j);
+  fa_template_tree tree;
+  const char *problem;
+  bool owned;
+  fa_status status = open_job(&tree, &owned, &problem, j);
+  if (status) return status;
+  status = fa_lua_generate(&generated, &tree, NULL, problem, j->error);
+  if (owned) fa_template_tree_free(&tree);
   if (status) return status;
   if (!(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)) &&
       !(status = add_generated(j, "options", &generated.options)) && !(status = add_generated(j, "plan", &generated.plan)))
@@ -169,53 +169,99 @@ static fa_status op_emit(job *j) {
 }
 
 /* The problem's own field, as a copy. */
-static fa_status read_target(char target[64], job *j, const char *problem) {
+static fa_status read_target(char target[64], const char *problem, fa_error *error) {
   const char *at = problem;
   while (at && strncmp(at, "target=", 7) != 0) at = (at = strchr(at, ' ')) ? at + 1 : NULL;
   size_t size = at ? strcspn(at + 7, " ") : 0;
-  if (size == 0 || size >= 64) return fa_fail(j->error, FA_ERR_PROBLEM, "target: the problem names none");
+  if (size == 0 || size >= 64) return fa_fail(error, FA_ERR_PROBLEM, "target: the problem names none");
   memcpy(target, at + 7, size);
   target[size] = 0;
   return FA_OK;
 }
 
-/* Compiles what was generated and checks the object against its manifest. */
-static fa_status make_object(job *j, const fa_generated *generated, const char *target) {
+/* What one choice of a schedule became. */
+typedef struct made {
+  fa_generated generated;
   fa_compiled compiled;
-  char *metadata = NULL, *resources = NULL;
-  fa_status status;
-  if ((status = need_comgr(j))) return status;
-  status = fa_compile(&compiled, j->worker->hiprtc, j->comgr, generated->source, target, generated->options, j->error);
-  if (!status && !(status = fa_comgr_metadata(&metadata, j->comgr, compiled.object, compiled.object_bytes, j->error)))
-    status = fa_validate(&resources, compiled.object, compiled.object_bytes, target, metadata, generated->manifest, j->error);
+  char *resources;
+} made;
+
+static void made_free(made *m) {
+  fa_generated_free(&m->generated);
+  fa_compiled_free(&m->compiled);
+  free(m->resources);
+  *m = (made){0};
+}
+
+/* Generates, compiles, and checks the object against its manifest. */
+static fa_status make_object(made *m, job *j, const fa_template_tree *tree, const char *problem, fa_error *error) {
+  char *metadata = NULL, target[64];
+  *m = (made){0};
+  fa_status status = fa_lua_generate(&m->generated, tree, NULL, problem, error);
+  if (status || (status = read_target(target, problem, error))) return status;
+  status = fa_compile(&m->compiled, j->worker->hiprtc, j->comgr, m->generated.source, target, m->generated.options, error);
+  if (!status && !(status = fa_comgr_metadata(&metadata, j->comgr, m->compiled.object, m->compiled.object_bytes, error)))
+    status = fa_validate(&m->resources, m->compiled.object, m->compiled.object_bytes, target, metadata, m->generated.manifest, error);
   free(metadata);
-  status = add_compiled(j, &compiled, status);
-  if (resources) {
-    fa_status added = fa_reply_add_text(j->reply, "resources", resources, status ? NULL : j->error);
-    if (!status) status = added;
-  }
   return status;
 }
 
+/* Where the schedule is ours to choose and the compiler spills with the table's choice, lighter ones are tried: light1, light2, ... as far as the
+ * templates have them.  If none is right, the first one's error stands. */
+static fa_status make_lighter(made *m, job *j, const fa_template_tree *tree, const char *problem) {
+  static const char open[] = " schedule=auto";
+  const char *at = strstr(problem, open);
+  fa_error error;
+  fa_status status = FA_ERR_VALIDATION;
+  for (int step = 1; at && (status == FA_ERR_VALIDATION || status == FA_ERR_UNSUPPORTED); step++) {
+    made other;
+    fa_text text = {0};
+    fa_text_print(&text, "%.*s%s-light%d%s", (int)(at - problem), problem, open, step, at + sizeof open - 1);
+    char *lighter = fa_text_take(&text, NULL);
+    status = lighter ? make_object(&other, j, tree, lighter, &error) : FA_ERR_NOMEM;
+    free(lighter);
+    if (!status) {
+      made_free(m);
+      *m = other;
+      return FA_OK;
+    }
+    if (status != FA_ERR_NOMEM) made_free(&other);
+  }
+  return FA_ERR_VALIDATION;
+}
+
 static fa_status build(job *j, bool explain) {
-  fa_generated generated;
-  char target[64];
-  fa_status status = generate(&generated, j);
+  fa_template_tree tree;
+  const char *problem;
+  made m = {0};
+  bool owned;
+  fa_status status = open_job(&tree, &owned, &problem, j);
   if (status) return status;
-  if (!(status = read_target(target, j, fa_bundle_text(j->request, "problem", "")))) status = make_object(j, &generated, target);
+  if (!(status = need_comgr(j))) status = make_object(&m, j, &tree, problem, j->error);
+  if ((status == FA_ERR_VALIDATION || status == FA_ERR_UNSUPPORTED) && !make_lighter(&m, j, &tree, problem)) status = FA_OK;
+  if (owned) fa_template_tree_free(&tree);
+  status = add_compiled(j, &m.compiled, status);
   /* A source whose compile failed is what its author wants to see. */
-  fa_status added = add_generated(j, "source", &generated.source);
-  if (!status) status = added;
-  if (!status && !(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)) && explain) {
+  if (m.generated.source) {
+    fa_status added = add_generated(j, "source", &m.generated.source);
+    if (!status) status = added;
+  }
+  if (m.resources) {
+    fa_status added = fa_reply_add_text(j->reply, "resources", m.resources, status ? NULL : j->error);
+    m.resources = NULL;
+    if (!status) status = added;
+  }
+  if (!status && !(status = add_generated(j, "variant", &m.generated.variant)) && !(status = add_generated(j, "manifest", &m.generated.manifest)) &&
+      !(status = add_generated(j, "options", &m.generated.options)) && explain) {
     const fa_section *object = NULL;
     char *isa = NULL;
     for (size_t i = 0; i < j->reply->count; i++)
       if (!strcmp(j->reply->sections[i].name, "object")) object = &j->reply->sections[i];
-    if (!(status = add_generated(j, "explain", &generated.explain)) && !(status = fa_comgr_isa(&isa, j->comgr, object->data, object->size, j->error)))
+    if (!(status = add_generated(j, "explain", &m.generated.explain)) && !(status = fa_comgr_isa(&isa, j->comgr, object->data, object->size, j->error)))
       status = add_listing(j, isa, object->data, object->size);
     free(isa);
   }
-  fa_generated_free(&generated);
+  made_free(&m);
   return status;
 }
 

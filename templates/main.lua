@@ -28,7 +28,10 @@ function M.generate(fields, names, digest)
   local target = targets.load(spec.target)
   if not target then fail("FA_ERR_UNSUPPORTED", "target=%s has no templates; those that have: %s", spec.target, table.concat(targets.names, ", ")) end
   if not kernels[spec.kernel] then fail("FA_ERR_UNSUPPORTED", "kernel=%s is not known; known: attention_dv, attention_fwd, gemm", spec.kernel) end
-  spec.problem = canonical(fields, names)
+  local asked, lighter = fields.schedule:match "^(auto)%-(.+)$" -- the worker's next try where the choice of the table spills
+  spec.schedule = asked or spec.schedule
+  spec.problem = canonical(spec, names)
+  spec.schedule = lighter or spec.schedule
   schedules(spec, target)
   spec.variant = canonical(spec, names)
 

@@ -3,7 +3,16 @@
 #include "output.h"
 #include "session.h"
 
-/* One text section of the worker's answer to "emit", to a file or standard output. */
+#include <string.h>
+
+/* As it is built: where the table's choice of a schedule spills, a lighter one is taken, and only the compiler knows.  Without one, or where none
+ * is right, as it is first tried. */
+static fa_status generate(fa_bundle **reply, fa_cli *cli, const fa_problem *problem, fa_error *error) {
+  if (!strcmp(problem->schedule, "auto") && fa_session_generate(reply, cli, "build", problem, error) == FA_OK) return FA_OK;
+  return fa_session_generate(reply, cli, "emit", problem, error);
+}
+
+/* One text section of the answer, to a file or standard output. */
 static int write_section(fa_cli *cli, const char *name) {
   fa_problem problem;
   fa_error error = {0};
@@ -11,7 +20,7 @@ static int write_section(fa_cli *cli, const char *name) {
   fa_output *output = NULL;
   int code = fa_session_problem(&problem, cli, true);
   if (code >= 0) return code;
-  fa_status status = fa_session_generate(&reply, cli, "emit", &problem, &error);
+  fa_status status = generate(&reply, cli, &problem, &error);
   if (status != FA_OK) goto cleanup;
   const fa_section *section = fa_bundle_find(reply, name);
   if (!section || section->size == 0) {

@@ -27,7 +27,7 @@ typedef struct profile {
 
 static fa_status make_object(profile *p, const fa_cli *cli, fa_error *error) {
   fa_emulation *e = &p->emulation;
-  fa_status status = fa_session_generate(&p->emitted, cli, "emit", &p->problem, error);
+  fa_status status = fa_session_generate(&p->emitted, cli, "build", &p->problem, error); /* with the schedule that is built */
   if (status != FA_OK) return status;
   const char *source = fa_bundle_text(p->emitted, "source", ""), *options = fa_bundle_text(p->emitted, "options", "");
   const char *manifest = fa_bundle_text(p->emitted, "manifest", "");

@@ -5,4 +5,8 @@ return {
   plain = { [1] = "< * | > |", [2] = "< * > |" },
   -- attention: the products of one tile stand beside the softmax of the next
   pingpong = { [2] = "scores+ output > | < rescale+ softmax+ |" },
+  -- for problems whose first choice spills: table.lua
+  light1 = { [1] = "< * | > |" },
+  light2 = { [1] = "< * | > |" },
+  light3 = { [1] = "< * | > |" },
 }

@@ -9,6 +9,13 @@
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
 return {
+  -- where the compiler spills with what the other rows choose, the worker tries these, one after the other (gen/ops.c): fewer columns of V a
+  -- workgroup, Q in LDS, and so the scores computed once for each part
+  { when = { schedule = "light1" }, set = { value_block = 128 } },
+  { when = { schedule = "light2" }, set = { value_block = 64 } },
+  { when = { schedule = "light3" }, set = { waves = 2, value_block = 32 } },
+  { when = { schedule = { "light1", "light3" }, family = "rdna" }, set = { waves = 4, wave_rows = 16, block_n = 16, stages = 1, hold = true, groups = 1 } },
+  { when = { schedule = { "light1", "light3" } }, set = { waves = 4, wave_rows = 32, block_n = 32, stages = 1, hold = true, groups = 1 } },
   -- elements of bias and masks take registers beside the product; with many columns Q leaves them for LDS, or more workgroups share the columns
   { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 8, block_n = 16, stages = 1, hold = false, value_block = 64 } },
   { when = { kernel = "attention_fwd", family = "rdna", pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, value_block = 128 } },

@@ -11,10 +11,10 @@
 
 #include <cmocka.h>
 
-#define COUNT(array) ((int)(sizeof array / sizeof *array))
+#define COUNT(array) (int)(sizeof array / sizeof *array)
 #define AT(field) offsetof(attention_case, field)
 
-enum { EVERY_CHECK = FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD };
+static const unsigned every_check = FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD;
 
 static const char *const targets[] = CASE_TARGETS;
 static const float scales[] = { 0, NO_SCALE, -0.2f, 0.5f };
@@ -120,7 +120,7 @@ static void same_bytes(const case_tensors *a, const case_tensors *b, const atten
 
 bool cases_run(const attention_case *c, bool again) {
   attention_case checked = *c;
-  checked.checks = EVERY_CHECK;
+  checked.checks = every_check;
   case_tensors t, u;
   case_make(&t, &checked);
   case_launch(&t, &checked);

@@ -43,12 +43,15 @@ local changes = {
 
 local function generate(fields)
   while fields.case == "loop" do end
+  local step = tonumber((fields.schedule or ""):match "^auto%-light(%d+)$") or 0
+  if step > 3 then error({ code = "FA_ERR_PROBLEM", message = "schedule is not known" }, 0) end
+  if fields.case == "heavy" then fields.case = step < 2 and "spill" or "plain" end -- the second lighter schedule does not spill
   local change = changes[fields.case] or {}
   local block = fields.case == "spill" and 1024 or 256
   local symbol, wave = change.symbol or "copy", change.wave_size or (fields.target:find "^gfx9" and 64 or 32)
   local lds, kernarg = change.lds_bytes or fields.case == "lds" and 80000 or 0, change.kernarg_bytes or 20
   return {
-    variant = "case=" .. fields.case, symbol = symbol, block = block, lds_bytes = lds, kernarg_bytes = kernarg, explain = "nothing", plan = "{}",
+    variant = "case=" .. fields.case .. (step > 0 and " step=" .. step or ""), symbol = symbol, block = block, lds_bytes = lds, kernarg_bytes = kernarg, explain = "nothing", plan = "{}",
     options = { "-O3", fields.case == "option" and "-fplugin=evil.so" or fields.case == "llvm_option" and "-mllvm" or nil, fields.case == "llvm_option" and "-nosuch" or nil },
     source = kernel_head:format(block, block) .. (body[fields.case] or body.plain) .. "}\n",
     manifest = fields.case == "not_json" and "{" or ('{"symbol":"%s","wave_size":%d,"block":[%d,1,1],"lds_bytes":%d,"kernarg_bytes":%d,"args":%s}'):format(
