@@ -65,7 +65,7 @@ static const struct axis {
   { "batch_order", FLAG, AT(batch_order), 0, 2, { 0, 1 } },
 };
 enum { AXES = sizeof axes / sizeof *axes };
-_Static_assert(AXES <= PAIRWISE_AXES, "room for every axis");
+_Static_assert(sizeof axes / sizeof *axes <= (size_t)PAIRWISE_AXES, "room for every axis");
 
 static void set_axis(attention_case *c, const struct axis *axis, int index) {
   char *field = (char *)c + axis->at;
