@@ -5,7 +5,7 @@ local json = require "tile.json"
 local A, Rows, formats = require "tile.assign", require "tile.rows", require "tile.formats"
 local M = {}
 
-local LIMIT = "2147479552" -- behind it, and before 2^31, lies what is behind every buffer
+local LIMIT = "2147475456" -- the last row of a tile begins here at most: what is behind every buffer (rows.lua) lies one row further on
 
 function M.arguments(plan)
   local t, args = plan.recording, {}
@@ -55,18 +55,27 @@ function M.grid(plan)
   return { ("ceil_div(%s, %d)"):format(t.spread_length, plan.spec.block_m), ("min(%s, 65535)"):format(programs), ("ceil_div(%s, 65535)"):format(programs) }, programs
 end
 
--- Offsets within a tile have 31 bits.  The stride of a single row is anything.
-local function spans(slice, rows, width, add)
-  local fold, length, stride = slice.fold, Rows.dimension(slice), Rows.stride(slice)
-  local function ascending(what, count) add(("%s * max(min(%s - 1, 1), 0)"):format(what, count), ">=", "0", "rows of a tensor lie in ascending order") end
-  if stride then ascending(stride, length) end
+-- Offsets within a tile have 31 bits.  The stride of a single row is anything.  Rows behind the end are reached for, too, where they are tiles of
+-- the loop (they read 0), so their offsets must not wrap; other rows behind the end are left out or are nobody's.
+local function spans(tile, width, add)
+  local slice, fold = tile.slice, tile.slice.fold
+  local length, stride = Rows.dimension(slice), Rows.stride(slice)
+  local several = ("max(min(%s - 1, 1), 0)"):format(length)
+  local function ascending(what, count) add(("%s * %s"):format(what, count), ">=", "0", "rows of a tensor lie in ascending order") end
+  if stride then ascending(stride, several) end
+  if stride and tile.reached then -- the address of the tile behind the last one is made, though nothing is read there
+    add(("max(%s, 0 - %s)"):format(stride, stride), "<=", "4294967296", "the stride of a single row is at most 2^32 elements, either way")
+  end
   if not fold then
-    if stride then add(("%s * (min(%s, %d) - 1) * %d"):format(stride, length, rows, width), "<=", LIMIT, "a tile's rows span less than 2 GiB") end
+    if stride then
+      add(("%s * %s * %d"):format(stride, tile.reached and ("%s * %d"):format(several, tile.rows - 1) or ("(min(%s, %d) - 1)"):format(length, tile.rows), width), "<=", LIMIT,
+        ("a tile's rows span less than 2 GiB: a smaller %s, or rows that lie closer"):format(tile.reached and "block_n" or "block_m"))
+    end
     return
   end
   local member = Rows.member_stride(slice)
-  if stride then ascending(member, fold.text) end
-  add(("(%s(min(%s, %d / %s + 2) - 1) + %s * (%s - 1)) * %d"):format(stride and stride .. " * " or "", length, rows, fold.text, member, fold.text, width), "<=", LIMIT,
+  if stride then ascending(member, ("max(min(%s - 1, 1), 0)"):format(fold.text)) end
+  add(("(%s(min(%s, %d / %s + 2) - 1) + %s * (%s - 1)) * %d"):format(stride and stride .. " * " or "", length, tile.rows, fold.text, member, fold.text, width), "<=", LIMIT,
     "with gqa_pack=1 a tile's rows and the heads of their group span less than 2 GiB; gqa_pack=0 asks that of one head")
 end
 
@@ -75,10 +84,12 @@ local function constraints(plan)
   local function add(check, relation, limit, text) out[#out + 1] = json.object("check", check, "relation", relation, "limit", limit, "text", text) end
   local tiles = {} -- tensor -> a slice of it, and the rows of it that one tile spans at most
   A.walk(plan.body, function(x)
-    if x.slice and x.row and (not tiles[x.slice.tensor] or tiles[x.slice.tensor].rows < x.row.size) then tiles[x.slice.tensor] = { slice = x.slice, rows = x.row.size } end
+    if x.slice and x.row and (not tiles[x.slice.tensor] or tiles[x.slice.tensor].rows < x.row.size) then
+      tiles[x.slice.tensor] = { slice = x.slice, rows = x.row.size, reached = x.row == t.loop_axis }
+    end
   end)
   for _, x in ipairs(t.tensors) do
-    if tiles[x] then spans(tiles[x].slice, tiles[x].rows, formats.bytes[x.dtype], add) end
+    if tiles[x] then spans(tiles[x], formats.bytes[x.dtype], add) end
   end
   for _, x in ipairs(t.sizes) do add(x.name, "<=", "1073741824", "sizes are counted in 31 bits, with room for a tile behind the end") end
   local _, programs = M.grid(plan)
