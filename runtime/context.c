@@ -52,7 +52,13 @@ static fa_status set_templates(fa_context *context, const char *directory, fa_er
   return FA_OK;
 }
 
+static fa_status set_tuning(fa_context *context, const char *path, fa_error *error) {
+  if (!path) path = secure_getenv("FA_TUNING");
+  return path && *path ? fa_tuning_read(&context->tuning, path, error) : FA_OK;
+}
+
 static void release(fa_context *context) {
+  fa_tuning_free(&context->tuning);
   fa_flight_clear(&context->loaded);
   pthread_mutex_destroy(&context->loaded.mutex);
   pthread_cond_destroy(&context->loaded.changed);
@@ -72,6 +78,7 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   context->loaded = (fa_flight)FA_FLIGHT_INIT(true, fa_loaded_destroy);
   fa_status status = fa_device_open(&context->device, device && *device ? device : NULL, options->emulator_threads, options->emulator_checks, error);
   if (!status) status = set_templates(context, options->templates_dir, error);
+  if (!status) status = set_tuning(context, options->tuning_file, error);
   if (status) return status;
   context->toolchain_status = fa_toolchain_find(&context->toolchain, options->worker, options->toolchain_dir, &context->toolchain_error);
   if (context->toolchain_status) fa_context_log(context, 1, "%s", context->toolchain_error.text);

@@ -6,6 +6,7 @@
 #include "device.h"
 #include "flight.h"
 #include "store.h"
+#include "tuning.h"
 #include "worker_client.h"
 
 struct fa_context {
@@ -17,6 +18,7 @@ struct fa_context {
   char *templates_dir;  /* absolute; NULL: the built-in ones */
   char templates[65];   /* their digest */
   fa_worker_limits limits;
+  fa_tuning tuning;
   fa_log_function log;
   void *log_user;
   int stderr_level;     /* FA_LOG; -1: nothing */

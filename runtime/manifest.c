@@ -75,7 +75,10 @@ static fa_status read_pointer(reader *r, fa_manifest_arg *arg, json_t *object) {
   arg->writes = strcmp(access, "write") == 0 || strcmp(access, "readwrite") == 0;
   if (!arg->reads && !arg->writes) return refuse(r, "access", "is none of read, write, readwrite");
   for (size_t i = 0; i < sizeof dtypes / sizeof *dtypes; i++)
-    if (strcmp(dtypes[i].name, dtype) == 0) arg->element_bytes = dtypes[i].bytes;
+    if (strcmp(dtypes[i].name, dtype) == 0) {
+      arg->element_bytes = dtypes[i].bytes;
+      arg->dtype = dtypes[i].name;
+    }
   if (!arg->element_bytes) return refuse(r, "dtype", "is none of fp16, bf16, fp32, i32, i64, u8");
   if ((status = get_number(r, &arg->align, align, "align", 1, 4096))) return status;
   if (arg->align & (arg->align - 1)) return refuse(r, "align", "is not a power of two");

@@ -20,6 +20,7 @@ typedef struct fa_manifest_arg {
   /* pointers */
   bool reads, writes, optional;
   unsigned align, element_bytes;
+  const char *dtype; /* "bf16", of what it points to */
   int dims; /* 0: the extent is not known */
   fa_expression *shape, *strides; /* dims each; strides in elements */
 } fa_manifest_arg;

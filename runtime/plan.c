@@ -53,8 +53,8 @@ cleanup:
   return status;
 }
 
-/* The caller's problem with the context's target in it, as canonical text. */
-static fa_status resolve(char *text, size_t capacity, const fa_context *context, const fa_problem *problem, fa_error *error) {
+/* The caller's problem with the context's target in it, as canonical text.  *tuned: the schedule is that of the context's tuning file; asked for if so. */
+static fa_status resolve(char *text, size_t capacity, bool *tuned, const fa_context *context, const fa_problem *problem, fa_error *error) {
   fa_problem resolved;
   fa_status status = fa_problem_take(&resolved, problem, error);
   if (!status) status = fa_problem_check_ranges(&resolved, error);
@@ -66,16 +66,15 @@ static fa_status resolve(char *text, size_t capacity, const fa_context *context,
   if (fa_problem_check_ranges(&resolved, error)) /* the rest was in range */
     return fa_fail(error, FA_ERR_UNSUPPORTED, "target=%s: the context's device has no templates; `fa-gen targets` lists those that have", target);
   if ((status = fa_problem_check_supported(&resolved, error))) return status;
+  *tuned = *tuned && fa_tuning_apply(&context->tuning, &resolved);
   return fa_problem_format(text, capacity, NULL, &resolved, error);
 }
 
-static fa_status create(fa_plan *plan, fa_context *context, const fa_problem *problem, fa_error *error) {
-  char text[FA_PROBLEM_TEXT_BYTES], *key = NULL;
+static fa_status find_or_make(fa_plan *plan, fa_context *context, const char *text, fa_error *error) {
+  char *key = NULL;
   bool found;
-  fa_status status = resolve(text, sizeof text, context, problem, error);
+  fa_status status = fa_record_key(&key, context, text, error);
   if (status) return status;
-  if (context->toolchain_status) return fa_fail(error, context->toolchain_status, "%s", context->toolchain_error.text);
-  if ((status = fa_record_key(&key, context, text, error))) return status;
   request r = {context, text};
   status = fa_flight_get(&context->loaded, &plan->entry, &found, key, make_loaded, &r, error);
   free(key);
@@ -85,6 +84,21 @@ static fa_status create(fa_plan *plan, fa_context *context, const fa_problem *pr
   plan->origin = found || plan->loaded->record_found ? "memory" : plan->loaded->record->origin;
   fa_context_log(context, 3, "plan from %s: %s", plan->origin, text);
   return FA_OK;
+}
+
+static fa_status create(fa_plan *plan, fa_context *context, const fa_problem *problem, fa_error *error) {
+  char text[FA_PROBLEM_TEXT_BYTES];
+  bool tuned = true;
+  fa_status status = resolve(text, sizeof text, &tuned, context, problem, error);
+  if (status) return status;
+  if (context->toolchain_status) return fa_fail(error, context->toolchain_status, "%s", context->toolchain_error.text);
+  status = find_or_make(plan, context, text, error);
+  if (!tuned || (status != FA_ERR_UNSUPPORTED && status != FA_ERR_VALIDATION && status != FA_ERR_PROBLEM)) return status;
+  /* Measured for one problem of the class; for this one it does not fit. */
+  fa_context_log(context, 1, "the tuning file's schedule does not fit and is left out: %s: %s", text, error->text);
+  tuned = false;
+  status = resolve(text, sizeof text, &tuned, context, problem, error);
+  return status ? status : find_or_make(plan, context, text, error);
 }
 
 fa_status fa_plan_create(fa_plan **plan, fa_context *context, const fa_problem *problem) {

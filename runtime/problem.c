@@ -378,7 +378,7 @@ static fa_status read_word(fa_problem *problem, unsigned long *seen, slice word,
   return FA_OK;
 }
 
-static fa_status read_text(fa_problem *problem, const char *text, fa_error *refused, fa_error *error) {
+static fa_status read_text(fa_problem *problem, unsigned long *named, const char *text, fa_error *refused, fa_error *error) {
   if (!problem || !text) return fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", problem ? "text" : "problem");
   size_t length = strnlen(text, FA_PROBLEM_TEXT_BYTES + 1);
   if (length > FA_PROBLEM_TEXT_BYTES)
@@ -394,16 +394,21 @@ static fa_status read_text(fa_problem *problem, const char *text, fa_error *refu
     at += n;
   }
   if (!status) *problem = read;
+  if (!status && named) *named = seen;
   return status;
 }
 
 fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error) {
-  return read_text(problem, text, NULL, error);
+  return read_text(problem, NULL, text, NULL, error);
+}
+
+fa_status fa_problem_read_named(fa_problem *problem, unsigned long *named, const char *text, fa_error *error) {
+  return read_text(problem, named, text, NULL, error);
 }
 
 fa_status fa_problem_read_near(fa_problem *problem, const char *text, fa_error *refused, fa_error *error) {
   refused->status = FA_OK;
-  return read_text(problem, text, refused, error);
+  return read_text(problem, NULL, text, refused, error);
 }
 
 /* ---- short texts ---- */

@@ -20,6 +20,8 @@ fa_status fa_problem_format(char *text, size_t capacity, size_t *length, const f
 fa_status fa_problem_brief(char *text, size_t capacity, const fa_problem *problem, fa_error *error);
 /* Checks the ranges of the result, not whether templates serve it. */
 fa_status fa_problem_read(fa_problem *problem, const char *text, fa_error *error);
+/* The same, and which axes the text names: bits of their indices. */
+fa_status fa_problem_read_named(fa_problem *problem, unsigned long *named, const char *text, fa_error *error);
 /* The same, but a value that the axis does not have is no failure: the first is told in *refused, a number and a target are kept, another
  * name leaves the default. */
 fa_status fa_problem_read_near(fa_problem *problem, const char *text, fa_error *refused, fa_error *error);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen profile: a generated kernel, compiled with a line table and run on the emulator; its source with counts beside the lines. */
 #include "emulation.h"
+#include "inputs.h"
 #include "launch.h"
 #include "line_counts.h"
-#include "number.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,26 +13,23 @@ static const char source_name[] = "fagen.hip";
 
 typedef struct profile {
   fa_emulation emulation;
-  fa_problem problem;
   fa_bundle *emitted, *compiled;
   fa_value values[FA_MAX_ARGS];
-  int64_t integers[FA_MAX_ARGS];
-  bool known[FA_MAX_ARGS]; /* integers that are set */
+  fa_inputs inputs;
   fa_dispatch dispatch;
-  uint64_t random;
 } profile;
 
 /* ---- making the object --------------------------------------------------------------------------------------------- */
 
 static fa_status make_object(profile *p, const fa_cli *cli, fa_error *error) {
   fa_emulation *e = &p->emulation;
-  fa_status status = fa_session_generate(&p->emitted, cli, "build", &p->problem, error); /* with the schedule that is built */
+  fa_status status = fa_session_generate(&p->emitted, cli, "build", &p->inputs.problem, error); /* with the schedule that is built */
   if (status != FA_OK) return status;
   const char *source = fa_bundle_text(p->emitted, "source", ""), *options = fa_bundle_text(p->emitted, "options", "");
   const char *manifest = fa_bundle_text(p->emitted, "manifest", "");
   char *with_lines = NULL;
   if (asprintf(&with_lines, "%s\n-gline-tables-only", options) < 0) return fa_fail(error, FA_ERR_NOMEM, "no memory for the compile options");
-  const fa_section inputs[] = { { "source", source, strlen(source) }, { "target", p->problem.target, strlen(p->problem.target) },
+  const fa_section inputs[] = { { "source", source, strlen(source) }, { "target", p->inputs.problem.target, strlen(p->inputs.problem.target) },
                                 { "options", with_lines, strlen(with_lines) } };
   status = fa_session_call(&p->compiled, cli, "compile", inputs, 3, error);
   free(with_lines);
@@ -49,81 +45,18 @@ static fa_status make_object(profile *p, const fa_cli *cli, fa_error *error) {
 
 /* ---- arguments ----------------------------------------------------------------------------------------------------- */
 
-static void set_integer(profile *p, int place, int64_t value) {
-  p->integers[place] = value;
-  p->known[place] = true;
-}
-
-static fa_status set_sizes(profile *p, const fa_cli *cli, fa_error *error) {
-  static const struct { const char *name; int64_t value; } initial[] = { { "batch", 1 }, { "seqlen_q", 512 }, { "seqlen_k", 512 }, { "heads_q", 1 }, { "heads_k", 1 },
-                                                                         { "m", 128 },   { "n", 128 },        { "k", 128 },        { "total_q", 512 }, { "total_k", 512 },
-                                                                         { "max_seqlen_q", 512 }, { "max_seqlen_k", 512 }, { "window_left", 128 }, { "window_right", 0 }, { "chunk_size", 128 } };
-  const fa_manifest *m = p->emulation.manifest;
-  const char *text;
-  for (size_t i = 0; i < sizeof initial / sizeof *initial; i++) {
-    int place = fa_manifest_find(m, initial[i].name);
-    if (place >= 0 && m->args[place].kind != FA_ARG_POINTER) set_integer(p, place, initial[i].value);
-  }
-  for (int i = 0; (text = fa_cli_value_at(cli, "size", i)); i++) {
-    char name[64], *end;
-    size_t length = strcspn(text, "=");
-    snprintf(name, sizeof name, "%.*s", (int)length, text);
-    int place = fa_manifest_find(m, name);
-    long long value = text[length] ? strtoll(text + length + 1, &end, 10) : 0;
-    if (place < 0 || (m->args[place].kind != FA_ARG_I32 && m->args[place].kind != FA_ARG_I64) || !text[length] || end == text + length + 1 || *end)
-      return fa_fail(error, FA_ERR_ARGUMENT, "--size %s: NAME=N is expected, NAME an integer argument of the kernel; fa-gen manifest prints them", text);
-    set_integer(p, place, value);
-  }
-  return FA_OK;
-}
-
-/* Dense strides, where an integer argument of its own says a tensor's stride and nobody has set it. */
-static fa_status set_strides(profile *p, const fa_manifest_arg *arg, size_t shape[FA_MAX_DIMS], fa_error *error) {
-  int64_t stride = 1;
-  for (int d = arg->dims - 1; d >= 0; d--) {
-    int64_t extent;
-    int place = fa_manifest_find(p->emulation.manifest, arg->strides[d].text);
-    fa_status status = fa_expression_evaluate(&extent, &arg->shape[d], p->integers, error);
-    if (status != FA_OK) return status;
-    if (extent < 0) return fa_fail(error, FA_ERR_ARGUMENT, "%s=%lld: must be 0 or more", arg->shape[d].text, (long long)extent);
-    if (place >= 0 && !p->known[place]) set_integer(p, place, stride);
-    shape[d] = (size_t)extent;
-    if (__builtin_mul_overflow(stride, extent, &stride)) return fa_fail(error, FA_ERR_ARGUMENT, "%s: the shape has more elements than memory can hold", arg->name);
-  }
-  return FA_OK;
-}
-
-/* Uniform in -2 .. 2: what a normal distribution's bulk looks like. */
-static float random_value(profile *p) {
-  p->random = p->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-  return (float)(p->random >> 40) / (float)(1 << 22) - 2.0f;
-}
-
-/* Arrays of lengths hold no random numbers: sequences of equal lengths, all keys in use, a prefix of 64 keys. */
-static bool set_lengths(const profile *p, const fa_emulation_arg *arg, size_t count) {
-  int32_t *at = arg->memory;
-  bool starts = strncmp(arg->name, "cu_seqlens_", 11) == 0, used = strcmp(arg->name, "seqused_k") == 0;
-  if (!starts && !used && strcmp(arg->name, "prefix_lens") != 0) return false;
-  int place = fa_manifest_find(p->emulation.manifest, starts && arg->name[11] == 'q' ? "total_q" : "total_k");
-  size_t sequences = count > 1 && starts ? count - 1 : count ? count : 1, total = place >= 0 ? (size_t)p->integers[place] : 0;
-  for (size_t i = 0; i < count; i++) at[i] = (int32_t)(starts ? total * i / sequences : used ? total / sequences : 64);
-  return true;
-}
-
 static fa_status set_tensor(profile *p, fa_emulation_arg *arg, fa_error *error) {
   const fa_manifest_arg *from = &p->emulation.manifest->args[arg->place];
   static const fa_npy_type types[] = { [1] = FA_NPY_UINT8, [2] = FA_NPY_UINT16, [4] = FA_NPY_FLOAT32, [8] = FA_NPY_UINT64 };
   size_t shape[FA_MAX_DIMS] = {0}, count = 1;
-  fa_status status = set_strides(p, from, shape, error);
+  fa_status status = fa_inputs_shape(shape, &p->inputs, from, error);
   if (status != FA_OK) return status;
   if (from->element_bytes > 8 || !from->element_bytes || (from->element_bytes & (from->element_bytes - 1)))
     return fa_fail(error, FA_ERR_UNSUPPORTED, "argument %s has elements of %u bytes; 1, 2, 4 or 8 are filled", arg->name, from->element_bytes);
   status = fa_emulation_set_array(&p->emulation, arg, types[from->element_bytes], from->dims, shape, NULL, error);
   if (status != FA_OK) return status;
-  fa_dtype dtype = from->element_bytes == 4 ? FA_DTYPE_FP32 : strcmp(arg->name, "q") == 0 ? p->problem.dtype_q : p->problem.dtype_kv;
   for (int d = 0; d < from->dims; d++) count *= shape[d];
-  bool lengths = from->reads && set_lengths(p, arg, count);
-  for (size_t i = 0; !lengths && from->reads && from->element_bytes >= 2 && i < count; i++) fa_dtype_store(arg->memory, dtype, (int64_t)i, random_value(p));
+  if (from->reads) fa_inputs_fill(arg->memory, &p->inputs, from, count);
   p->values[arg->place].pointer = arg->memory;
   return FA_OK;
 }
@@ -133,7 +66,7 @@ static fa_status set_pointer(profile *p, fa_emulation_arg *arg, fa_error *error)
   const fa_manifest *m = p->emulation.manifest;
   if (m->args[arg->place].dims) return set_tensor(p, arg, error);
   int64_t bytes;
-  fa_status status = fa_expression_evaluate(&bytes, &m->workspace_bytes, p->integers, error);
+  fa_status status = fa_expression_evaluate(&bytes, &m->workspace_bytes, p->inputs.integers, error);
   if (status != FA_OK || bytes <= 0) return status;
   size_t shape = (size_t)bytes;
   status = fa_emulation_set_array(&p->emulation, arg, FA_NPY_UINT8, 1, &shape, NULL, error);
@@ -143,7 +76,8 @@ static fa_status set_pointer(profile *p, fa_emulation_arg *arg, fa_error *error)
 
 static fa_status set_arguments(profile *p, const fa_cli *cli, fa_error *error) {
   fa_emulation *e = &p->emulation;
-  fa_status status = set_sizes(p, cli, error);
+  p->inputs.manifest = e->manifest;
+  fa_status status = fa_inputs_sizes(&p->inputs, cli, error);
   for (size_t i = 0; i < e->arg_count && status == FA_OK; i++)
     if (e->args[i].pointer) status = set_pointer(p, &e->args[i], error);
   for (size_t i = 0; i < e->arg_count && status == FA_OK; i++) {
@@ -151,12 +85,12 @@ static fa_status set_arguments(profile *p, const fa_cli *cli, fa_error *error) {
     fa_value *value = &p->values[arg->place];
     fa_arg_kind kind = e->manifest->args[arg->place].kind;
     if (kind == FA_ARG_F32) {
-      value->f32 = strcmp(arg->name, "softmax_scale") == 0 ? 1.0f / sqrtf((float)p->problem.head_dim_qk) : 1.0f;
+      value->f32 = fa_inputs_number(&p->inputs, arg->name);
       status = fa_emulation_set_bytes(e, arg, &value->f32, sizeof value->f32, error);
-    } else if (kind != FA_ARG_POINTER && !p->known[arg->place]) {
+    } else if (kind != FA_ARG_POINTER && !p->inputs.known[arg->place]) {
       status = fa_fail(error, FA_ERR_ARGUMENT, "--size %s=N is needed", arg->name);
     } else if (kind != FA_ARG_POINTER) {
-      value->integer = p->integers[arg->place];
+      value->integer = p->inputs.integers[arg->place];
       status = fa_emulation_set_bytes(e, arg, &value->integer, arg->size, error);
     }
   }
@@ -174,10 +108,10 @@ static int read_options(profile *p, const fa_cli *cli) {
   if (!fa_cli_integer(&threads, cli, "threads", 1, 4096, 0) || !fa_cli_integer(&seed, cli, "seed", 0, INT32_MAX, 1)) return FA_EXIT_USAGE;
   int code = fa_emulation_options(params, cli);
   if (code >= 0) return code;
-  p->random = (uint64_t)seed;
+  p->inputs.random = (uint64_t)seed;
   params->threads = (unsigned)threads;
   params->count_each = params->count_accesses = true;
-  return fa_session_problem(&p->problem, cli, true);
+  return fa_session_problem(&p->inputs.problem, cli, true);
 }
 
 static fa_status launch(profile *p, fa_error *error) {

@@ -3,10 +3,24 @@
 #include "session.h"
 
 #include "number.h"
+#include "tuning.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What the tuning file says of a problem whose target is known; a context does the same for the others. */
+static int apply_tuning(fa_problem *problem, const fa_cli *cli) {
+  fa_error error = {0};
+  fa_tuning tuning;
+  const char *path = fa_cli_value(cli, "tuning");
+  if (!path) path = secure_getenv("FA_TUNING");
+  if (!path || !*path || !problem->target[0]) return -1;
+  if (fa_tuning_read(&tuning, path, &error)) return fa_cli_fail(cli, &error);
+  fa_tuning_apply(&tuning, problem);
+  fa_tuning_free(&tuning);
+  return -1;
+}
 
 int fa_session_parse(fa_problem *problem, const fa_cli *cli, const char *text, bool target_needed) {
   *problem = (fa_problem)FA_PROBLEM_INIT;
@@ -18,7 +32,7 @@ int fa_session_parse(fa_problem *problem, const fa_cli *cli, const char *text, b
       if (strcmp(fa_axis_get(i)->name, "target") == 0) known = fa_axis_get(i)->values;
     return fa_cli_usage(cli, "the problem names no target; add target=NAME (%s)", known);
   }
-  return -1;
+  return apply_tuning(problem, cli);
 }
 
 /* True when `text` (fields set off by spaces) has a field of that name. */
@@ -135,6 +149,7 @@ int fa_session_context(fa_context **context, const fa_cli *cli, const char *devi
   options.worker = fa_cli_value(cli, "worker");
   options.compile_seconds = (unsigned)seconds;
   options.emulator_threads = (unsigned)threads;
+  options.tuning_file = fa_cli_value(cli, "tuning");
   if (!fa_session_checks(&options.emulator_checks, cli)) return FA_EXIT_USAGE;
   options.log = print_log;
   options.log_user = (void *)cli;

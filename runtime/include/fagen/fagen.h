@@ -186,9 +186,10 @@ typedef struct fa_context_options {
   fa_log_function log;       /* NULL: silent; FA_LOG=0..3 prints to standard error in any case */
   void *log_user;
   unsigned emulator_checks;  /* FA_CHECK_... together; 0: memory and init; FA_CHECK_MEMORY: nothing else */
+  const char *tuning_file;   /* schedules measured by `fa-gen tune`, for problems that leave theirs open; NULL: $FA_TUNING; "": none */
 } fa_context_options;
 
-#define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* options may be NULL.  The caller destroys the context after its plans. */
 FA_API fa_status fa_context_create(fa_context **context, const fa_context_options *options);
