@@ -24,7 +24,8 @@ enum {
   FA_CLI_PROBLEM = 2,   /* FIELD=VALUE arguments and --problem; --help prints the table of axes */
   FA_CLI_TOOLCHAIN = 4, /* --templates, --toolchain, --worker, --seconds */
   FA_CLI_CACHE = 8,     /* --cache-dir */
-  FA_CLI_THREADS = 16   /* --threads */
+  FA_CLI_THREADS = 16,  /* --threads */
+  FA_CLI_TUNING = 32    /* --tuning */
 };
 
 typedef struct fa_cli fa_cli;
@@ -79,6 +80,7 @@ int fa_command_emulate(fa_cli *cli);
 int fa_command_profile(fa_cli *cli);
 int fa_command_manifest(fa_cli *cli);
 int fa_command_supports(fa_cli *cli);
+int fa_command_tune(fa_cli *cli);
 int fa_command_targets(fa_cli *cli);
 int fa_command_cache(fa_cli *cli);
 int fa_command_demo(fa_cli *cli);

@@ -85,20 +85,30 @@ static const fa_cli_option supports_options[] = {
   LAST
 };
 
+static const fa_cli_option tune_options[] = {
+  { "output", 'o', "FILE", "add the best to this tuning file instead of printing it" },
+  { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else a GPU of the target, else its emulator)" },
+  { "size", 's', "NAME=N", "an integer argument of the kernel: batch, seqlen_q, seqlen_k, heads_q, heads_k ... (1, 512, 512, 1, 1)" },
+  { "seed", 0, "N", "of the random inputs (1)" },
+  { "repeat", 0, "N", "launches that are timed together on a GPU (20)" },
+  { "top", 0, "N", "print so many of the ranking (10)" },
+  LAST
+};
+
 #define FIELDS "[FIELD=VALUE ...]"
 
 const fa_command fa_commands[] = {
-  { "emit", "Prints the HIP C source of a kernel.", FIELDS, emit_options, FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN,
+  { "emit", "Prints the HIP C source of a kernel.", FIELDS, emit_options, FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN,
     "Needs no compiler. The same problem gives the same bytes.\nexample: fa-gen emit target=gfx942 dtype=bf16 head_dim=128 mask=causal -o kernel.hip\n", fa_command_emit },
   { "build", "Compiles kernels into the cache or a folder.", FIELDS, build_options,
-    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
+    FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
     "A field may list values with commas: every combination is built. --problem may be given more than once.\n"
     "example: fa-gen build target=gfx942,gfx1100 dtype=fp16,bf16 head_dim=64,128 -o kernels -j 2\n", fa_command_build },
   { "run", "Runs attention over .npy files and compares the result with double precision.", FIELDS, run_options,
-    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON,
+    FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON,
     "Arrays are float16, float32, or uint16 (the bits of bf16), C order; three dimensions are taken as batch 1. Exit code 1 when the error is above its bound.\n"
     "example: fa-gen run -q q.npy -k k.npy -v v.npy -o o.npy --lse lse.npy --causal --device emulator:gfx942\n", fa_command_run },
-  { "explain", "Prints how a kernel works and what its hot loop executes.", FIELDS, explain_options, FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_JSON,
+  { "explain", "Prints how a kernel works and what its hot loop executes.", FIELDS, explain_options, FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_JSON,
     "Schedule, layouts and LDS map come from the generator; registers, spills and the counts from the compiled object.\n"
     "example: fa-gen explain target=gfx1100 dtype=bf16 head_dim=64\n", fa_command_explain },
   { "emulate", "Runs anyone's code object on the emulator.", "OBJECT", emulate_options, FA_CLI_TOOLCHAIN | FA_CLI_THREADS | FA_CLI_JSON,
@@ -106,15 +116,21 @@ const fa_command fa_commands[] = {
     "i8: i16: i32: i64: u8: ... f16: bf16: f32: f64:; a struct as bytes:HEX. Exit code 1 when the kernel did something wrong: the report says what and where.\n"
     "example: fa-gen emulate add.co -a a=a.npy -a b=b.npy -a c=zeros:f32:1000 -a n=i32:1000 -g 4 -b 256 -o c=c.npy\n", fa_command_emulate },
   { "profile", "Prints a kernel's HIP C with executed instructions beside each line.", FIELDS, profile_options,
-    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_THREADS | FA_CLI_JSON,
+    FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_THREADS | FA_CLI_JSON,
     "Compiles the kernel once more with a line table (its code stays the same) and runs it on the emulator over random inputs. An instruction counts for its\n"
     "line and for the lines that its function was inlined into. Foreign kernels: fa-gen emulate --source FILE.\n"
     "example: fa-gen profile target=gfx942 dtype=bf16 head_dim=128 -s seqlen_q=512 -s seqlen_k=1024\n", fa_command_profile },
   { "manifest", "Prints what is needed to launch the kernel without this library, as JSON.", FIELDS, manifest_options,
-    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN, "docs/manifest.md describes it. Needs no compiler.\n", fa_command_manifest },
+    FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN, "docs/manifest.md describes it. Needs no compiler.\n", fa_command_manifest },
   { "supports", "Says whether a problem is served: yes (compiled and checked), unproven, or no with what is nearest.", FIELDS, supports_options,
     FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_JSON, "Compiles nothing. Exit code 1 for a no.\nexample: fa-gen supports target=gfx1100 head_dim=72 mask=window features=softcap\n",
     fa_command_supports },
+  { "tune", "Ranks schedules for a problem: by time on a GPU, else by the emulator's counts.", "FIELD=VALUE[,VALUE...] ... | merge FILE ...", tune_options,
+    FA_CLI_PROBLEM | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS,
+    "Tried are all combinations of the lists that fields of the schedule have; without one of its own: block_n=16,32,64,128 waves=2,4,8 stages=1,2. A candidate whose\n"
+    "result differs from the first one's is refused. The best goes to a tuning file, a line a problem class; build, emit, run and others take it by --tuning, libfagen by\n"
+    "fa_context_options.tuning_file or FA_TUNING. merge joins files: a GPU's time goes before a count, of two of one launch the smaller, else the later file's.\n"
+    "example: fa-gen tune target=gfx1100 head_dim=64 waves=4,8 block_n=32,64 stages=1 -o gfx1100.tune\n", fa_command_tune },
   { "targets", "Lists the targets that can be compiled for.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_targets },
   { "cache", "Shows, checks or empties the cache of compiled kernels.", "path|stat|list|verify|clear", NULL, FA_CLI_CACHE | FA_CLI_JSON,
     "path: its folder; stat: entries and bytes; list: every entry; verify: reads each to the last byte, exit code 4 when one is bad; clear: removes all entries.\n", fa_command_cache },

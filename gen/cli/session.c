@@ -15,7 +15,7 @@ static int apply_tuning(fa_problem *problem, const fa_cli *cli) {
   fa_tuning tuning;
   const char *path = fa_cli_value(cli, "tuning");
   if (!path) path = secure_getenv("FA_TUNING");
-  if (!path || !*path || !problem->target[0]) return -1;
+  if (!(cli->command->groups & FA_CLI_TUNING) || !path || !*path || !problem->target[0]) return -1;
   if (fa_tuning_read(&tuning, path, &error)) return fa_cli_fail(cli, &error);
   fa_tuning_apply(&tuning, problem);
   fa_tuning_free(&tuning);
@@ -149,7 +149,7 @@ int fa_session_context(fa_context **context, const fa_cli *cli, const char *devi
   options.worker = fa_cli_value(cli, "worker");
   options.compile_seconds = (unsigned)seconds;
   options.emulator_threads = (unsigned)threads;
-  options.tuning_file = fa_cli_value(cli, "tuning");
+  options.tuning_file = cli->command->groups & FA_CLI_TUNING ? fa_cli_value(cli, "tuning") : "";
   if (!fa_session_checks(&options.emulator_checks, cli)) return FA_EXIT_USAGE;
   options.log = print_log;
   options.log_user = (void *)cli;
