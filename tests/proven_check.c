@@ -3,23 +3,39 @@
 #include "proven_check.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lua_host.h"
 #include "problem.h"
 
-fa_status proven_source(char hash[17], const char *text, const char *schedule, fa_error *error) {
-  fa_problem problem;
+static fa_status hash_of(char hash[17], const fa_problem *problem, fa_error *error) {
   fa_generated generated;
   char canonical[FA_PROBLEM_TEXT_BYTES];
-  fa_status status = fa_problem_read(&problem, text, error);
-  if (!status && schedule) snprintf(problem.schedule, sizeof problem.schedule, "%s", schedule);
-  if (!status) status = fa_problem_format(canonical, sizeof canonical, NULL, &problem, error);
+  fa_status status = fa_problem_format(canonical, sizeof canonical, NULL, problem, error);
   if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, error);
+  if (status == FA_ERR_UNSUPPORTED) { /* a refusal is a text, too: the worker falls back from it */
+    fa_proven_source_hash(hash, error->text, "");
+    return FA_ERR_UNSUPPORTED;
+  }
   if (status) return status;
   fa_proven_source_hash(hash, generated.source, generated.options);
   fa_generated_free(&generated);
   return FA_OK;
+}
+
+fa_status proven_source(char hash[17], const char *text, const char *schedule, fa_error *error) {
+  fa_problem problem;
+  char first[17];
+  fa_status status = fa_problem_read(&problem, text, error);
+  if (status) return status;
+  status = hash_of(hash, &problem, error);
+  if (strncmp(schedule, "light", 5) != 0 || strcmp(problem.schedule, "auto") != 0 || (status && status != FA_ERR_UNSUPPORTED)) return status;
+  snprintf(first, sizeof first, "%s", hash);
+  snprintf(problem.schedule, sizeof problem.schedule, "auto-%.15s", schedule);
+  status = hash_of(hash, &problem, error);
+  snprintf(hash, 17, "%016llx", strtoull(first, NULL, 16) * 3 ^ strtoull(hash, NULL, 16));
+  return status;
 }
 
 fa_status proven_line(fa_proven_line *line, const fa_plan *plan, const fa_problem *problem, fa_error *error) {

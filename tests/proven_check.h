@@ -6,8 +6,8 @@
 
 #include "proven_file.h"
 
-/* text: of a problem, brief or whole; schedule: that of its line, which the worker may have chosen after another one spilled; NULL: the table's
- * choice.  Some ten milliseconds. */
+/* text: of a problem, brief or whole; schedule: the name in its line.  Where that is one of the lighter ones that the worker falls back to, the sources of both
+ * choices are in the hash: the first one's change may make the fall needless.  Some ten milliseconds. */
 fa_status proven_source(char hash[17], const char *text, const char *schedule, fa_error *error);
 /* The line of a plan's problem, for fa_proven_file_put or fa_proven_file_update. */
 fa_status proven_line(fa_proven_line *line, const fa_plan *plan, const fa_problem *problem, fa_error *error);

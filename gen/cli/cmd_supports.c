@@ -17,13 +17,27 @@ typedef struct plan {
   json_t *numbers; /* of templates/tile/occupancy.lua */
 } plan;
 
+/* The templates' plan; where the schedule is theirs to choose and the first does not fit, one of the lighter ones (gen/ops.c). */
+static fa_status emit(fa_bundle **reply, const fa_cli *cli, const fa_problem *problem, fa_error *error) {
+  fa_problem lighter = *problem;
+  fa_error other;
+  fa_status status = fa_session_generate(reply, cli, "emit", problem, error);
+  for (int step = 1; status == FA_ERR_UNSUPPORTED && strcmp(problem->schedule, "auto") == 0; step++) {
+    snprintf(lighter.schedule, sizeof lighter.schedule, "auto-light%d", step);
+    fa_status tried = fa_session_generate(reply, cli, "emit", &lighter, &other);
+    if (tried == FA_OK) return FA_OK;
+    if (tried != FA_ERR_UNSUPPORTED) break;
+  }
+  return status;
+}
+
 static const fa_cli *asking; /* the command that the test below works for */
 
 static bool templates_serve(const fa_problem *problem) {
   fa_bundle *reply = NULL;
   fa_error error;
   bool served = problem->target[0] && fa_problem_check_ranges(problem, NULL) == FA_OK && fa_problem_check_supported(problem, NULL) == FA_OK &&
-                fa_session_generate(&reply, asking, "emit", problem, &error) == FA_OK;
+                emit(&reply, asking, problem, &error) == FA_OK;
   fa_bundle_free(reply);
   return served;
 }
@@ -37,7 +51,7 @@ static void name_nearest(fa_support_info *info, const fa_cli *cli, const fa_prob
 
 /* A refusal by the templates makes the answer a no. */
 static fa_status ask_templates(plan *p, fa_support_info *info, const fa_cli *cli, const fa_problem *problem, fa_error *error) {
-  fa_status status = fa_session_generate(&p->reply, cli, "emit", problem, error);
+  fa_status status = emit(&p->reply, cli, problem, error);
   if (status == FA_ERR_UNSUPPORTED || status == FA_ERR_PROBLEM) {
     info->answer = FA_SUPPORT_NO;
     snprintf(info->reason, sizeof info->reason, "%.*s", (int)sizeof info->reason - 1, error->text);
