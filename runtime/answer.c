@@ -54,7 +54,7 @@ static void fill(fa_support_info *info, const fa_proven *e) {
 }
 
 static void name_nearest(fa_support_info *info, fa_problem problem, fa_problem_test passes) {
-  if (!fa_problem_nearest(&problem, passes) || fa_problem_brief(info->nearest, sizeof info->nearest, &problem, NULL)) info->nearest[0] = 0;
+  if (!fa_problem_nearest(&problem, passes, 0) || fa_problem_brief(info->nearest, sizeof info->nearest, &problem, NULL)) info->nearest[0] = 0;
 }
 
 /* refused: what reading the text had to leave out, or NULL. */

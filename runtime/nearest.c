@@ -41,12 +41,13 @@ static const char *value_at(const fa_axis_row *row, int index) {
 }
 
 /* The multiples within the range by their distance from the value, the smaller of two first. */
-static bool try_range(fa_problem *problem, const fa_axis_row *row, int value, fa_problem_test passes) {
+static bool try_range(fa_problem *problem, const fa_axis_row *row, int value, fa_problem_test passes, int range_step) {
+  int step = range_step > row->step ? range_step : row->step;
   int start = value < row->minimum ? row->minimum : value > row->maximum ? row->maximum : value;
   for (int distance = 0; distance <= row->maximum - row->minimum; distance++) {
     int below = start - distance, above = start + distance;
-    if (below >= row->minimum && below % row->step == 0 && try_int(problem, row, below, passes)) return true;
-    if (above <= row->maximum && above % row->step == 0 && try_int(problem, row, above, passes)) return true;
+    if (below >= row->minimum && below % step == 0 && try_int(problem, row, below, passes)) return true;
+    if (above <= row->maximum && above % step == 0 && try_int(problem, row, above, passes)) return true;
   }
   return false;
 }
@@ -95,7 +96,7 @@ static bool try_names(fa_problem *problem, const fa_axis_row *row, fa_problem_te
   return false;
 }
 
-static bool try_row(fa_problem *problem, const fa_axis_row *row, const fa_problem *initial, fa_problem_test passes) {
+static bool try_row(fa_problem *problem, const fa_axis_row *row, const fa_problem *initial, fa_problem_test passes, int range_step) {
   int value = row->bytes == sizeof value ? get_int(problem, row) : 0;
   switch (row->kind) {
   case FA_AXIS_CHOICE:
@@ -105,7 +106,7 @@ static bool try_row(fa_problem *problem, const fa_axis_row *row, const fa_proble
       if (try_int(problem, row, i, passes)) return true;
     return false;
   case FA_AXIS_NUMBER: return try_numbers(problem, row, value, passes);
-  case FA_AXIS_RANGE: return try_range(problem, row, value, passes);
+  case FA_AXIS_RANGE: return try_range(problem, row, value, passes, range_step);
   case FA_AXIS_SET: return try_set(problem, row, (unsigned)value, passes);
   case FA_AXIS_TARGET: return try_names(problem, row, passes);
   case FA_AXIS_AUTO:
@@ -132,20 +133,20 @@ static void put_in_range(fa_problem *problem, const fa_problem *initial) {
     fa_problem alone = *initial;
     copy_field(&alone, problem, &fa_axis_rows[i]);
     if (in_range(&alone)) continue;
-    if (fa_axis_rows[i].kind == FA_AXIS_AUTO) try_range(&alone, &fa_axis_rows[i], get_int(&alone, &fa_axis_rows[i]), in_range);
-    else try_row(&alone, &fa_axis_rows[i], initial, in_range);
+    if (fa_axis_rows[i].kind == FA_AXIS_AUTO) try_range(&alone, &fa_axis_rows[i], get_int(&alone, &fa_axis_rows[i]), in_range, 0);
+    else try_row(&alone, &fa_axis_rows[i], initial, in_range, 0);
     copy_field(problem, &alone, &fa_axis_rows[i]);
   }
 }
 
-bool fa_problem_nearest(fa_problem *problem, fa_problem_test passes) {
+bool fa_problem_nearest(fa_problem *problem, fa_problem_test passes, int range_step) {
   fa_problem initial = FA_PROBLEM_INIT;
   put_in_range(problem, &initial);
   fa_problem asked = *problem;
   if (passes(problem)) return true;
   for (size_t i = FA_AXIS_COUNT; i-- > 0;) {
     *problem = asked;
-    if (try_row(problem, &fa_axis_rows[i], &initial, passes)) return true;
+    if (try_row(problem, &fa_axis_rows[i], &initial, passes, range_step)) return true;
   }
   *problem = asked;
   size_t stop = FA_AXIS_COUNT;

@@ -46,7 +46,7 @@ static bool templates_serve(const fa_problem *problem) {
 static void name_nearest(fa_support_info *info, const fa_cli *cli, const fa_problem *problem) {
   fa_problem near = *problem;
   asking = cli;
-  if (!fa_problem_nearest(&near, templates_serve) || fa_problem_brief(info->nearest, sizeof info->nearest, &near, NULL)) info->nearest[0] = 0;
+  if (!fa_problem_nearest(&near, templates_serve, 64) || fa_problem_brief(info->nearest, sizeof info->nearest, &near, NULL)) info->nearest[0] = 0;
 }
 
 /* A refusal by the templates makes the answer a no. */

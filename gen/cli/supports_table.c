@@ -81,7 +81,7 @@ static bool can_be_served(const char *target, const condition *c) {
   snprintf(problem.target, sizeof problem.target, "%s", target);
   memcpy((char *)&problem + c->row->offset, &value, sizeof value);
   wanted = c;
-  return fa_problem_nearest(&problem, is_served) && strcmp(problem.target, target) == 0;
+  return fa_problem_nearest(&problem, is_served, 0) && strcmp(problem.target, target) == 0;
 }
 
 static void print_row(const table *t, const char *label, const condition *c) {
