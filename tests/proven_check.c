@@ -38,6 +38,23 @@ fa_status proven_source(char hash[17], const char *text, const char *schedule, f
   return status;
 }
 
+fa_status proven_planned(proven_plan *plan, const char *text, const char *schedule, fa_error *error) {
+  fa_problem problem;
+  fa_generated generated;
+  char canonical[FA_PROBLEM_TEXT_BYTES];
+  fa_status status = fa_problem_read(&problem, text, error);
+  if (status) return status;
+  if (strncmp(schedule, "light", 5) == 0 && strcmp(problem.schedule, "auto") == 0) snprintf(problem.schedule, sizeof problem.schedule, "auto-%.15s", schedule);
+  status = fa_problem_format(canonical, sizeof canonical, NULL, &problem, error);
+  if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, error);
+  if (status) return status;
+  if (sscanf(generated.plan, "{\"vgprs_at_least\":%u,\"vgprs_at_most\":%u,\"lds_bytes\":%u,\"resident_waves\":%u}", &plan->vgprs_at_least, &plan->vgprs_at_most,
+             &plan->lds_bytes, &plan->resident) != 4)
+    status = fa_fail(error, FA_ERR_VALIDATION, "the plan reads %s", generated.plan);
+  fa_generated_free(&generated);
+  return status;
+}
+
 fa_status proven_line(fa_proven_line *line, const fa_plan *plan, const fa_problem *problem, fa_error *error) {
   fa_plan_info info = {.size = sizeof info};
   memset(line, 0, sizeof *line);
