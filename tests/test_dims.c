@@ -47,6 +47,39 @@ static void head_dimensions(void **state) {
     }
 }
 
+/* Above 256: the columns of V are shared out, Q may lie in LDS; the last is that of DeepSeek's latent attention. */
+static void large(void **state) {
+  (void)state;
+  static const int all[][2] = { { 264, 264 }, { 512, 512 }, { 384, 384 }, { 257, 511 }, { 320, 128 }, { 64, 512 }, { 512, 40 }, { 576, 512 } };
+  for (size_t i = 0; i < COUNT(all); i++)
+    for (size_t t = 0; t < COUNT(targets); t++) {
+      if (!case_full() && (i + t) % 5 != 0) continue;
+      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t / 3) % 2], .head_dim = all[i][0], .head_dim_v = all[i][1], .batch = 1, .seqlen_q = 37, .seqlen_k = 53, .heads_q = 2,
+                           .heads_k = 1, .causal = i % 2, .layout = LAYOUT_PADDED, .alignment = i == 3 ? 2 : 16, .scale = i % 3 == 2 ? -0.04f : 0, .seed = i };
+      run(&c);
+    }
+}
+
+/* Masks, score functions and sequences of their own lengths over dimensions with a tail; lengths 0, 1 and primes. */
+static void combinations(void **state) {
+  (void)state;
+  static const int some[][2] = { { 20, 20 }, { 63, 65 }, { 100, 100 }, { 129, 31 }, { 7, 130 }, { 210, 210 }, { 300, 300 } };
+  static const fa_mask with[] = { FA_MASK_WINDOW, FA_MASK_PREFIX, FA_MASK_CHUNKED, FA_MASK_CAUSAL_TOP_LEFT, FA_MASK_NONE };
+  static const unsigned features[] = { FA_FEATURE_BIAS | FA_FEATURE_SINK, FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI, FA_FEATURE_BOOL_MASK, FA_FEATURE_VARLEN | FA_FEATURE_ALIBI, FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK };
+  static const int lengths[][2] = { { 1, 67 }, { 31, 1 }, { 17, 97 }, { 67, 31 }, { 5, 0 } };
+  for (size_t i = 0; i < COUNT(some); i++)
+    for (size_t t = 0; t < COUNT(targets); t++) {
+      if (!case_full() && (i + t) % 5 != 1) continue;
+      for (size_t k = 0; k < 3; k++) {
+        size_t n = i + t + 2 * k;
+        attention_case c = { .target = targets[t], .dtype = dtypes[n % 2], .head_dim = some[i][0], .head_dim_v = some[i][1], .batch = 2, .seqlen_q = lengths[n % 5][0], .seqlen_k = lengths[n % 5][1],
+                             .heads_q = 4, .heads_k = 2, .mask = with[(n + k) % 5], .window_left = 13, .window_right = 2, .chunk_size = 11, .features = features[(i + k) % 5],
+                             .layout = LAYOUT_PADDED, .alignment = n % 2 ? 2 : 4, .seed = n };
+        run(&c);
+      }
+    }
+}
+
 static int release(void **state) {
   (void)state;
   printf("%d launches\n", case_count);
@@ -56,7 +89,7 @@ static int release(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(head_dimensions), cmocka_unit_test(few_above),
+    cmocka_unit_test(head_dimensions), cmocka_unit_test(large), cmocka_unit_test(combinations), cmocka_unit_test(few_above),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -5,6 +5,7 @@
 -- wave_rows: rows of the spread axis a wave; block_m = waves * wave_rows.
 -- value_block: columns of V and O a workgroup; the others are other workgroups', which compute the scores anew.
 -- groups: workgroups that share a compute unit (on RDNA a pair of them), which bounds the registers a lane; 1 where nothing is said.
+-- late: tiles of K and V are kept in no registers while the waves compute; each is brought when its place in LDS is free.
 -- hold: Q lies in LDS, not in registers, so that the scores are computed once.
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
@@ -14,8 +15,15 @@ return {
   { when = { schedule = "light1" }, set = { value_block = 128 } },
   { when = { schedule = "light2" }, set = { value_block = 64 } },
   { when = { schedule = "light3" }, set = { waves = 2, value_block = 32 } },
+  { when = { schedule = { "light1", "light3" }, family = "rdna", head_dim = { 257, 576 } }, set = { waves = 2, late = true } },
+  { when = { schedule = { "light1", "light3" }, family = "cdna", head_dim = { 257, 576 } }, set = { waves = 4, wave_rows = 16, block_n = 16, hold = false } },
   { when = { schedule = { "light1", "light3" }, family = "rdna" }, set = { waves = 4, wave_rows = 16, block_n = 16, stages = 1, hold = true, groups = 1 } },
   { when = { schedule = { "light1", "light3" } }, set = { waves = 4, wave_rows = 32, block_n = 32, stages = 1, hold = true, groups = 1 } },
+  -- more than 256 columns
+  { when = { kernel = "attention_fwd", family = "cdna", head_dim = { 257, 576 } }, set = { wave_rows = 32, waves = 4, block_n = 32, stages = 1, hold = false, value_block = 256 } },
+  { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 257, 320 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, late = true, value_block = 160 } },
+  { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 321, 384 } }, set = { wave_rows = 16, waves = 3, block_n = 16, stages = 1, hold = true, late = true, value_block = 192 } },
+  { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 385, 576 } }, set = { wave_rows = 16, waves = 2, block_n = 16, stages = 1, hold = true, late = true, value_block = 256 } },
   -- elements of bias and masks take registers beside the product; with many columns Q leaves them for LDS, or more workgroups share the columns
   { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 8, block_n = 16, stages = 1, hold = false, value_block = 64 } },
   { when = { kernel = "attention_fwd", family = "rdna", pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, value_block = 128 } },

@@ -4,11 +4,10 @@
 local formats = require "tile.formats"
 local M = {}
 
--- Chunks of an operand in registers, from memory of another format: fp32 is rounded to nearest even, two values a register.
-function M.load(p, x, run, name, read)
+-- A chunk of an operand, `chunk`, from memory of another format, `read`: fp32 is rounded to nearest even, two values a register.
+function M.load(p, x, run, chunk, read)
   local from, to = x.slice.tensor.dtype, p.plan.spec.dtype_kv
   local dwords = run.width * formats.bytes[from] // 4
-  p:open("$FOR FOR(c, %d) {", run.count)
   p:put("const u32x%d memory = %s;", dwords, read)
   local function value(at, half)
     local f = ("%s_%s"):format(from, half)
@@ -18,14 +17,13 @@ function M.load(p, x, run, name, read)
   if formats.bytes[to] == 4 then
     p:use "bits"
     p:open("FOR(i, %d) {", dwords)
-    p:put("%s$n[c][2 * i] = bits(%s);\n%s$n[c][2 * i + 1] = bits(%s);", name, value("i", "low"), name, value("i", "high"))
+    p:put("%s[2 * i] = bits(%s);\n%s[2 * i + 1] = bits(%s);", chunk, value("i", "low"), chunk, value("i", "high"))
     p:close()
   elseif formats.bytes[from] == 4 then
-    p:put("FOR(i, %d) %s$n[c][i] = %s(%s, %s);", dwords // 2, name, p:pack(to, "nearest_even", true), value("2 * i", "low"), value("2 * i + 1", "low"))
+    p:put("FOR(i, %d) %s[i] = %s(%s, %s);", dwords // 2, chunk, p:pack(to, "nearest_even", true), value("2 * i", "low"), value("2 * i + 1", "low"))
   else
-    p:put("FOR(i, %d) %s$n[c][i] = %s(%s, %s);", dwords, name, p:pack(to, "nearest_even"), value("i", "low"), value("i", "high"))
+    p:put("FOR(i, %d) %s[i] = %s(%s, %s);", dwords, chunk, p:pack(to, "nearest_even"), value("i", "low"), value("i", "high"))
   end
-  p:close()
 end
 
 -- The other half of the wave holds the other rows of an accumulator that is the next operand.

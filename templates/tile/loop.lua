@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The staged loop as HIP C: the passes that a schedule asks for.
 local A = require "tile.assign"
-local transfer = require "tile.transfer"
+local transfer, operand = require "tile.transfer", require "tile.operand"
 local M = {}
 
 -- ---- passes
@@ -81,10 +81,10 @@ local function prologue(c)
     bounds(c, function() return c.x.start and c.first .. (tile > 0 and " + " .. tile or "") or tostring(tile) end)
     each(c, function(s)
       if tile <= lead(c, s) then transfer.declare(p, s, suffix(s, tile)); transfer.fetch(p, s, suffix(s, tile)) end
-      if tile <= lead(c, s) and s.by_elements then transfer.deposit(p, s, "", shift(tile)) end
+      if tile <= lead(c, s) and s.late then transfer.deposit(p, s, "", shift(tile)) end
     end)
   end
-  each(c, function(s) for tile = 0, s.by_elements and -1 or lead(c, s) do transfer.deposit(p, s, suffix(s, tile), shift(tile)) end end)
+  each(c, function(s) for tile = 0, s.late and -1 or lead(c, s) do transfer.deposit(p, s, suffix(s, tile), shift(tile)) end end)
   p:put("lds_barrier();")
   p:close()
   if not c.two then return end
@@ -165,7 +165,9 @@ function M.print(p, x)
   -- second buffers of all tiles lie behind the first ones, so that one step leads from any tile's buffer to its other one
   local c = { p = p, x = x, plan = plan, schedule = plan.schedule, axis = x.axis, two = plan.spec.stages == 2, half = plan.turn_bytes }
   p:use "lds"; p:use "lds_barrier"; p:use "KEEP_ORDER"
-  transfer.hold(p)
+  for _, private in ipairs(plan.private) do
+    if private.held then operand.hold(p, private) end
+  end
   if x.start then p:put("const int %s_first_tile = %s / %d; // what lies before nobody sees", x.axis.name, p:expr(nil, x.start, 13), x.axis.size) end
   c.first = x.start and x.axis.name .. "_first_tile" or "0"
   each(c, function(s) transfer.setup(p, s, p:expr(nil, x.stop, 13), x.start and c.first) end)

@@ -2,7 +2,7 @@
 -- Statements as HIP C.  What is decided here is only spelling: layouts, LDS and the order of the loop come from the passes before.
 local L, B, A = require "tile.layout", require "tile.banks", require "tile.assign"
 local R, expression, formats = require "tile.rows", require "tile.expression", require "tile.formats"
-local convert = require "tile.convert"
+local convert, operand = require "tile.convert", require "tile.operand"
 local fmt = string.format
 
 local P = {}
@@ -190,54 +190,9 @@ function emit.when(self, x)
   self:close()
 end
 
-function emit.flip_sign(self, x)
-  local load, condition = x.args[1], x.args[2]
-  self:put("const u32 %s_flip = %s ? %s", load.name, self:expr(x, condition, 4),
-    self.plan.bytes == 4 and "0x80000000u : 0u; // the sign bit" or "0x80008000u : 0u; // the sign bits of two values")
-  for _, run in ipairs(L.chunk_runs(load.chunks)) do
-    self:put("$FOR FOR(c, %d) %s_%d$n[c] ^= %s_flip;", run.count, load.name, run.base, load.name)
-  end
-end
-
--- A tile of the spread axis, straight into operand registers.
+function emit.flip_sign(self, x) operand.flip_sign(self, x) end
 function emit.load(self, x)
-  if x.place == "lds" then return end -- the loop stages it
-  local plan, slice = self.plan, x.slice
-  local dtype, width = slice.tensor.dtype, formats.bytes[slice.tensor.dtype]
-  local other = dtype ~= plan.spec.dtype_kv -- than products take
-  self:put("// %s: this wave's rows as the operand of %s%s%s", x.name, plan.inst.name, x.moving and "" or ", for the whole kernel", other and ", in their number format" or "")
-  local moving = x.moving == "column"
-  local row = R.buffer(self, x.name, slice, "const " .. formats.type[dtype], width, self:row_bytes(slice, x.column), moving and fmt(" + (long)%s * %d", self.tile, x.column.size) or "")
-  for _, run in ipairs(L.chunk_runs(x.chunks)) do
-    local name, bytes = fmt("%s_%d", x.name, run.base), run.width * width
-    local most = R.access_within(plan, slice)
-    self:put("u32x%d %s$N[%d];", run.width * plan.bytes // 4, name, run.count)
-    local column = {}
-    if run.base > 0 then column[#column + 1] = tostring(run.base * width) end
-    if run.count > 1 then column[#column + 1] = fmt("c * %d", run.groups * bytes) end
-    if run.groups > 1 then column[#column + 1] = fmt("group * %d", bytes) end
-    local at = #column > 0 and table.concat(column, " + ") or "0"
-    local function read(part, shift) -- a row that ends inside this tile: what is behind it belongs to the next row
-      local from = shift > 0 and fmt("%s + %d", at, shift) or at
-      if most < math.min(part, 16) then
-        local by_parts = fmt("row_read%d_by%d", part, most)
-        self:use(by_parts)
-        return fmt("%s(%s_rsrc, %s, %s, %s)", by_parts, x.name, row, from, self:row_bytes(slice, x.column))
-      end
-      local offset = fmt("%s + %s", row, from)
-      if moving or P.filled(x) then offset = fmt("(%s) < %s ? %s : 0x7ffffff0", from, self:row_bytes(slice, x.column), offset) end
-      self:use("buffer_read" .. part)
-      return fmt("buffer_read%d(%s_rsrc, %s)", part, x.name, offset)
-    end
-    local function whole(part, shift)
-      if part <= 16 or part == 32 and not P.filled(x) and most >= 16 then return read(part, shift) end
-      local join = "join" .. part // 2
-      self:use(join)
-      return fmt("%s(%s,\n  %s)", join, whole(part // 2, shift), whole(part // 2, shift + part // 2))
-    end
-    if other then convert.load(self, x, run, name, whole(bytes, 0))
-    else self:put("$FOR FOR(c, %d) %s$n[c] = %s;", run.count, name, whole(bytes, 0)) end
-  end
+  if x.place ~= "lds" then operand.load(self, x) end -- the loop stages it
 end
 
 -- One fp32 value for each element of an axis on M.
@@ -316,20 +271,13 @@ function P:b_operand(x, run, at_register)
   return x.b.name .. "_wide$n"
 end
 
--- Where chunk c of column block n of an operand that is kept in LDS lies.
-function P:held_at(x, run)
-  local column_bytes = self.plan.inst.n * self.plan.bytes
-  return fmt("%s_held%s%s%s", x.name, run.base > 0 and " + " .. run.base * column_bytes or "", run.count > 1 and " + c * " .. run.groups * run.width * column_bytes or "",
-    self.plan.n_blocks > 1 and " + n * " .. x.column.size * column_bytes or "")
-end
-
 function P:b_chunk(x, run, at_register)
   local plan, b = self.plan, x.b
   local dwords = run.width * plan.bytes // 4
   if b.held then
     self:use(dwords == 8 and "held_read32" or "lds_read16")
     self:put("u32x%d %s_chunk$N;", dwords, b.name)
-    self:put(dwords == 8 and "$FOR %s_chunk$n = held_read32(%s, %d);" or "$FOR %s_chunk$n = lds_read16(%s);", b.name, self:held_at(b, run), b.held.lanes * 16)
+    self:put(dwords == 8 and "$FOR %s_chunk$n = held_read32(%s, %d);" or "$FOR %s_chunk$n = lds_read16(%s);", b.name, operand.held_at(self, b, run), b.held.lanes * 16)
     return b.name .. "_chunk$n"
   end
   if not x.convert then return fmt("%s_%d$n[c]", b.name, run.base) end

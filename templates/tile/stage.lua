@@ -110,8 +110,8 @@ function M.plan(plan)
     if not s.k_at then s.k_at = {}; for i = 0, x.product.over.size - 1 do s.k_at[i] = i end end
     if s.orientation == "rows" then plan_rows(plan, s) else plan_transposed(plan, s) end
     s.count = (s.pieces + plan.threads - 1) // plan.threads
-    s.by_elements = R.access(plan, x.slice) < 4
-    if s.by_elements then s.registers = 0 end -- the deposit brings them, a few at a time
+    s.late = plan.spec.late or R.access(plan, x.slice) < 4 -- elements apart would take registers for the products
+    if s.late then s.registers = 0 end
     s.offset, s.size, s.buffers = offset, s.rows * s.stride, plan.spec.stages
     offset = offset + s.size
     x.staged = s

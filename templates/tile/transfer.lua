@@ -98,14 +98,14 @@ end
 local function stage_type(p, s) return s.orientation == "rows" and "u32x4" or "u32x" .. s.width * p.plan.bytes // 4 end
 -- Registers that hold what a thread brings.
 function M.declare(p, s, suffix)
-  if s.by_elements then return end
+  if s.late then return end
   p:put("%s %s_stage%s%s%s;", stage_type(p, s), s.name, suffix, s.count > 1 and "[" .. s.count .. "]" or "", s.orientation == "rows" and "" or "[4]")
 end
 
 -- piece = what lies in memory; loop: text of the loop over pieces, if there is one.
 local function read_piece(p, s, suffix, loop, piece)
   local stride, bytes = R.stride(s.load.slice), p.plan.bytes
-  local read = ("buffer_read%d%s"):format(s.orientation == "rows" and 16 or s.width * bytes, s.by_elements and "_by2" or "")
+  local read = ("buffer_read%d%s"):format(s.orientation == "rows" and 16 or s.width * bytes, R.access(p.plan, s.load.slice) < 4 and "_by2" or "")
   p:use(read)
   if s.orientation == "rows" then return p:put("%s%s = %s(%s_rsrc%s, %s);", loop, piece, read, s.name, suffix, from(s, stride, bytes)) end
   p:put("%sFOR(j, 4) %s[j] = %s(%s_rsrc%s, %s + j * %d * (int)%s);", loop, piece, read, s.name, suffix, from(s, stride, bytes), s.row_step * bytes, stride)
@@ -144,14 +144,13 @@ local function next_tile(p, s)
   p:put("%s_next += %s * %d;", s.name, R.stride(s.load.slice), s.load.row.size)
 end
 
--- Where an access is one element, the loads of a tile would fill the registers, so none is kept while the waves compute: the deposit brings the
--- tile, so many loads at a time.
-local ELEMENTS_IN_FLIGHT = 32
+-- A late tile is kept in no registers while the waves compute: the deposit brings it, so many registers at a time.
+local IN_FLIGHT = 32
 local function bring(p, s, shift)
-  local loads = s.orientation == "rows" and 8 or 4 * s.width
-  local at_once = math.max(1, ELEMENTS_IN_FLIGHT // loads)
+  local bytes, access = s.orientation == "rows" and 16 or 4 * s.width * p.plan.bytes, R.access(p.plan, s.load.slice)
+  local at_once = math.max(1, IN_FLIGHT * math.min(access, 4) // bytes)
   p:use "KEEP_ORDER"
-  p:open "{ // element by element"
+  p:open("{ // a few pieces at a time%s", access < 4 and ", element by element" or "")
   open_tile(p, s, "")
   p:open(s.count > 1 and "FOR(i, %d) {" or "{", s.count)
   p:put("%s piece%s;", stage_type(p, s), s.orientation == "rows" and "" or "[4]")
@@ -165,7 +164,7 @@ end
 
 -- Loads the tile at <name>_next and moves on.
 function M.fetch(p, s, suffix)
-  if s.by_elements then return end
+  if s.late then return end
   open_tile(p, s, suffix)
   read_piece(p, s, suffix, rounds(s), stage_piece(s, suffix))
   next_tile(p, s)
@@ -173,24 +172,8 @@ end
 
 -- shift: bytes from the running LDS address, where a tile goes to another buffer than the next deposit of the loop.
 function M.deposit(p, s, suffix, shift)
-  if s.by_elements then return bring(p, s, shift) end
+  if s.late then return bring(p, s, shift) end
   write_piece(p, s, rounds(s), stage_piece(s, suffix), shift)
-end
-
--- Operands that are kept in LDS leave their registers.
-function M.hold(p)
-  for _, x in ipairs(p.plan.private) do
-    local held = x.held
-    if held then
-      p:put("\n// %s: kept in LDS, %d bytes a wave", x.name, held.wave_bytes)
-      p:put("const int %s_held = wave * %d + lane %% %d * 16 + %d;", x.name, held.wave_bytes, held.lanes, held.offset)
-      for _, run in ipairs(L.chunk_runs(x.chunks)) do
-        local at = p:held_at(x, run)
-        if run.width == 16 then p:use "held_write32"; p:put("$FOR FOR(c, %d) held_write32(%s, %s_%d$n[c], %d);", run.count, at, x.name, run.base, held.lanes * 16)
-        else p:use "lds_write16"; p:put("$FOR FOR(c, %d) lds_write16(%s, %s_%d$n[c]);", run.count, at, x.name, run.base) end
-      end
-    end
-  end
 end
 
 -- Moves the running LDS addresses of reads or deposits to the other buffer: sign is "+=" or "-=".
