@@ -110,6 +110,31 @@ static void varlen_in_any_order(void **state) {
     }
 }
 
+/* The grid takes the sequences that the order names: one that names only one leaves the others' rows as they were. */
+static void the_order_is_followed(void **state) {
+  (void)state;
+  for (size_t t = 0; t < COUNT(targets); t++) {
+    attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 4, .seqlen_q = 9, .seqlen_k = 20, .heads_q = 4, .heads_k = 2, .gqa_pack = t % 2,
+                         .features = FA_FEATURE_VARLEN, .batch_order = true, .seed = 1 };
+    case_tensors x;
+    case_make(&x, &c);
+    const fa_attention_extras *e = &x.inputs.extras;
+    void *memory = x.memory[CASE_ORDER] + ((const unsigned char *)e->batch_order - x.memory[CASE_ORDER]);
+    int32_t *order = memory;
+    int only = c.batch - 1;
+    while (only > 0 && e->cu_seqlens_q[only] == e->cu_seqlens_q[only + 1]) only--;
+    assert_true(only > 0); /* the first is never empty */
+    for (int b = 0; b < c.batch; b++) order[b] = only;
+    const float before = x.lse[0];
+    case_launch(&x, &c);
+    for (int row = 0; row < e->total_q; row++) {
+      bool written = memcmp(&x.lse[row], &before, sizeof before) != 0;
+      assert_int_equal(written, row >= e->cu_seqlens_q[only] && row < e->cu_seqlens_q[only + 1]);
+    }
+    case_free(&x);
+  }
+}
+
 static void lse_to_base_2(void **state) {
   (void)state;
   for (size_t t = 0; t < COUNT(targets); t++) {
@@ -206,7 +231,7 @@ static int release(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(groups_and_lengths), cmocka_unit_test(features), cmocka_unit_test(head_dimensions), cmocka_unit_test(same_bits_as_one_head_a_tile),
-    cmocka_unit_test(varlen_in_any_order), cmocka_unit_test(lse_to_base_2), cmocka_unit_test(max_logit), cmocka_unit_test(max_logit_only_grows), cmocka_unit_test(few_above),
+    cmocka_unit_test(varlen_in_any_order), cmocka_unit_test(the_order_is_followed), cmocka_unit_test(lse_to_base_2), cmocka_unit_test(max_logit), cmocka_unit_test(max_logit_only_grows), cmocka_unit_test(few_above),
     cmocka_unit_test(longest_first), cmocka_unit_test(when_packing_helps),
   };
   return cmocka_run_group_tests(tests, NULL, release);

@@ -104,6 +104,23 @@ static void instructions_within_budget(void **state) {
   }
 }
 
+/* A group of heads in a tile changes nothing between the loop's head and its end. */
+static void groups_cost_nothing_in_the_loop(void **state) {
+  (void)state;
+  static const char *const targets[] = { "gfx942", "gfx1100", "gfx1201", "gfx1030" };
+  for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+    double counts[2];
+    char problem[128];
+    for (int pack = 0; pack < 2; pack++) {
+      snprintf(problem, sizeof problem, "target=%s dtype=bf16 head_dim=128 mask=causal gqa_pack=%d", targets[i], pack);
+      json_t *object = explain(problem);
+      counts[pack] = number(object, "hot_loop", "instructions_without_waits_per_64_matrix");
+      json_decref(object);
+    }
+    demand(counts[1] <= counts[0], problem, "instructions per 64 products without waits", counts[1], counts[0]);
+  }
+}
+
 /* gfx1030: all instructions, against what its dot products (bf16: multiply-adds) and exponentials alone would be, in percent. */
 static void gfx1030_near_its_bound(void **state) {
   (void)state;
@@ -172,7 +189,7 @@ static void executed_as_counted(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = { cmocka_unit_test(loads_in_flight), cmocka_unit_test(instructions_within_budget),
+  const struct CMUnitTest tests[] = { cmocka_unit_test(loads_in_flight), cmocka_unit_test(instructions_within_budget), cmocka_unit_test(groups_cost_nothing_in_the_loop),
                                       cmocka_unit_test(gfx1030_near_its_bound), cmocka_unit_test(executed_as_counted) };
   return cmocka_run_group_tests(tests, find_compiler, NULL);
 }
