@@ -151,6 +151,29 @@ static fa_status add_generated(job *j, const char *name, char **text) {
   return status;
 }
 
+/* The problem with schedule number `step` of those for what does not fit: light1, light2, ...; NULL: the schedule is not ours to choose. */
+static char *with_lighter(const char *problem, int step) {
+  static const char open[] = " schedule=auto";
+  const char *at = strstr(problem, open);
+  fa_text text = {0};
+  if (!at) return NULL;
+  fa_text_print(&text, "%.*s%s-light%d%s", (int)(at - problem), problem, open, step, at + sizeof open - 1);
+  return fa_text_take(&text, NULL);
+}
+
+/* What the templates refuse with the table's choice may fit with a lighter one; the first one's error stands. */
+static fa_status generate_fitting(fa_generated *generated, const fa_template_tree *tree, const char *problem, fa_error *error) {
+  fa_error other;
+  fa_status first = fa_lua_generate(generated, tree, NULL, problem, error), status = first;
+  for (int step = 1; status == FA_ERR_UNSUPPORTED; step++) {
+    char *lighter = with_lighter(problem, step);
+    if (!lighter) break;
+    status = fa_lua_generate(generated, tree, NULL, lighter, &other);
+    free(lighter);
+  }
+  return status ? first : FA_OK;
+}
+
 static fa_status op_emit(job *j) {
   fa_generated generated;
   fa_template_tree tree;
@@ -158,7 +181,7 @@ static fa_status op_emit(job *j) {
   bool owned;
   fa_status status = open_job(&tree, &owned, &problem, j);
   if (status) return status;
-  status = fa_lua_generate(&generated, &tree, NULL, problem, j->error);
+  status = generate_fitting(&generated, &tree, problem, j->error);
   if (owned) fa_template_tree_free(&tree);
   if (status) return status;
   if (!(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)) &&
@@ -206,26 +229,20 @@ static fa_status make_object(made *m, job *j, const fa_template_tree *tree, cons
   return status;
 }
 
-/* Where the schedule is ours to choose and the compiler spills with the table's choice, lighter ones are tried: light1, light2, ... as far as the
- * templates have them.  If none is right, the first one's error stands. */
+/* Where the schedule is ours to choose and the compiler spills with the table's choice, lighter ones are tried, as far as the templates have them.
+ * If none is right, the first one's error stands. */
 static fa_status make_lighter(made *m, job *j, const fa_template_tree *tree, const char *problem) {
-  static const char open[] = " schedule=auto";
-  const char *at = strstr(problem, open);
   fa_error error;
   fa_status status = FA_ERR_VALIDATION;
-  for (int step = 1; at && (status == FA_ERR_VALIDATION || status == FA_ERR_UNSUPPORTED); step++) {
+  for (int step = 1; status == FA_ERR_VALIDATION || status == FA_ERR_UNSUPPORTED; step++) {
     made other;
-    fa_text text = {0};
-    fa_text_print(&text, "%.*s%s-light%d%s", (int)(at - problem), problem, open, step, at + sizeof open - 1);
-    char *lighter = fa_text_take(&text, NULL);
-    status = lighter ? make_object(&other, j, tree, lighter, &error) : FA_ERR_NOMEM;
+    char *lighter = with_lighter(problem, step);
+    if (!lighter) break;
+    status = make_object(&other, j, tree, lighter, &error);
     free(lighter);
-    if (!status) {
-      made_free(m);
-      *m = other;
-      return FA_OK;
-    }
-    if (status != FA_ERR_NOMEM) made_free(&other);
+    made_free(status ? &other : m);
+    if (!status) *m = other;
+    if (!status) return FA_OK;
   }
   return FA_ERR_VALIDATION;
 }
