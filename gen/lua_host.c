@@ -16,8 +16,9 @@ enum { HOOK_INTERVAL = 10000, MAX_MODULE_NAME = 200 };
 typedef struct host {
   const fa_template_tree *tree;
   size_t memory, memory_limit;
-  unsigned long long instructions, instruction_limit;
+  unsigned long long instructions, instruction_limit, user_limit; /* user_limit: set by limit(n), 0: none */
   const char *problem; /* of the running request */
+  const char *const *functions;
   fa_generated *generated;
   char **names;
 } host;
@@ -47,6 +48,10 @@ static void count_instructions(lua_State *L, lua_Debug *debug) {
   host *h = host_of(L);
   (void)debug;
   h->instructions += HOOK_INTERVAL;
+  if (h->user_limit && h->instructions >= h->user_limit) {
+    h->user_limit = 0;
+    luaL_error(L, "it runs for too long; is there a loop without an end?");
+  }
   if (h->instructions < h->instruction_limit) return;
   lua_sethook(L, count_instructions, LUA_MASKCOUNT, 1); /* a pcall around this error meets the next one at once */
   luaL_error(L, "more than the limit of %I Lua instructions; is there a loop without an end?", (LUAI_UACINT)h->instruction_limit);
@@ -101,6 +106,14 @@ static int load_text(lua_State *L) {
   return 1;
 }
 
+/* limit(n): an error after n more instructions; limit(0): none.  For code that is not ours. */
+static int limit_instructions(lua_State *L) {
+  host *h = host_of(L);
+  lua_Integer count = luaL_checkinteger(L, 1);
+  h->user_limit = count > 0 ? h->instructions + (unsigned long long)count : 0;
+  return 0;
+}
+
 static int undefined_global(lua_State *L) { return luaL_error(L, "global '%s' is not defined", luaL_tolstring(L, 2, NULL)); }
 static int assigned_global(lua_State *L) { return luaL_error(L, "global '%s' is assigned; templates use locals and return a table", luaL_tolstring(L, 2, NULL)); }
 
@@ -128,6 +141,8 @@ static void open_libraries(lua_State *L) {
   remove_fields(L, LUA_MATHLIBNAME, math);
   lua_pushcfunction(L, load_text);
   lua_setglobal(L, "load");
+  lua_pushcfunction(L, limit_instructions);
+  lua_setglobal(L, "limit");
   lua_newtable(L); /* loaded */
   lua_pushcclosure(L, require_template, 1);
   lua_setglobal(L, "require");
@@ -273,7 +288,16 @@ static int generate_body(lua_State *L) {
   push_main_function(L, "generate");
   push_problem(L, h->problem);
   lua_pushfstring(L, "%s", h->tree->digest); /* main.generate, fields, names, digest */
-  lua_call(L, 3, 1); /* result */
+  if (h->functions) {
+    lua_newtable(L);
+    lua_pushstring(L, h->functions[0]);
+    lua_setfield(L, -2, "text");
+    lua_pushstring(L, h->functions[1]);
+    lua_setfield(L, -2, "name");
+  } else {
+    lua_pushnil(L);
+  }
+  lua_call(L, 4, 1); /* result */
   if (!lua_istable(L, -1)) return luaL_error(L, "main.generate returns a %s, expected a table", luaL_typename(L, -1));
   g->variant = copy_text(L, "variant");
   g->source = copy_text(L, "source");
@@ -289,8 +313,8 @@ static int generate_body(lua_State *L) {
   return 0;
 }
 
-fa_status fa_lua_generate(fa_generated *generated, const fa_template_tree *tree, const fa_lua_limits *limits, const char *problem, fa_error *error) {
-  host h = {.problem = problem, .generated = generated};
+fa_status fa_lua_generate(fa_generated *generated, const fa_template_tree *tree, const fa_lua_limits *limits, const char *problem, const char *const functions[2], fa_error *error) {
+  host h = {.problem = problem, .functions = functions, .generated = generated};
   *generated = (fa_generated){0};
   fa_status status = run(generate_body, &h, tree, limits, error);
   if (status) fa_generated_free(generated);

@@ -21,7 +21,8 @@ typedef struct fa_generated {
 } fa_generated;
 
 /* `problem`: canonical text, "name=value name=value ...". */
-fa_status fa_lua_generate(fa_generated *generated, const fa_template_tree *tree, const fa_lua_limits *limits, const char *problem, fa_error *error);
+/* functions: text and name of the user's file, or NULL. */
+fa_status fa_lua_generate(fa_generated *generated, const fa_template_tree *tree, const fa_lua_limits *limits, const char *problem, const char *const functions[2], fa_error *error);
 void fa_generated_free(fa_generated *generated);
 
 /* Names of the targets that the templates know, one a line; the caller frees. */

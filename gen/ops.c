@@ -10,6 +10,7 @@
 #include "encodings.h"
 #include "expand.h"
 #include "lua_host.h"
+#include "sha256.h"
 #include "text.h"
 #include "validate.h"
 
@@ -144,6 +145,32 @@ static fa_status open_job(fa_template_tree *tree, bool *owned, const char **prob
   return status ? status : open_templates(tree, owned, j);
 }
 
+/* The user's file must be the one that the problem's digest names. */
+static fa_status read_functions(const char *functions[2], job *j, const char *problem, fa_error *error) {
+  const char *field = strstr(problem, " functions=");
+  fa_sha256 hash;
+  char digest[65];
+  fa_status status;
+  functions[0] = NULL;
+  functions[1] = fa_bundle_text(j->request, "functions_name", "functions");
+  if (!field || !strncmp(field + 11, "none", 4)) return FA_OK;
+  if ((status = need_text(&functions[0], j, "functions"))) return fa_fail(error, status, "functions: the request has no text of them");
+  fa_sha256_start(&hash);
+  fa_sha256_add(&hash, functions[0], strlen(functions[0]));
+  fa_sha256_finish(digest, &hash);
+  size_t length = strcspn(field + 11, " ");
+  if (length < 32 || length > 64 || strncmp(digest, field + 11, length) != 0)
+    return fa_fail(error, FA_ERR_PROBLEM, "functions: the text's digest is %.32s, the problem names %.64s", digest, field + 11);
+  return FA_OK;
+}
+
+static fa_status run_templates(fa_generated *generated, job *j, const fa_template_tree *tree, const char *problem, fa_error *error) {
+  const char *functions[2];
+  *generated = (fa_generated){0};
+  fa_status status = read_functions(functions, j, problem, error);
+  return status ? status : fa_lua_generate(generated, tree, NULL, problem, functions[0] ? functions : NULL, error);
+}
+
 /* Moves a text from the generated set into the reply. */
 static fa_status add_generated(job *j, const char *name, char **text) {
   fa_status status = fa_reply_add_text(j->reply, name, *text, j->error);
@@ -162,13 +189,13 @@ static char *with_lighter(const char *problem, int step) {
 }
 
 /* What the templates refuse with the table's choice may fit with a lighter one; the first one's error stands. */
-static fa_status generate_fitting(fa_generated *generated, const fa_template_tree *tree, const char *problem, fa_error *error) {
+static fa_status generate_fitting(fa_generated *generated, job *j, const fa_template_tree *tree, const char *problem, fa_error *error) {
   fa_error other;
-  fa_status first = fa_lua_generate(generated, tree, NULL, problem, error), status = first;
+  fa_status first = run_templates(generated, j, tree, problem, error), status = first;
   for (int step = 1; status == FA_ERR_UNSUPPORTED; step++) {
     char *lighter = with_lighter(problem, step);
     if (!lighter) break;
-    status = fa_lua_generate(generated, tree, NULL, lighter, &other);
+    status = run_templates(generated, j, tree, lighter, &other);
     free(lighter);
   }
   return status ? first : FA_OK;
@@ -181,7 +208,7 @@ static fa_status op_emit(job *j) {
   bool owned;
   fa_status status = open_job(&tree, &owned, &problem, j);
   if (status) return status;
-  status = generate_fitting(&generated, &tree, problem, j->error);
+  status = generate_fitting(&generated, j, &tree, problem, j->error);
   if (owned) fa_template_tree_free(&tree);
   if (status) return status;
   if (!(status = add_generated(j, "variant", &generated.variant)) && !(status = add_generated(j, "manifest", &generated.manifest)) &&
@@ -220,7 +247,7 @@ static void made_free(made *m) {
 static fa_status make_object(made *m, job *j, const fa_template_tree *tree, const char *problem, fa_error *error) {
   char *metadata = NULL, target[64];
   *m = (made){0};
-  fa_status status = fa_lua_generate(&m->generated, tree, NULL, problem, error);
+  fa_status status = run_templates(&m->generated, j, tree, problem, error);
   if (status || (status = read_target(target, problem, error))) return status;
   status = fa_compile(&m->compiled, j->worker->hiprtc, j->comgr, m->generated.source, target, m->generated.options, error);
   if (!status && !(status = fa_comgr_metadata(&metadata, j->comgr, m->compiled.object, m->compiled.object_bytes, error)))

@@ -47,13 +47,15 @@ static const struct {
   {"max_seqlen_q", FA_ARG_I32, AT(seqlen_q)},
   {"max_seqlen_k", FA_ARG_I32, AT(seqlen_k)},
 };
-enum { ROWS = sizeof rows / sizeof *rows };
+enum { ROWS = sizeof rows / sizeof *rows, USER = -1 }; /* USER: an argument of the user's functions, found by its name */
 
 fa_status fa_attention_bind(signed char bound[FA_MAX_ARGS], const fa_manifest *manifest, fa_error *error) {
+  bool functions = strstr(manifest->problem, " functions=") && !strstr(manifest->problem, " functions=none");
   if (strcmp(manifest->kernel, "attention_fwd") != 0) return FA_OK;
   for (size_t i = 0; i < manifest->arg_count; i++) {
     int row = 0;
     while (row < ROWS && (strcmp(rows[row].name, manifest->args[i].name) != 0 || rows[row].kind != manifest->args[i].kind)) row++;
+    if (row == ROWS && functions) row = USER;
     if (row == ROWS)
       return fa_fail(error, FA_ERR_VALIDATION, "manifest: argument %s of attention_fwd is unknown to this library, or of another kind", manifest->args[i].name);
     bound[i] = (signed char)row;
@@ -61,8 +63,31 @@ fa_status fa_attention_bind(signed char bound[FA_MAX_ARGS], const fa_manifest *m
   return FA_OK;
 }
 
-static void gather(fa_value *values, const fa_loaded *loaded, const fa_attention_fwd_args *args) {
+bool fa_plan_function_arg(const fa_plan *plan, size_t argument) { return plan->loaded->attention[argument] == USER; }
+
+/* Every argument that the functions declare, once, and no other. */
+static fa_status gather_functions(fa_value *values, const fa_loaded *loaded, const fa_attention_extras *extras, fa_error *error) {
+  const fa_manifest *manifest = loaded->record->manifest;
+  for (size_t i = 0; i < extras->function_count; i++) {
+    const char *name = extras->functions[i].name ? extras->functions[i].name : "(null)";
+    int at = fa_manifest_find(manifest, name);
+    if (at < 0 || loaded->attention[at] != USER) return fa_fail(error, FA_ERR_ARGUMENT, "%.64s: the functions declare no such argument", name);
+    for (size_t j = 0; j < i; j++)
+      if (strcmp(extras->functions[j].name, name) == 0) return fa_fail(error, FA_ERR_ARGUMENT, "%.64s: given twice", name);
+    fa_named_value(&values[at], manifest->args[at].kind, &extras->functions[i]);
+  }
+  for (size_t i = 0, given; i < manifest->arg_count; i++) {
+    if (loaded->attention[i] != USER) continue;
+    for (given = 0; given < extras->function_count && strcmp(extras->functions[given].name, manifest->args[i].name) != 0;) given++;
+    if (given == extras->function_count)
+      return fa_fail(error, FA_ERR_ARGUMENT, "%s: not given; the user's functions declare it (extras.functions)", manifest->args[i].name);
+  }
+  return FA_OK;
+}
+
+static fa_status gather(fa_value *values, const fa_loaded *loaded, const fa_attention_fwd_args *args, fa_error *error) {
   for (size_t i = 0; i < loaded->record->manifest->arg_count; i++) {
+    if (loaded->attention[i] == USER) continue;
     const void *field = (const char *)args + rows[loaded->attention[i]].offset;
     int narrow;
     switch (rows[loaded->attention[i]].kind) {
@@ -75,6 +100,7 @@ static void gather(fa_value *values, const fa_loaded *loaded, const fa_attention
       break;
     }
   }
+  return gather_functions(values, loaded, &args->extras, error);
 }
 
 static fa_status check_call(const fa_plan *plan, const fa_attention_fwd_args *args, fa_error *error) {
@@ -95,7 +121,7 @@ fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const f
   *bytes = 0;
   fa_status status = check_call(plan, args, &error);
   if (status) return fa_publish(status, &error);
-  gather(values, plan->loaded, args);
+  if ((status = gather(values, plan->loaded, args, &error))) return fa_publish(status, &error);
   return fa_publish(fa_dispatch_workspace(bytes, plan->loaded->record->manifest, values, &error), &error);
 }
 
@@ -115,8 +141,8 @@ fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_args *arg
   error.text[0] = 0;
   fa_status status = check_call(plan, args, &error);
   if (status) return fa_publish(status, &error);
-  gather(values, plan->loaded, args);
-  status = check_workspace(plan, args, values, &error);
+  status = gather(values, plan->loaded, args, &error);
+  if (!status) status = check_workspace(plan, args, values, &error);
   if (!status) status = fa_plan_launch(plan, values, stream, &error);
   return fa_publish(status, &error);
 }

@@ -14,7 +14,7 @@
 #define OTHER(kind, name, values, initial, doc) {{#name, values, initial, doc}, kind, FIELD(name), 0, 0, 0}
 
 #define TARGETS "gfx908|gfx90a|gfx942|gfx950|gfx1030|gfx1100|gfx1101|gfx1102|gfx1103|gfx1150|gfx1151|gfx1152|gfx1153|gfx1200|gfx1201"
-#define FEATURES "dropout|softcap|alibi|bias|bool_mask|varlen|sink|paged|max_logit"
+#define FEATURES "dropout|softcap|alibi|bias|bool_mask|varlen|sink|paged|max_logit|user|block_table|first_tokens"
 #define DTYPES "fp16|bf16|fp32"
 
 const fa_axis_row fa_axis_rows[FA_AXIS_COUNT] = {
@@ -31,6 +31,7 @@ const fa_axis_row fa_axis_rows[FA_AXIS_COUNT] = {
          "which keys a query sees; causal: key <= query + seqlen_k - seqlen_q; the others: docs/attention.md"),
   NUMBER(gqa_pack, "0|1", "0", "1: the query heads of one key head share a tile"),
   OTHER(FA_AXIS_SET, features, FEATURES, "none", "what is done with the scores besides, joined by +: docs/attention.md"),
+  OTHER(FA_AXIS_DIGEST, functions, "none|digest", "none", "digest of the user's functions (--functions FILE sets it, and features=user): docs/user_functions.md"),
   CHOICE(rounding, "nearest_even|toward_zero", "nearest_even", "of P and O to their 16-bit type"),
   CHOICE(lse, "natural|base2", "natural", "logarithm of the output lse"),
   AUTO(block_m, 16, 256, 16, "queries of a workgroup's tile"),

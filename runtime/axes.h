@@ -13,6 +13,7 @@ typedef enum fa_axis_kind {
   FA_AXIS_AUTO,    /* as a range, or FA_AUTO, which prints as "auto" */
   FA_AXIS_SET,     /* unsigned field of bits: names in `values` joined by '+', or "none" */
   FA_AXIS_TARGET,  /* char[16]: one of the names in `values`; "" prints as "auto" */
+  FA_AXIS_DIGEST,  /* char[36]: "" prints as "none", or 32 hex digits */
   FA_AXIS_NAME     /* char[24]: "auto" or a name of a-z 0-9 _ - */
 } fa_axis_kind;
 
@@ -23,7 +24,7 @@ typedef struct fa_axis_row {
   int minimum, maximum, step;
 } fa_axis_row;
 
-enum { FA_AXIS_COUNT = 18 };
+enum { FA_AXIS_COUNT = 19 };
 extern const fa_axis_row fa_axis_rows[FA_AXIS_COUNT];
 
 #endif

@@ -110,6 +110,7 @@ static bool try_row(fa_problem *problem, const fa_axis_row *row, const fa_proble
   case FA_AXIS_SET: return try_set(problem, row, (unsigned)value, passes);
   case FA_AXIS_TARGET: return try_names(problem, row, passes);
   case FA_AXIS_AUTO:
+  case FA_AXIS_DIGEST:
   case FA_AXIS_NAME:
     copy_field(problem, initial, row);
     return passes(problem);

@@ -143,6 +143,15 @@ fa_status fa_plan_launch(const fa_plan *plan, const fa_value *values, void *stre
   return device->kind->launch(device, plan->loaded->module, manifest, &dispatch, stream, error);
 }
 
+void fa_named_value(fa_value *value, fa_arg_kind kind, const fa_named_arg *arg) {
+  switch (kind) {
+  case FA_ARG_POINTER: value->pointer = arg->value.pointer; break;
+  case FA_ARG_I32: value->integer = arg->value.i32; break;
+  case FA_ARG_I64: value->integer = arg->value.i64; break;
+  case FA_ARG_F32: value->f32 = arg->value.f32; break;
+  }
+}
+
 static fa_status gather(fa_value *values, const fa_manifest *manifest, const fa_named_arg *args, size_t count, fa_error *error) {
   uint64_t given = 0;
   for (size_t i = 0; i < count; i++) {
@@ -150,12 +159,7 @@ static fa_status gather(fa_value *values, const fa_manifest *manifest, const fa_
     if (at < 0) return fa_fail(error, FA_ERR_ARGUMENT, "%.64s: kernel %s has no such argument", args[i].name ? args[i].name : "(null)", manifest->kernel);
     if (given >> at & 1) return fa_fail(error, FA_ERR_ARGUMENT, "%s: given twice", args[i].name);
     given |= UINT64_C(1) << at;
-    switch (manifest->args[at].kind) {
-    case FA_ARG_POINTER: values[at].pointer = args[i].value.pointer; break;
-    case FA_ARG_I32: values[at].integer = args[i].value.i32; break;
-    case FA_ARG_I64: values[at].integer = args[i].value.i64; break;
-    case FA_ARG_F32: values[at].f32 = args[i].value.f32; break;
-    }
+    fa_named_value(&values[at], manifest->args[at].kind, &args[i]);
   }
   for (size_t i = 0; i < manifest->arg_count; i++)
     if (!(given >> i & 1)) return fa_fail(error, FA_ERR_ARGUMENT, "%s: not given; kernel %s needs every argument once", manifest->args[i].name, manifest->kernel);

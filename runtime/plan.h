@@ -25,6 +25,10 @@ struct fa_plan {
 void fa_loaded_destroy(void *loaded);
 /* Finds each argument of an attention_fwd manifest in fa_attention_fwd_args; other kernels are left alone. */
 fa_status fa_attention_bind(signed char rows[FA_MAX_ARGS], const fa_manifest *manifest, fa_error *error);
+/* True for an argument that the user's functions declare. */
+bool fa_plan_function_arg(const fa_plan *plan, size_t argument);
+/* A named argument's value, as its kind says. */
+void fa_named_value(fa_value *value, fa_arg_kind kind, const fa_named_arg *arg);
 /* Checks, packs and launches. */
 fa_status fa_plan_launch(const fa_plan *plan, const fa_value *values, void *stream, fa_error *error);
 

@@ -142,6 +142,12 @@ static fa_status check_set(const fa_axis_row *row, unsigned value, fa_error *err
   return FA_OK;
 }
 
+static fa_status check_digest(const fa_axis_row *row, const char *value, fa_error *error) {
+  size_t length = strnlen(value, row->bytes);
+  if (length == 0 || (length == FA_FUNCTIONS_DIGEST && strspn(value, "0123456789abcdef") == length)) return FA_OK;
+  return fa_fail(error, FA_ERR_PROBLEM, "%s=%s: must be none or %d hex digits", row->axis.name, show((slice){value, length}).text, FA_FUNCTIONS_DIGEST);
+}
+
 static fa_status check_text(const fa_axis_row *row, const char *value, fa_error *error) {
   const char *end = memchr(value, 0, row->bytes);
   if (!end)
@@ -165,6 +171,7 @@ static fa_status check_row(const fa_problem *problem, const fa_axis_row *row, fa
   case FA_AXIS_RANGE:
   case FA_AXIS_AUTO: return check_range(row, get_int(problem, row), error);
   case FA_AXIS_SET: return check_set(row, (unsigned)get_int(problem, row), error);
+  case FA_AXIS_DIGEST: return check_digest(row, field, error);
   case FA_AXIS_TARGET:
   case FA_AXIS_NAME: return check_text(row, field, error);
   }
@@ -204,7 +211,7 @@ static void put_row(writer *w, const fa_problem *problem, const fa_axis_row *row
   const char *field = (const char *)problem + row->offset;
   char digits[16];
   slice name;
-  int value = row->kind == FA_AXIS_TARGET || row->kind == FA_AXIS_NAME ? 0 : get_int(problem, row);
+  int value = row->kind == FA_AXIS_TARGET || row->kind == FA_AXIS_NAME || row->kind == FA_AXIS_DIGEST ? 0 : get_int(problem, row);
   switch (row->kind) {
   case FA_AXIS_CHOICE:
     if (name_at(row->axis.values, value, &name)) put(w, name);
@@ -229,6 +236,7 @@ static void put_row(writer *w, const fa_problem *problem, const fa_axis_row *row
       first = 0;
     }
     break;
+  case FA_AXIS_DIGEST: put(w, slice_of(*field ? field : "none")); break;
   case FA_AXIS_TARGET:
   case FA_AXIS_NAME: put(w, slice_of(*field ? field : "auto")); break;
   }
@@ -298,8 +306,10 @@ static fa_status read_row(fa_problem *problem, const fa_axis_row *row, slice val
     set_int(problem, row, number);
     break;
   case FA_AXIS_SET: return read_set(problem, row, value, error);
+  case FA_AXIS_DIGEST:
   case FA_AXIS_TARGET:
-    if (equal(value, "auto")) value.size = 0;
+    if (equal(value, row->kind == FA_AXIS_DIGEST ? "none" : "auto")) value.size = 0;
+    else if (row->kind == FA_AXIS_DIGEST) {}
     else if (find_name(row->axis.values, value) < 0) return refuse_name(row, value, error);
     /* fall through */
   case FA_AXIS_NAME:

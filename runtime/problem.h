@@ -5,6 +5,7 @@
 
 #include "error.h"
 
+enum { FA_FUNCTIONS_DIGEST = 32 }; /* hex digits: half of the SHA-256 of the text */
 enum { FA_PROBLEM_TEXT_BYTES = 1024 }; /* longest text that is read; what is printed is shorter */
 
 /* Copies a caller's struct of whatever version into ours. */

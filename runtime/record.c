@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "functions.h"
 #include "hash.h"
 
 static void destroy(void *value) {
@@ -71,10 +72,11 @@ static void keep_on_disk(const fa_record *record, fa_context *context, const cha
   (void)fa_store_put(context->store, key, sections, count);
 }
 
-static fa_status call_worker(fa_bundle **reply, fa_context *context, const char *op, const fa_section *input, fa_error *error) {
-  fa_section sections[3] = {{"op", op, strlen(op)}, *input, {"templates_dir", context->templates_dir, 0}};
-  size_t count = 2;
-  if (context->templates_dir) sections[count++].size = strlen(context->templates_dir);
+static fa_status call_worker(fa_bundle **reply, fa_context *context, const char *op, const fa_section *input, size_t inputs, fa_error *error) {
+  fa_section sections[5] = {{"op", op, strlen(op)}};
+  size_t count = 1;
+  for (size_t i = 0; i < inputs; i++) sections[count++] = input[i];
+  if (context->templates_dir) sections[count++] = (fa_section){"templates_dir", context->templates_dir, strlen(context->templates_dir)};
   fa_status status = fa_worker_call(reply, &context->toolchain, &context->limits, sections, count, error);
   if (status) {
     fa_bundle_free(*reply);
@@ -84,10 +86,18 @@ static fa_status call_worker(fa_bundle **reply, fa_context *context, const char 
 }
 
 static fa_status compile(fa_record *record, fa_context *context, const char *key, const char *problem, fa_error *error) {
-  fa_section input = {"problem", problem, strlen(problem)};
+  fa_section input[3] = {{"problem", problem, strlen(problem)}};
+  size_t inputs = 1;
+  fa_functions functions;
+  if (fa_functions_find(&functions, problem)) {
+    if (!functions.text)
+      return fa_fail(error, FA_ERR_ARGUMENT, "functions: the kernel is not cached, and this process does not know their text; give it to fa_problem_set_functions (fa-gen: --functions FILE)");
+    input[inputs++] = (fa_section){"functions", functions.text, functions.length};
+    input[inputs++] = (fa_section){"functions_name", functions.name, strlen(functions.name)};
+  }
   fa_bundle *reply = NULL;
   fa_context_log(context, 2, "compiling %s", problem);
-  fa_status status = call_worker(&reply, context, "build", &input, error);
+  fa_status status = call_worker(&reply, context, "build", input, inputs, error);
   if (!status) status = fill(record, reply, "compiled", error);
   if (status) return status;
   /* Somebody edits the templates, or the worker is of another build: the key would name the wrong kernel. */
@@ -129,7 +139,7 @@ fa_status fa_record_inspect(fa_bundle **reply, fa_context *context, const void *
   snprintf(key, sizeof key, "fa-gen %s\nlisting object=%s\ntoolchain=%s\n", fa_version(), fa_hash_bytes(object, bytes).hex, context->toolchain.identity);
   *reply = fa_store_find(context->store, key);
   if (*reply) return FA_OK;
-  fa_status status = call_worker(reply, context, "inspect", &input, error);
+  fa_status status = call_worker(reply, context, "inspect", &input, 1, error);
   const fa_section *listing = fa_bundle_find(*reply, "listing"), *metadata = fa_bundle_find(*reply, "metadata");
   if (listing && metadata) (void)fa_store_put(context->store, key, (fa_section[]){*listing, *metadata}, 2);
   return status;

@@ -18,7 +18,7 @@ static const struct support {
 } supports[] = {
   {FA_KERNEL_ATTENTION_FWD, "attention_fwd", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16),
    BIT(FA_MASK_NONE) | BIT(FA_MASK_CAUSAL) | BIT(FA_MASK_CAUSAL_TOP_LEFT) | BIT(FA_MASK_WINDOW) | BIT(FA_MASK_CHUNKED) | BIT(FA_MASK_PREFIX),
-   FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_VARLEN | FA_FEATURE_SINK | FA_FEATURE_MAX_LOGIT,
+   FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_VARLEN | FA_FEATURE_SINK | FA_FEATURE_MAX_LOGIT | FA_FEATURE_USER,
    BIT(FA_ROUNDING_NEAREST_EVEN) | BIT(FA_ROUNDING_TOWARD_ZERO)},
   {FA_KERNEL_ATTENTION_DV, "attention_dv", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), BIT(FA_MASK_NONE), 0,
    BIT(FA_ROUNDING_NEAREST_EVEN)},
@@ -69,6 +69,9 @@ fa_status fa_problem_check_supported(const fa_problem *problem, fa_error *error)
     value_name(name, sizeof name, "features", bit);
     return fa_fail(error, FA_ERR_UNSUPPORTED, "features=%s: no template has %s yet; use features=none", name, name);
   }
+  if (!(problem->features & FA_FEATURE_USER) != !problem->functions[0])
+    return fa_fail(error, FA_ERR_PROBLEM, problem->functions[0] ? "functions=%s: features=user goes with it" : "features=user%s: it goes with functions=DIGEST; fa_problem_set_functions (fa-gen: --functions FILE) sets both",
+                   problem->functions);
   if ((status = check_dtypes(row, problem, error))) return status;
   if ((status = check_choice("mask", problem->mask, row->masks, "none", error))) return status;
   if (problem->gqa_pack && problem->kernel != FA_KERNEL_ATTENTION_FWD)

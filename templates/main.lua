@@ -16,15 +16,18 @@ local function canonical(spec, names)
   return table.concat(out, " ")
 end
 
--- fields: axis -> text of its value; names: the axes in canonical order; digest: of the templates, for the header.
-function M.generate(fields, names, digest)
+-- fields: axis -> text of its value; names: the axes in canonical order; digest: of the templates, for the header; functions: { text, name } of
+-- the user's file.
+function M.generate(fields, names, digest, functions)
   local spec = {}
-  for key, value in pairs(fields) do spec[key] = math.tointeger(tonumber(value)) or value end
+  for key, value in pairs(fields) do spec[key] = key ~= "functions" and math.tointeger(tonumber(value)) or value end
   spec.has = {} -- of the features
   for name in spec.features:gmatch "[%w_]+" do spec.has[name] = name ~= "none" end
   spec.head_dim = math.max(spec.head_dim_qk, spec.head_dim_v)
+  if functions then spec.functions_text, spec.functions_name = functions.text, functions.name end
   spec.plain = (spec.mask == "none" or spec.mask == "causal") and spec.features == "none"
-  spec.pairs = spec.has.bias or spec.has.bool_mask or false -- a tensor with an element for each query and key
+  spec.user = spec.has.user or false -- functions that nobody has seen
+  spec.pairs = spec.has.bias or spec.has.bool_mask or spec.user -- what has a value of its own for each query and key
   local target = targets.load(spec.target)
   if not target then fail("FA_ERR_UNSUPPORTED", "target=%s has no templates; those that have: %s", spec.target, table.concat(targets.names, ", ")) end
   if not kernels[spec.kernel] then fail("FA_ERR_UNSUPPORTED", "kernel=%s is not known; known: attention_dv, attention_fwd, gemm", spec.kernel) end

@@ -97,6 +97,7 @@ void case_problem(fa_problem *problem, const attention_case *c) {
   problem->block_n = c->block_n;
   problem->waves = c->waves;
   problem->stages = c->stages;
+  if (c->functions && fa_problem_set_functions(problem, c->functions, strlen(c->functions), "functions.lua") != FA_OK) fail_msg("%s: %s", case_name(c), fa_last_error());
   if (c->schedule) snprintf(problem->schedule, sizeof problem->schedule, "%s", c->schedule);
 }
 

@@ -37,6 +37,7 @@ typedef struct attention_case {
   fa_mask mask;
   fa_rounding rounding;
   unsigned features;         /* FA_FEATURE_...; their tensors are made at random.  Varlen: seqlen_q and seqlen_k are the longest lengths */
+  const char *functions;     /* text of the user's; features has FA_FEATURE_USER then.  The test fills in inputs.functions and extras.functions */
   int window_left, window_right, chunk_size;
   float softcap;             /* 0: 20 */
   unsigned broadcast;        /* of bias and bool_mask, alibi's slopes: CASE_OVER_... */

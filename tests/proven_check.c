@@ -13,7 +13,7 @@ static fa_status hash_of(char hash[17], const fa_problem *problem, fa_error *err
   fa_generated generated;
   char canonical[FA_PROBLEM_TEXT_BYTES];
   fa_status status = fa_problem_format(canonical, sizeof canonical, NULL, problem, error);
-  if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, error);
+  if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, NULL, error);
   if (status == FA_ERR_UNSUPPORTED) { /* a refusal is a text, too: the worker falls back from it */
     fa_proven_source_hash(hash, error->text, "");
     return FA_ERR_UNSUPPORTED;

@@ -74,7 +74,7 @@ static fa_status generate(fa_generated *generated, const char *body, const char 
   snprintf(text, sizeof text, "return {generate = function(fields, names) %s end, targets = function() return {'gfx1', 'gfx2'} end}", body);
   const fa_template files[] = {{"lib/other.lua", (const unsigned char *)other, other ? strlen(other) : 0}, {"main.lua", (const unsigned char *)text, strlen(text)}};
   const fa_template_tree tree = {.files = other ? files : files + 1, .count = other ? 2 : 1};
-  return fa_lua_generate(generated, &tree, &limits, "kernel=gemm target=gfx942 block_m=auto", error);
+  return fa_lua_generate(generated, &tree, &limits, "kernel=gemm target=gfx942 block_m=auto", NULL, error);
 }
 
 static void test_case(void **state) {
@@ -97,7 +97,7 @@ static void test_no_main(void **state) {
   fa_generated generated;
   fa_error error;
   (void)state;
-  assert_int_equal(fa_lua_generate(&generated, &tree, NULL, "a=b", &error), FA_ERR_WORKER);
+  assert_int_equal(fa_lua_generate(&generated, &tree, NULL, "a=b", NULL, &error), FA_ERR_WORKER);
   assert_non_null(strstr(error.text, "there is no template 'main' (templates/main.lua)"));
 }
 

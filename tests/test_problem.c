@@ -28,7 +28,7 @@ static void defaults_of_table_and_header_agree(void **state) {
   assert_int_equal(fa_problem_print(b, sizeof b, NULL, &initial), FA_OK);
   assert_string_equal(a, b);
   assert_string_equal(a, "kernel=attention_fwd target=auto dtype_q=bf16 dtype_kv=bf16 dtype_o=bf16 alignment=16 head_dim_qk=128 "
-                         "head_dim_v=128 mask=none gqa_pack=0 features=none rounding=nearest_even lse=natural block_m=auto block_n=auto waves=auto "
+                         "head_dim_v=128 mask=none gqa_pack=0 features=none functions=none rounding=nearest_even lse=natural block_m=auto block_n=auto waves=auto "
                          "stages=auto schedule=auto");
 }
 
@@ -60,6 +60,7 @@ static void set_random(fa_problem *problem, const fa_axis_row *row) {
     if (rand() % 2) break; /* fall through */
   case FA_AXIS_RANGE: number = row->minimum + rand() % ((row->maximum - row->minimum) / row->step + 1) * row->step; break;
   case FA_AXIS_SET: number = rand() % (1 << count); break;
+  case FA_AXIS_DIGEST: strcpy(field, rand() % 2 ? "" : "0123456789abcdef0123456789abcdef"); return;
   case FA_AXIS_TARGET: strcpy(field, rand() % 4 ? names[rand() % count] : ""); return;
   case FA_AXIS_NAME: strcpy(field, rand() % 2 ? "auto" : "a_schedule-with_23_char"); return;
   }

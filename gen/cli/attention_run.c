@@ -35,7 +35,8 @@ enum { Q, K, V, O, LSE, MAX_LOGIT, ARRAYS };
 
 typedef struct arrays {
   size_t bytes[ARRAYS];
-  void *device[ARRAYS], *extra[FA_EXTRA_ARRAYS];
+  void *device[ARRAYS], *extra[FA_EXTRA_ARRAYS], *function[FA_FUNCTION_ARGS];
+  fa_named_arg functions[FA_FUNCTION_ARGS];
 } arrays;
 
 static fa_status copy_in(arrays *a, const fa_attention_run *run, fa_context *context, fa_error *error) {
@@ -58,6 +59,17 @@ static fa_status copy_extras(fa_attention_extras *extras, arrays *a, const fa_at
     if (status != FA_OK) return status;
     memcpy((char *)extras + array->member, &a->extra[i], sizeof a->extra[i]);
   }
+  for (int i = 0; i < run->function_count; i++) {
+    const fa_function_array *array = &run->function_arrays[i];
+    a->functions[i] = run->functions[i];
+    if (!array->data) continue;
+    fa_status status = from_library(error, fa_memory_alloc(&a->function[i], context, array->bytes ? array->bytes : 16));
+    if (status == FA_OK && array->bytes) status = from_library(error, fa_memory_to_device(context, a->function[i], array->data, array->bytes));
+    if (status != FA_OK) return status;
+    a->functions[i].value.pointer = a->function[i];
+  }
+  extras->functions = a->functions;
+  extras->function_count = (size_t)run->function_count;
   return FA_OK;
 }
 
@@ -80,7 +92,7 @@ static fa_status launch(fa_attention_run *run, arrays *a, fa_context *context, c
 }
 
 fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, const fa_plan *plan, fa_error *error) {
-  arrays a = {{0}, {0}, {0}};
+  arrays a = {0};
   bool max_logit = run->features & FA_FEATURE_MAX_LOGIT;
   void *workspace = NULL;
   size_t workspace_bytes = 0, width = fa_dtype_size(run->dtype);
@@ -118,6 +130,7 @@ fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, co
 cleanup:
   for (int i = 0; i < ARRAYS; i++) fa_memory_free(context, a.device[i]);
   for (int i = 0; i < run->extra_count; i++) fa_memory_free(context, a.extra[i]);
+  for (int i = 0; i < run->function_count; i++) fa_memory_free(context, a.function[i]);
   fa_memory_free(context, workspace);
   return status;
 }
@@ -148,7 +161,8 @@ void fa_attention_run_free(fa_attention_run *run) {
   free(run->lse);
   free(run->max_logit);
   for (int i = 0; i < run->extra_count; i++) free(run->extra_arrays[i].data);
-  run->extra_count = 0;
+  for (int i = 0; i < run->function_count; i++) free(run->function_arrays[i].data);
+  run->extra_count = run->function_count = 0;
   run->q = run->k = run->v = run->o = NULL;
   run->lse = run->max_logit = NULL;
 }

@@ -10,7 +10,13 @@ typedef struct fa_extra_array {
   size_t bytes, member; /* offset of the pointer to it in fa_attention_extras */
 } fa_extra_array;
 
-enum { FA_EXTRA_ARRAYS = 8 };
+/* An array that the user's functions declare; data NULL: the argument is a scalar. */
+typedef struct fa_function_array {
+  void *data;
+  size_t bytes;
+} fa_function_array;
+
+enum { FA_EXTRA_ARRAYS = 8, FA_FUNCTION_ARGS = 24 };
 
 typedef struct fa_attention_run {
   /* in */
@@ -24,6 +30,10 @@ typedef struct fa_attention_run {
   fa_attention_extras extras; /* pointers of the host */
   fa_extra_array extra_arrays[FA_EXTRA_ARRAYS]; /* owned by the run */
   int extra_count;
+  fa_named_arg functions[FA_FUNCTION_ARGS]; /* pointers are filled in at the launch */
+  char function_names[FA_FUNCTION_ARGS][48];
+  fa_function_array function_arrays[FA_FUNCTION_ARGS]; /* owned by the run */
+  int function_count;
   float softmax_scale;
   void *q, *k, *v; /* of dtype, contiguous; owned by the run */
   /* out */

@@ -2,6 +2,7 @@
  * fa-gen run: attention over .npy files on a device, compared with the reference. */
 #include "attention_run.h"
 #include "extras.h"
+#include "function_args.h"
 #include "npy.h"
 #include "number.h"
 #include "output.h"
@@ -250,6 +251,8 @@ int fa_command_run(fa_cli *cli) {
     code = fa_cli_fail_last(cli, status);
     goto cleanup;
   }
+  if (problem.features & FA_FEATURE_USER) status = fa_function_args_read(&run, plan, cli, &error);
+  if (status != FA_OK) goto cleanup;
   status = compute(&run, cli, context, plan, &in, &error);
   if (status != FA_OK) goto cleanup;
   fa_plan_info info = { .size = sizeof info };

@@ -14,6 +14,7 @@ static const struct {
 } shared_options[] = {
   { FA_CLI_PROBLEM, { "problem", 'p', "TEXT", "the problem as one text, \"target=gfx942 dtype=bf16 head_dim=128\"; fields behind it replace its fields" } },
   { FA_CLI_TUNING, { "tuning", 0, "FILE", "schedules measured by fa-gen tune, for fields that the problem leaves open ($FA_TUNING)" } },
+  { FA_CLI_PROBLEM, { "functions", 0, "FILE", "the user's score and mask functions, in Lua (docs/user_functions.md)" } },
   { FA_CLI_TOOLCHAIN, { "templates", 0, "DIR", "templates from this folder instead of those built in" } },
   { FA_CLI_TOOLCHAIN, { "toolchain", 0, "DIR", "where hiprtc and comgr are" } },
   { FA_CLI_TOOLCHAIN, { "worker", 0, "FILE", "the worker program" } },

@@ -40,7 +40,7 @@ enum { ROWS = sizeof rows / sizeof *rows };
 
 static bool asked(const struct row *row, const fa_problem *problem) { return row->feature ? problem->features & row->feature : problem->mask == row->mask; }
 
-static double number_at(const fa_npy *array, size_t i) {
+double fa_extras_number(const fa_npy *array, size_t i) {
   switch (array->type) {
   case FA_NPY_FLOAT16: return (double)fa_dtype_load(array->data, FA_DTYPE_FP16, (int64_t)i);
   case FA_NPY_UINT16: return (double)fa_dtype_load(array->data, FA_DTYPE_BF16, (int64_t)i);
@@ -80,7 +80,7 @@ static fa_status read_vector(fa_attention_run *run, const struct row *row, const
   void *data = add_array(run, row->at, array->count, 4, error);
   if (!data) return error->status;
   for (size_t i = 0; i < array->count; i++) {
-    double value = number_at(array, i);
+    double value = fa_extras_number(array, i);
     if (prefix && !(value >= INT32_MIN && value <= INT32_MAX)) return fa_fail(error, FA_ERR_ARGUMENT, "%s[%zu]=%g: does not fit in 32 bits", row->name, i, value);
     if (prefix) ((int32_t *)data)[i] = (int32_t)value;
     else ((float *)data)[i] = (float)value;
@@ -104,7 +104,7 @@ static fa_status read_pairs(fa_attention_run *run, const struct row *row, const 
   if (!data) return error->status;
   for (size_t r = 0; r < count; r++)
     for (size_t j = 0; j < want[3]; j++) {
-      double value = number_at(array, r * have[3] + (have[3] == 1 ? 0 : j));
+      double value = fa_extras_number(array, r * have[3] + (have[3] == 1 ? 0 : j));
       if (bytes) data[r * length + j] = value != 0;
       else fa_dtype_store(data, run->dtype, (int64_t)(r * length + j), (float)value);
     }
@@ -154,6 +154,7 @@ fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const
   for (int n = 0; (text = fa_cli_value_at(cli, "with", n)); n++) {
     size_t length = strcspn(text, "="), i = 0;
     while (i < ROWS && (strlen(rows[i].name) != length || memcmp(rows[i].name, text, length) != 0)) i++;
+    if (i == ROWS && text[length] && problem->features & FA_FEATURE_USER) continue; /* function_args.c */
     if (i == ROWS || !text[length]) return refuse_name(text, error);
     if (!asked(&rows[i], problem)) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s: the problem's mask and features do not use it", rows[i].name);
     if (given[i]) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s: given twice", rows[i].name);

@@ -5,9 +5,13 @@
 
 #include "attention_run.h"
 #include "command.h"
+#include "npy.h"
 
 /* Fills run->extras, which owns the arrays; the run's shape and dtype are known.  What the problem asks for and is not given, and what is given
  * and not asked for, are errors. */
 fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const fa_cli *cli, fa_error *error);
+
+/* Element i, whatever the array's type. */
+double fa_extras_number(const fa_npy *array, size_t i);
 
 #endif

@@ -71,6 +71,7 @@ static bool mask_shows(const fa_reference_inputs *in, score_row at, int key) {
 static bool visible(const fa_reference_inputs *in, score_row at, int key) {
   const fa_tensor *mask = &in->extras.bool_mask;
   if (!mask_shows(in, at, key)) return false;
+  if (in->functions.mask && !in->functions.mask(in->functions.user, at.batch, at.head, at.query, key)) return false;
   return !(in->features & FA_FEATURE_BOOL_MASK) || ((const unsigned char *)mask->data)[element(mask, at.batch, at.query, at.head) + key];
 }
 
@@ -81,6 +82,7 @@ static double exact_score(const fa_reference_inputs *in, score_row at, int key, 
   if (in->features & FA_FEATURE_SOFTCAP) s = (double)x->softcap * tanh(s / (double)x->softcap);
   if (in->features & FA_FEATURE_ALIBI) s -= (double)x->alibi_slopes[at.batch * x->alibi_slopes_stride_batch + at.head] * fabs(place - key);
   if (in->features & FA_FEATURE_BIAS) s += (double)fa_dtype_load(x->bias.data, in->dtype, element(&x->bias, at.batch, at.query, at.head) + key);
+  if (in->functions.score) s = in->functions.score(in->functions.user, s, at.batch, at.head, at.query, key);
   return s;
 }
 
@@ -90,6 +92,7 @@ static float plain_score(const fa_reference_inputs *in, score_row at, int key, f
   if (in->features & FA_FEATURE_SOFTCAP) s = x->softcap * tanhf(s / x->softcap);
   if (in->features & FA_FEATURE_ALIBI) s -= x->alibi_slopes[at.batch * x->alibi_slopes_stride_batch + at.head] * fabsf((float)(place - key));
   if (in->features & FA_FEATURE_BIAS) s += fa_dtype_load(x->bias.data, in->dtype, element(&x->bias, at.batch, at.query, at.head) + key);
+  if (in->functions.score) s = (float)in->functions.score(in->functions.user, (double)s, at.batch, at.head, at.query, key);
   return s;
 }
 
@@ -254,7 +257,7 @@ static void name_value(char *name, size_t capacity, const char *axis, int value)
 
 /* What is not computed is never compared as if it were something else. */
 static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
-  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN | FA_FEATURE_MAX_LOGIT };
+  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN | FA_FEATURE_MAX_LOGIT | FA_FEATURE_USER };
   const fa_attention_extras *x = &in->extras;
   const struct { bool asked; const void *pointer; const char *name; } needed[] = {
     { in->mask == FA_MASK_PREFIX, x->prefix_lens, "prefix_lens" },
@@ -274,6 +277,8 @@ static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
     name_value(name, sizeof name, "features", __builtin_ctz(in->features & ~(unsigned)FEATURES));
     return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: features=%s: it does not compute this one; fa-gen run --no-check leaves the comparison out", name);
   }
+  if (in->features & FA_FEATURE_USER && !in->functions.score && !in->functions.mask)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: features=user: it does not run the user's functions; fa-gen run --no-check leaves the comparison out");
   for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
     if (needed[i].asked && !needed[i].pointer && in->batch && in->heads_q && in->seqlen_q && in->seqlen_k)
       return fa_fail(error, FA_ERR_ARGUMENT, "reference: %s is missing", needed[i].name);

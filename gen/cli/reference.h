@@ -8,6 +8,13 @@
 
 #include <stdbool.h>
 
+/* The user's functions, written by hand in C; a NULL one is not there.  q and kv count within their sequence. */
+typedef struct fa_reference_functions {
+  double (*score)(const void *user, double s, int b, int h, int q, int kv);
+  bool (*mask)(const void *user, int b, int h, int q, int kv);
+  const void *user;
+} fa_reference_functions;
+
 /* Inputs are (batch, seqlen, heads, head_dim) with strides in elements, head_dim contiguous; with varlen as fagen.h says, seqlen_q and seqlen_k
  * the longest lengths, or more. */
 typedef struct fa_reference_inputs {
@@ -20,6 +27,7 @@ typedef struct fa_reference_inputs {
   unsigned features; /* FA_FEATURE_...; those that it does not compute are refused by name */
   float softmax_scale;
   fa_attention_extras extras; /* pointers of the host */
+  fa_reference_functions functions; /* features=user */
 } fa_reference_inputs;
 
 typedef struct fa_reference fa_reference;

@@ -2,7 +2,10 @@
  * Shared steps of the subcommands: see session.h. */
 #include "session.h"
 
+#include "emulation.h"
+#include "functions.h"
 #include "number.h"
+#include "problem.h"
 #include "tuning.h"
 
 #include <math.h>
@@ -22,9 +25,26 @@ static int apply_tuning(fa_problem *problem, const fa_cli *cli) {
   return -1;
 }
 
+/* The problem of the text with the functions of a file put in. */
+static fa_status read_with_functions(fa_problem *problem, const char *text, const char *path, fa_error *error) {
+  char *source = NULL;
+  size_t size = 0;
+  fa_status status = fa_problem_read(problem, text, error);
+  if (status == FA_OK) status = fa_file_read(&source, &size, path, FA_FUNCTIONS_TEXT, error);
+  if (status == FA_OK) {
+    status = fa_problem_set_functions(problem, source, size, path);
+    if (status == FA_OK) status = fa_problem_validate(problem);
+  }
+  free(source);
+  return status;
+}
+
 int fa_session_parse(fa_problem *problem, const fa_cli *cli, const char *text, bool target_needed) {
   *problem = (fa_problem)FA_PROBLEM_INIT;
-  fa_status status = fa_problem_parse(problem, text);
+  const char *file = fa_cli_value(cli, "functions");
+  fa_error error = { .status = FA_OK };
+  fa_status status = file ? read_with_functions(problem, text, file, &error) : fa_problem_parse(problem, text);
+  if (status != FA_OK && error.status != FA_OK) return fa_cli_fail(cli, &error);
   if (status != FA_OK) return fa_cli_fail_last(cli, status);
   if (target_needed && !problem->target[0]) {
     const char *known = "fa-gen targets lists them";
@@ -109,8 +129,15 @@ fa_status fa_session_generate(fa_bundle **reply, const fa_cli *cli, const char *
   size_t length;
   fa_status status = fa_problem_print(text, sizeof text, &length, problem);
   if (status != FA_OK) return fa_fail(error, status, "%s", fa_last_error());
-  fa_section section = { "problem", text, length };
-  return fa_session_call(reply, cli, op, &section, 1, error);
+  fa_section sections[3] = { { "problem", text, length } };
+  size_t count = 1;
+  fa_functions functions;
+  if (fa_functions_find(&functions, text)) {
+    if (!functions.text) return fa_fail(error, FA_ERR_ARGUMENT, "the problem names functions by their digest alone: give --functions FILE");
+    sections[count++] = (fa_section){ "functions", functions.text, functions.length };
+    sections[count++] = (fa_section){ "functions_name", functions.name, strlen(functions.name) };
+  }
+  return fa_session_call(reply, cli, op, sections, count, error);
 }
 
 static void print_log(int level, const char *text, void *user) {

@@ -3,6 +3,7 @@
 -- more than SLACK (exact for any slack: the final division uses the same maximum).
 local masks, scores = require "kernels.masks", require "kernels.scores"
 local layouts, groups, statistics = require "kernels.layouts", require "kernels.groups", require "kernels.statistics"
+local functions = require "kernels.user_tile"
 
 local NEVER = -3.0e38 -- below every score, finite: exp2(-inf - NEVER) is 0 and no NaN arises from an empty row
 local SLACK = 8.0     -- powers of two by which exp2 may exceed 1; far from the range of fp16
@@ -33,6 +34,7 @@ return function(t, spec)
   t.require("heads_k", ">=", "1", "query heads need a key head")
   t.require("heads_q % heads_k", "==", "0", "every key head serves equally many query heads: heads_q must be a multiple of heads_k")
 
+  at.own = spec.has.user and functions.program(t, spec, at) or {} -- the user's
   local score = scores.chain(t, spec, at) -- nil: the softmax takes the product as it is
   local sink = spec.has.sink and scores.sink(t, at)
   local softmax_scale = t.scalar "softmax_scale"
@@ -66,6 +68,7 @@ return function(t, spec)
       local seen = row_start and t.within(step - t.let("start_here", row_start - here), row_keys) or step:lt(t.let("stop_here", row_stop - here))
       return t.where(seen, S, -math.huge)
     end, S)
+    if at.own.mask then S = at.own.mask(S) end
     local top = t.rowmax("top", S, kv)
     if largest then largest.watch(top) end
     top = top * scale

@@ -8,6 +8,7 @@ function M.batched(t, at)
   for _, size in ipairs { "batch", "seqlen_q", "seqlen_k", "heads_q", "heads_k" } do t.size(size) end
   local layout = { spread = "seqlen_q", total = "seqlen_q + seqlen_k" }
   function layout.sequence(index) return index end
+  function layout.longest(side) return "seqlen_" .. side end
   function layout.begin() at.seqlen_q, at.seqlen_k = t.size "seqlen_q", t.size "seqlen_k" end
   function layout.rows(name, access, dtype, side, dim)
     local all = t.tensor(name, access, dtype, { { "batch", "batch" }, { "seqlen_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } })
@@ -29,6 +30,7 @@ end
 function M.packed(t, at)
   for _, size in ipairs { "batch", "total_q", "total_k", "max_seqlen_q", "heads_q", "heads_k" } do t.size(size) end
   local layout = { spread = "max_seqlen_q", total = "total_q + total_k" }
+  function layout.longest(side) return t.size("max_seqlen_" .. side).name end
   local cu_q = t.tensor("cu_seqlens_q", "read", "i32", { { "batch + 1" } })
   local cu_k = t.tensor("cu_seqlens_k", "read", "i32", { { "batch + 1" } })
   local used = t.tensor("seqused_k", "read", "i32", { { "batch" } }, { optional = true })
@@ -53,7 +55,7 @@ function M.packed(t, at)
     return function() return t.slice(all, { heads_q = at.first_head }, { first = first.q, rows = "seqlen_q", fold = at.fold }) end
   end
   function layout.pairs(name, dtype) -- places of queries and keys are those within their sequence
-    t.size "max_seqlen_k"
+    layout.longest "k"
     local all = t.tensor(name, "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "max_seqlen_q", "seq" }, { "max_seqlen_k" } }, { align = 4 })
     return function() return t.slice(all, { batch = at.batch, head = at.first_head }, { rows = "seqlen_q", columns = "seqlen_k", fold = at.fold }) end
   end

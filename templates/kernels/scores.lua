@@ -34,7 +34,10 @@ function M.bool_mask(t, at)
   return function(s) return t.where(t.load_elements("bool_tile", all(), at.q, at.kv):gt(0.0), s, -math.huge) end
 end
 
-local order = { "softcap", "alibi", "bias", "bool_mask" }
+-- The user's own (user_tile.lua).
+function M.user(t, at) return at.own.score end
+
+local order = { "softcap", "alibi", "bias", "user", "bool_mask" }
 
 -- An attention sink: one more score a head, in natural units, that takes part in the maximum and in the sum and has no value.  Takes the
 -- running maximum m (in powers of two) and sum l of a row; returns what stands for them and the factor of O.

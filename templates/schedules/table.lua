@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- Schedules by family and problem class; the first row that holds fills a field, later rows fill what earlier ones left open.
--- plain: mask none or causal, no features.  pairs: a tensor with an element for each query and key.
+-- plain: mask none or causal, no features.  user: functions of the caller's.  pairs: a tensor with an element for each query and key.
 -- head_dim: the larger of head_dim_qk and head_dim_v.
 -- wave_rows: rows of the spread axis a wave; block_m = waves * wave_rows.
 -- value_block: columns of V and O a workgroup; the others are other workgroups', which compute the scores anew.
@@ -24,6 +24,10 @@ return {
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 257, 320 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, late = true, value_block = 160 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 321, 384 } }, set = { wave_rows = 16, waves = 3, block_n = 16, stages = 1, hold = true, late = true, value_block = 192 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 385, 576 } }, set = { wave_rows = 16, waves = 2, block_n = 16, stages = 1, hold = true, late = true, value_block = 256 } },
+  -- a user's functions may want many registers: small tiles leave room for them
+  { when = { kernel = "attention_fwd", family = "rdna", user = true, head_dim = { 1, 64 } }, set = { wave_rows = 16, block_n = 32, stages = 1 } },
+  { when = { kernel = "attention_fwd", family = "rdna", user = true, head_dim = { 65, 128 } }, set = { wave_rows = 16, block_n = 16, stages = 1 } },
+  { when = { kernel = "attention_fwd", target = "gfx908", user = true, head_dim = { 1, 128 } }, set = { waves = 4, block_n = 32, stages = 1 } },
   -- elements of bias and masks take registers beside the product; with many columns Q leaves them for LDS, or more workgroups share the columns
   { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 8, block_n = 16, stages = 1, hold = false, value_block = 64 } },
   { when = { kernel = "attention_fwd", family = "rdna", pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, value_block = 128 } },

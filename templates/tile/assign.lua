@@ -134,13 +134,15 @@ end
 M.partial_of = partial_of
 
 -- Partial variables that an expression reads.
-local function partial_leaves(plan, x, found)
-  found = found or {}
+local function partial_leaves(plan, x, found, seen)
+  found, seen = found or {}, seen or {}
+  if seen[x] then return found end
+  seen[x] = true
   local r = M.root(x)
   if r.op == "reduce" or r.op == "full" then
     if partial_of(plan, r) then found[#found + 1] = r end
   elseif r.op ~= "let" and r.op ~= "dot" and r.op ~= "load" and r.op ~= "load_vector" then
-    for _, a in ipairs(x.args) do partial_leaves(plan, a, found) end
+    for _, a in ipairs(x.args) do partial_leaves(plan, a, found, seen) end
   end
   return found
 end

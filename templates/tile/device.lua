@@ -29,6 +29,33 @@ local pieces = {
   { "min", text = "DEVICE float min(float a, float b) { return __builtin_fminf(a, b); }\n" },
   { "max_i32", text = "DEVICE int max_i32(int a, int b) { return a > b ? a : b; }\n" },
   { "min_i32", text = "DEVICE int min_i32(int a, int b) { return a < b ? a : b; }\n" },
+  { "fabs_i32", text = "DEVICE int fabs_i32(int a) { return a < 0 ? -a : a; }\n" },
+  { "floor_f32", text = "DEVICE float floor_f32(float x) { return __builtin_floorf(x); }\n" },
+  { "ceil_f32", text = "DEVICE float ceil_f32(float x) { return __builtin_ceilf(x); }\n" },
+  { "sqrt_f32", text = "DEVICE float sqrt_f32(float x) { return __builtin_amdgcn_sqrtf(x); }\n" },
+  { "rsqrt_f32", text = "DEVICE float rsqrt_f32(float x) { return __builtin_amdgcn_rsqf(x); }\n" },
+  { "sin_f32", text = "DEVICE float sin_f32(float x) { return __builtin_amdgcn_sinf(__builtin_amdgcn_fractf(x * 0.15915494f)); } // in turns\n" },
+  { "cos_f32", text = "DEVICE float cos_f32(float x) { return __builtin_amdgcn_cosf(__builtin_amdgcn_fractf(x * 0.15915494f)); }\n" },
+  { "tanh_f32", needs = { "exp2", "rcp", "fabs", "fma" }, text = [[
+DEVICE float tanh_f32(float x) { // near 0 the series: the quotient's numerator would lose its digits
+  float a = fabs(x), square = x * x, e = exp2(a * -2.885390082f);
+  float series = x * fma(square, fma(square, fma(square, fma(square, 0.0218694885f, -0.0539682540f), 0.133333333f), -0.333333333f), 1.0f);
+  float far = __builtin_copysignf((1.0f - e) * rcp(1.0f + e), x);
+  return a < 0.25f ? series : far;
+}
+]] },
+  { "floor_div", text = [[
+DEVICE int floor_div(int a, int b) { // toward minus infinity
+  int quotient = a / b;
+  return quotient * b != a && (a < 0) != (b < 0) ? quotient - 1 : quotient;
+}
+]] },
+  { "floor_mod", needs = { "floor_div" }, text = "DEVICE int floor_mod(int a, int b) { return a - floor_div(a, b) * b; }\n" },
+  { "pick_f32", text = "DEVICE float pick_f32(bool first, float a, float b) { return first ? a : b; } // both are there: no branch\n" },
+  { "pick_i32", text = "DEVICE int pick_i32(bool first, int a, int b) { return first ? a : b; }\n" },
+  { "int_of", text = "DEVICE int int_of(float x) { return (int)x; } // toward zero\n" },
+  { "uniform_i32", text = "DEVICE int uniform_i32(int x) { return __builtin_amdgcn_readfirstlane(x); }\n" },
+  { "uniform_f32", text = "DEVICE float uniform_f32(float x) { return __builtin_bit_cast(float, __builtin_amdgcn_readfirstlane(__builtin_bit_cast(int, x))); }\n" },
   { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
   { "kept_zero", text = [[
 DEVICE f32x8 kept_zero() { // a zero that the compiler does not see, and so does not make anew in every tile

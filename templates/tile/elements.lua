@@ -1,9 +1,10 @@
 -- SPDX-License-Identifier: MIT
 -- A tile of both axes, element by element in the accumulator's layout, as HIP C: what is added to a product, or masks it.  Rows behind the end
 -- and keys behind the last row's end read 0; other keys behind the end are whatever lies there, and the mask of the end throws them away.
-local R, formats = require "tile.rows", require "tile.formats"
+local formats, R = require "tile.formats", require "tile.rows"
+local M = {}
 
-return function(self, x)
+function M.load(self, x)
   local plan, tensor = self.plan, x.slice.tensor
   local inst, width, name = plan.inst, formats.bytes[tensor.dtype], x.name
   local columns = x.slice.columns or tensor.dims[#tensor.dims][1]
@@ -40,3 +41,37 @@ return function(self, x)
   end
   self:put(single)
 end
+
+-- ---- views and gathers: an element for each index, behind a buffer resource, so that no index leaves the tensor
+local function c_text(dim, counts) return counts[dim] or "(" .. tostring(dim):gsub("[%a_][%w_]*", counts) .. ")" end
+
+-- dims of a view's tensor may be expressions over sizes and scalars; leading ones stand in `args`.
+function M.view(self, x)
+  local tensor, width, names = x.tensor, formats.bytes[x.tensor.dtype], {}
+  for _, list in ipairs { self.plan.recording.sizes, self.plan.recording.scalars } do for _, n in ipairs(list) do names[n.name] = n.c_name or n.name end end
+  local function product(from)
+    local out = {}
+    for i = from, #tensor.dims do out[#out + 1] = "(long)" .. c_text(tensor.dims[i][1], names) end
+    return #out > 0 and table.concat(out, " * ") or "1"
+  end
+  local base = { tensor.name .. "_base" }
+  for i, index in ipairs(x.args) do base[#base + 1] = self:expr(x, index, 13) .. " * " .. product(i + 1) end
+  self:use "rsrc"
+  self:put("const rsrc_t %s = buffer(%s, (int)(%s * %d)); // what lies outside of it reads 0", x.name, table.concat(base, " + "), product(#x.args + 1), width)
+end
+
+function M.gather(self, x, offset)
+  local dtype = x.view.tensor.dtype
+  local width = formats.bytes[dtype]
+  self:use("buffer_read" .. width)
+  local text = ("buffer_read%d(%s, %s)"):format(width, x.view.name, width > 1 and offset .. " * " .. width or offset)
+  if dtype == "fp32" then text = ("__builtin_bit_cast(float, %s)"):format(text)
+  elseif dtype == "fp16" or dtype == "bf16" then self:use(dtype .. "_low"); text = ("%s_low(%s)"):format(dtype, text)
+  else text = "(int)" .. text end
+  if #x.axes > 0 then return text end
+  local uniform = x.dtype == "i32" and "uniform_i32" or "uniform_f32" -- one value for all lanes
+  self:use(uniform)
+  return ("%s(%s)"):format(uniform, text)
+end
+
+return M

@@ -1,12 +1,30 @@
 -- SPDX-License-Identifier: MIT
 -- Expression trees as C text.  Loop counters of the printed statement: $n (column block, see print.lua), b (block along M), r (register).
 local A = require "tile.assign"
+local elements = require "tile.elements"
 local M = {}
 
 -- operator -> C operator and its precedence (C's own, higher binds tighter)
 local infix = { mul = { "*", 13 }, div = { "/", 13 }, add = { "+", 12 }, sub = { "-", 12 }, lt = { "<", 10 }, le = { "<=", 10 }, gt = { ">", 10 }, ge = { ">=", 10 },
-  ["and"] = { "&&", 5 }, ["or"] = { "||", 4 } }
+  ["and"] = { "&&", 5 }, ["or"] = { "||", 4 }, eq = { "==", 9 }, ne = { "!=", 9 }, both = { "&", 8 }, either = { "|", 6 }, band = { "&", 8 }, bxor = { "^", 7 },
+  bor = { "|", 6 }, shl = { "<<", 11 }, shr = { ">>", 11 } }
 local call = { exp2 = "exp2", log2 = "log2", abs = "fabs", max = "max", min = "min", rcp = "rcp" }
+
+-- Of a DAG: what it uses more than once, and every gather, in the order of need.  Leaves cost nothing.
+function M.steps(x)
+  local uses, order = {}, {}
+  local function visit(y)
+    if #y.args == 0 or y.op == "ref" or y.op == "let" or y.op == "dot" or y.op == "reduce" or y.op == "load_elements" or y.op == "element" then return end
+    uses[y] = (uses[y] or 0) + 1
+    if uses[y] > 1 then return end
+    for _, a in ipairs(y.args) do visit(a) end
+    order[#order + 1] = y
+  end
+  visit(x)
+  local out = {}
+  for _, y in ipairs(order) do if y ~= x and (uses[y] > 1 or y.op == "gather") then out[#out + 1] = y end end
+  return out, order
+end
 
 function M.float(value)
   if value == math.huge or value == -math.huge then return value < 0 and "-INF" or "INF" end
@@ -19,8 +37,10 @@ function M.print(printer, statement, x, outer)
   local function go(y, precedence) return M.print(printer, statement, y, precedence or 0) end
   local plan, op = printer.plan, x.op
   local function wrap(text, precedence) return precedence < (outer or 0) and "(" .. text .. ")" or text end
-  if op == "const" then return x.dtype == "i32" and tostring(x.value) or M.float(x.value)
-  elseif op == "argument" or op == "program" then return x.name
+  local known = printer.steps and printer.steps[x]
+  if known then return known
+  elseif op == "const" then return x.dtype == "i32" and tostring(x.value) or x.dtype == "bool" and tostring(x.value) or M.float(x.value)
+  elseif op == "argument" or op == "program" then return x.c_name or x.name
   elseif op == "positive" then return go(x.args[1], outer)
   elseif op == "edge" then
     local first = x.scope == "block" and plan.spread.name .. "_first" or plan.spread.name .. "_wave"
@@ -51,9 +71,11 @@ function M.print(printer, statement, x, outer)
     return wrap(("%s %s %s"):format(go(x.args[1], precedence), text, go(x.args[2], precedence + 1)), precedence)
   elseif op == "neg" then return wrap("-" .. go(x.args[1], 14), 14)
   elseif op == "where" then return wrap(("%s ? %s : %s"):format(go(x.args[1], 4), go(x.args[2], 4), go(x.args[3], 3)), 3)
+  elseif op == "not" then return wrap("!" .. go(x.args[1], 14), 14)
   elseif op == "cast" then return go(x.args[1], outer)
-  elseif call[op] then
-    local name = call[op] .. (x.dtype == "i32" and "_i32" or "")
+  elseif op == "gather" then return elements.gather(printer, x, go(x.args[1], 13))
+  elseif call[op] or op == "call" then
+    local name = op == "call" and x.name or call[op] .. (x.dtype == "i32" and "_i32" or "")
     printer:use(name)
     local args = {}
     for i, a in ipairs(x.args) do args[i] = go(a) end

@@ -9,7 +9,7 @@ local M = {
 local function pack(dtype, rounding, any) return ("pack2_%s_%s"):format(dtype, any and dtype == "bf16" and rounding == "nearest_even" and "any" or rounding) end
 
 -- fp32 inputs reach what is rounded.
-local function wide(spec) return spec.dtype_kv == "fp32" or spec.dtype_q == "fp32" and spec.has.bias or false end
+local function wide(spec) return spec.has.user or spec.dtype_kv == "fp32" or spec.dtype_q == "fp32" and spec.has.bias or false end
 
 -- The device function for a problem, and what emitted C calls it.
 function M.pack(spec, dtype, rounding, any)

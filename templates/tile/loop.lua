@@ -28,12 +28,15 @@ end
 local function declare_across_passes(p, x, schedule)
   local made = {}
   for _, y in ipairs(x.body) do if y.name and (y.op == "dot" and not y.into or y.op == "let" or y.op == "reduce") then made[y] = y.stage end end
+  local seen
   local function read(y, stage)
     local root = A.root(y)
+    if seen[y] then return end
+    seen[y] = true
     if made[root] and schedule.ahead[made[root]] ~= schedule.ahead[stage] then p:need(root, root.name) return end
     if root == y and (not y.stage or y.stage == stage) then for _, a in ipairs(y.args) do read(a, stage) end end
   end
-  for _, y in ipairs(x.body) do for _, a in ipairs(y.args) do read(a, y.stage) end end
+  for _, y in ipairs(x.body) do seen = {}; for _, a in ipairs(y.args) do read(a, y.stage) end end
 end
 
 -- ---- the loop's parts; c is what they share: { p, x, plan, schedule, axis, half, two buffers or one }

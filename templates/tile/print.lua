@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: MIT
 -- Statements as HIP C.  What is decided here is only spelling: layouts, LDS and the order of the loop come from the passes before.
 local L, B, A = require "tile.layout", require "tile.banks", require "tile.assign"
-local R, expression, formats = require "tile.rows", require "tile.expression", require "tile.formats"
-local convert, operand = require "tile.convert", require "tile.operand"
+local R, formats, expression = require "tile.rows", require "tile.formats", require "tile.expression"
+local elements, convert, operand = require "tile.elements", require "tile.convert", require "tile.operand"
 local fmt = string.format
 
 local P = {}
 P.__index = P
+local c_types = { i32 = "int", bool = "bool" }
 
 function P.new(plan)
   return setmetatable({ plan = plan, out = {}, depth = 1, used = {}, declared = { {} }, tile = "tile" }, P)
@@ -36,8 +37,9 @@ function P:kind(x) return A.kind(x, self.plan.spread) end
 function P:declaration(x, name)
   local plan, kind = self.plan, self:kind(x)
   local regs = plan.inst.c_regs
-  if kind == "scalar" then return fmt("%s %s", x.dtype == "i32" and "int" or "float", name) end
-  if kind == "row" then return fmt("%s %s$N", x.dtype == "i32" and "int" or "float", name) end
+  local type = c_types[x.dtype] or "float"
+  if kind == "scalar" then return fmt("%s %s", type, name) end
+  if kind == "row" then return fmt("%s %s$N", type, name) end
   if x.op == "let" and x.args[1].op == "cast" then return fmt("u32 %s$N[%d]", name, x.m_blocks * regs // 2) end
   if kind == "column" then return fmt("f32x%d %s[%d]", regs, name, x.m_blocks) end
   return fmt("f32x%d %s$N[%d]", regs, name, x.m_blocks)
@@ -69,6 +71,7 @@ end
 function P:assign(statement, variable, x)
   local root = A.root(variable)
   if A.root(x) == root then return end
+  if x.by_steps and self:kind(root) == "tile" then return self:steps_of(root, x) end
   if self:kind(x) == "tile" and x.op == "mul" and A.root(x.args[1]) == root and self:kind(x.args[2]) == "row" then -- whole vectors
     return self:put("$FOR FOR(b, %d) %s$n[b] *= %s;", root.m_blocks, root.name, self:expr(statement, x.args[2], 13))
   end
@@ -144,7 +147,29 @@ function emit.let(self, x)
     local function at(i) return (from:gsub("%[([br])%]", function(k) return "[" .. index[k] .. (k == "r" and i == 1 and " + 1]" or "]") end)) end
     return self:put("$FOR FOR(i, %d) %s$n[i] = %s(%s, %s);", x.m_blocks * regs // 2, x.name, self:pack(source.dtype, self.plan.spec.rounding), at(0), at(1))
   end
+  if source.by_steps then return self:steps_of(x, source) end
   self:put("%s%s = %s;", self:loops(x), self:expr(nil, x), self:expr(x, source))
+end
+
+-- A tile, element by element, with what its expression uses more than once in variables.  Conditions are pairs of scalar registers: where there
+-- are any, no more of them at once than one block has.
+function P:steps_of(x, source)
+  local steps, all = expression.steps(source)
+  local conditions = false
+  for _, y in ipairs(all) do conditions = conditions or y.dtype == "bool" end
+  self.steps = {}
+  self:open("$FOR FOR(b, %d) {", x.m_blocks)
+  self:open("FOR(r, %d) {", self.plan.inst.c_regs)
+  for i, y in ipairs(steps) do
+    local name = ("step_%d"):format(i)
+    self:put("const %s %s = %s;", c_types[y.dtype] or "float", name, self:expr(x, y))
+    self.steps[y] = name
+  end
+  self:put("%s = %s;", self:expr(nil, x), self:expr(x, source))
+  self:close()
+  if conditions and x.m_blocks * self.plan.n_blocks > 1 then self:use "KEEP_ORDER"; self:put("KEEP_ORDER();") end
+  self:close()
+  self.steps = nil
 end
 
 function emit.whole(self, x)
@@ -243,7 +268,8 @@ end
 
 function emit.leave(self, x) self:put("if (%s) return;", self:expr(x, x.args[1])) end
 
-function emit.load_elements(self, x) require("tile.elements")(self, x) end
+function emit.load_elements(self, x) elements.load(self, x) end
+function emit.view(self, x) elements.view(self, x) end
 
 -- The slots of one instruction, `want` elements of the `width` that the chunk's vector holds.
 function P:operand(want, width, vector, step)

@@ -50,11 +50,20 @@ end
 for _, op in ipairs { "add", "sub", "mul", "div" } do Tile["__" .. op] = elementwise(op) end
 Tile.__unm = elementwise "neg"
 for _, op in ipairs { "max", "min", "exp2", "log2", "abs", "rcp" } do T[op] = elementwise(op) end -- rcp: 1 / x, to one unit in the last place
-for _, op in ipairs { "lt", "le", "gt", "ge" } do T[op] = elementwise(op, "bool"); Tile[op] = T[op] end
+for _, op in ipairs { "lt", "le", "gt", "ge", "eq", "ne" } do T[op] = elementwise(op, "bool"); Tile[op] = T[op] end
 T["and"], T["or"] = elementwise("and", "bool"), elementwise("or", "bool")
+T.both, T.either, T["not"] = elementwise("both", "bool"), elementwise("either", "bool"), elementwise("not", "bool") -- these evaluate both sides: no branch
+for _, op in ipairs { "band", "bor", "bxor", "shl", "shr" } do T[op] = elementwise(op, "i32") end
+function T.call(name, dtype, ...) return elementwise("call", dtype)(...):named(name) end -- a function of device.lua
+function Tile:named(name) self.name = name; return self end
 T.float = elementwise("float", "f32") -- of an integer
 T.within = elementwise("within", "bool") -- 0 <= a < b, of integers: one comparison
 function T.where(condition, a, b) return node("where", { condition, lift(a), lift(b) }, { dtype = lift(a).dtype }) end
+-- One element of a view for each element of `offset` (in elements; outside of the view it reads 0).
+function T.gather(view, offset) return node("gather", { lift(offset) }, { view = view, dtype = (view.tensor.dtype == "i32" or view.tensor.dtype == "u8") and "i32" or "f32" }) end
+function T.constant(value, dtype) return node("const", {}, { value = value, dtype = dtype, axes = {} }) end
+-- x, of which a statement computes once an element what it uses more than once.
+function T.steps(x) x.by_steps = true; return x end
 function T.cast(x, dtype) return node("cast", { x }, { dtype = dtype }) end
 -- The author's word that a scalar is above zero: the maximum of x * s is then the maximum of x, times s.
 function T.positive(x) return node("positive", { lift(x) }, {}) end
@@ -97,11 +106,11 @@ function T.recorder()
   end
   local function argument(list, name, dtype, options)
     for _, n in ipairs(list) do if n.name == name then return n end end
-    list[#list + 1] = node("argument", {}, { name = name, dtype = dtype, axes = {}, above_zero = options and options.positive })
+    list[#list + 1] = node("argument", {}, { name = name, c_name = options and options.c_name, dtype = dtype, axes = {}, above_zero = options and options.positive })
     return list[#list]
   end
   function t.size(name) return argument(t.sizes, name, "i32") end
-  -- options: positive, the launch refuses 0 and less.
+  -- options: positive, the launch refuses 0 and less; c_name, how the kernel calls it.
   function t.scalar(name, dtype, options) return argument(t.scalars, name, dtype or "f32", options) end
   -- What a launch must hold besides: expressions over sizes and strides.
   function t.require(check, relation, limit, text)
@@ -167,12 +176,15 @@ function T.recorder()
   -- Atomically raises an element, each row its own or all one, to x where the condition holds.
   function t.raise(slice, x, row, condition) emit("raise", { x, condition }, { slice = slice, row = row, axes = { row } }) end
   function t.full(name, axes, value) return emit("full", {}, { name = name, value = value, axes = axes, dtype = "f32" }) end
-  function t.let(name, x)
+  -- options: axes, those that the value is to have.
+  function t.let(name, x, options)
     x = lift(x)
     if x.op == "cast" and x.dtype == "fp32" then x = x.args[1] end -- what all is computed in
     if x.op == "let" and x.dtype == "f32" and #x.axes > 1 then return x end -- has a name and its registers
-    return emit("let", { x }, { name = name, dtype = x.dtype })
+    return emit("let", { x }, { name = name, dtype = x.dtype, axes = options and options.axes })
   end
+  -- A part of a tensor for gathers: `leading`, scalar indices of its first dimensions.
+  function t.view(name, tensor, leading) return emit("view", leading, { name = name, tensor = tensor, axes = {} }) end
   -- x with its sign turned over where the scalar condition holds; in place.
   function t.flip_sign(x, condition) emit("flip_sign", { x, condition }, { axes = {} }); return x end
   -- Contracts `over`; `into`, a tile of the result's axes, is accumulated in place.

@@ -19,7 +19,7 @@ function M.arguments(plan)
     end
   end
   for _, x in ipairs(t.sizes) do add { name = x.name, kind = "i32", size = 4, c = "int " .. x.name } end
-  for _, x in ipairs(t.scalars) do add { name = x.name, kind = x.dtype, size = 4, positive = x.above_zero, c = (x.dtype == "i32" and "int " or "float ") .. x.name } end
+  for _, x in ipairs(t.scalars) do add { name = x.name, kind = x.dtype, size = 4, positive = x.above_zero, c = (x.dtype == "i32" and "int " or "float ") .. (x.c_name or x.name) } end
   local offset = 0
   for _, a in ipairs(args) do
     offset = (offset + a.size - 1) // a.size * a.size

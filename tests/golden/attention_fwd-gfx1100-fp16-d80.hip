@@ -1,6 +1,6 @@
 // attention_fwd for gfx1100; what fa-gen emits carries no condition
 // fa-gen emit kernel=attention_fwd target=gfx1100 dtype_q=fp16 dtype_kv=fp16 dtype_o=fp16 alignment=16 head_dim_qk=80 head_dim_v=80
-//   mask=none gqa_pack=0 features=none rounding=nearest_even lse=natural
+//   mask=none gqa_pack=0 features=none functions=none rounding=nearest_even lse=natural
 //   block_m=80 block_n=32 waves=5 stages=2 schedule=plain
 // schedule < * > |; compile with -O3; templates ----------------
 

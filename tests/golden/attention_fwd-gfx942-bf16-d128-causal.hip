@@ -1,6 +1,6 @@
 // attention_fwd for gfx942; what fa-gen emits carries no condition
 // fa-gen emit kernel=attention_fwd target=gfx942 dtype_q=bf16 dtype_kv=bf16 dtype_o=bf16 alignment=16 head_dim_qk=128 head_dim_v=128
-//   mask=causal gqa_pack=0 features=none rounding=nearest_even lse=natural
+//   mask=causal gqa_pack=0 features=none functions=none rounding=nearest_even lse=natural
 //   block_m=256 block_n=32 waves=8 stages=2 schedule=plain
 // schedule < * > |; compile with -O3 -fno-slp-vectorize; templates ----------------
 

@@ -1,6 +1,6 @@
 // gemm for gfx1100; what fa-gen emits carries no condition
 // fa-gen emit kernel=gemm target=gfx1100 dtype_q=bf16 dtype_kv=bf16 dtype_o=bf16 alignment=16 head_dim_qk=64 head_dim_v=64
-//   mask=none gqa_pack=0 features=none rounding=nearest_even lse=natural
+//   mask=none gqa_pack=0 features=none functions=none rounding=nearest_even lse=natural
 //   block_m=64 block_n=32 waves=4 stages=2 schedule=plain
 // schedule < * > |; compile with -O3; templates ----------------
 

@@ -74,7 +74,7 @@ typedef enum fa_rounding { FA_ROUNDING_NEAREST_EVEN = 0, FA_ROUNDING_TOWARD_ZERO
 typedef enum fa_lse { FA_LSE_NATURAL = 0, FA_LSE_BASE2 } fa_lse; /* logarithm of the output lse */
 
 /* Features are bits so that a set prints as a+b; each is refused by name until a template has it.  They work on the scores in this order:
- * s = softmax_scale * q.k; softcap; alibi; bias; bool_mask and the mask; softmax, whose sum a sink joins; dropout. */
+ * s = softmax_scale * q.k; softcap; alibi; bias; the user's score; bool_mask and the masks; softmax, whose sum a sink joins; dropout. */
 enum {
   FA_FEATURE_DROPOUT = 1 << 0,
   FA_FEATURE_SOFTCAP = 1 << 1,   /* s = softcap * tanh(s / softcap) */
@@ -84,7 +84,10 @@ enum {
   FA_FEATURE_VARLEN = 1 << 5,    /* sequences of their own lengths behind one another: cu_seqlens */
   FA_FEATURE_SINK = 1 << 6,      /* one more score, sinks[head], without a value */
   FA_FEATURE_PAGED = 1 << 7,
-  FA_FEATURE_MAX_LOGIT = 1 << 8  /* the largest score of each head is an output */
+  FA_FEATURE_MAX_LOGIT = 1 << 8,    /* the largest score of each head is an output */
+  FA_FEATURE_USER = 1 << 9,         /* the user's own score and mask: fa_problem_set_functions */
+  FA_FEATURE_BLOCK_TABLE = 1 << 10, /* which tiles of keys are computed comes in a table */
+  FA_FEATURE_FIRST_TOKENS = 1 << 11 /* the first keys are seen whatever the mask's other bounds */
 };
 
 #define FA_AUTO 0 /* a schedule field that the generator chooses */
@@ -99,6 +102,7 @@ typedef struct fa_problem {
   fa_mask mask;
   int gqa_pack;                             /* 1: query heads of one key head share a tile */
   unsigned features;                        /* FA_FEATURE_... */
+  char functions[36];                       /* digest of the user's functions, "" without; fa_problem_set_functions */
   fa_rounding rounding;                     /* of P and O to their 16-bit type */
   fa_lse lse;
   int block_m, block_n, waves, stages;      /* schedule: FA_AUTO or a value; queries and keys a tile, waves a workgroup, buffers */
@@ -107,7 +111,7 @@ typedef struct fa_problem {
 
 /* Initialisers name every member in order, so that C++ takes them too. */
 #define FA_PROBLEM_INIT { sizeof(fa_problem), FA_KERNEL_ATTENTION_FWD, "", FA_DTYPE_BF16, FA_DTYPE_BF16, FA_DTYPE_BF16, 16, 128, 128, \
-  FA_MASK_NONE, 0, 0, FA_ROUNDING_NEAREST_EVEN, FA_LSE_NATURAL, FA_AUTO, FA_AUTO, FA_AUTO, FA_AUTO, "auto" }
+  FA_MASK_NONE, 0, 0, "", FA_ROUNDING_NEAREST_EVEN, FA_LSE_NATURAL, FA_AUTO, FA_AUTO, FA_AUTO, FA_AUTO, "auto" }
 
 /* Canonical text: "kernel=attention_fwd target=gfx942 dtype_q=bf16 ..." in the order of the table, one space between fields.
  * Equal problems have equal text and parse(print(p)) = p. */
@@ -117,6 +121,10 @@ FA_API fa_status fa_problem_print(char *text, size_t capacity, size_t *length, c
 /* Fields may come in any order, once each; absent fields keep their defaults; head_dim=N sets both head dims, dtype=T all dtypes.
  * The result is validated. */
 FA_API fa_status fa_problem_parse(fa_problem *problem, const char *text);
+/* Makes a Lua text with score(s, b, h, q, kv) and mask(b, h, q, kv), docs/user_functions.md, part of the problem: sets feature user and the
+ * digest.  The library keeps a copy until the process ends; a kernel that is cached or packed is found by the digest alone.  name: of the file, for
+ * messages (NULL: none).  text NULL: takes the functions out. */
+FA_API fa_status fa_problem_set_functions(fa_problem *problem, const char *text, size_t length, const char *name);
 /* Every field within its range, and what no template serves refused by name (FA_ERR_UNSUPPORTED). */
 FA_API fa_status fa_problem_validate(const fa_problem *problem);
 
@@ -233,6 +241,12 @@ typedef struct fa_tensor {
   int64_t stride_batch, stride_seq, stride_head;
 } fa_tensor;
 
+/* An argument by its name in the manifest. */
+typedef struct fa_named_arg {
+  const char *name;
+  union { void *pointer; int32_t i32; int64_t i64; float f32; } value; /* as the manifest's kind says */
+} fa_named_arg;
+
 /* What masks and features ask for; a plan reads those that its mask and features name, the others may be 0.  Read on the device. */
 typedef struct fa_attention_extras {
   int window_left, window_right; /* keys before and behind a query's place; negative: no limit */
@@ -253,9 +267,11 @@ typedef struct fa_attention_extras {
   /* (heads_q): raised to the largest score that a query of the head sees, behind all score functions, without sink, in natural units.  The
    * caller sets it before: to -infinity, or to an earlier launch's result.  NULL: not written. */
   float *max_logit;
+  const fa_named_arg *functions; /* what the user's functions declare, each once */
+  size_t function_count;
 } fa_attention_extras;
 
-#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /* O = softmax(f(softmax_scale * Q K^T)) V, f: the problem's features and mask; lse = log(sum(exp(...))), natural or base 2, sink included, fp32 of shape
  * (batch, heads_q, seqlen_q), contiguous.  A row with no visible key gives O = 0 and lse = -infinity (with a sink: the sink).  Query head h
@@ -286,10 +302,6 @@ FA_API fa_status fa_attention_longest_first(int32_t *batch_order, const int32_t 
 FA_API int fa_attention_gqa_pack_helps(int seqlen_q, int heads_q, int heads_k, int block_m);
 
 /* Any kernel by the names in its manifest (tests, other kernels): every argument exactly once. */
-typedef struct fa_named_arg {
-  const char *name;
-  union { void *pointer; int32_t i32; int64_t i64; float f32; } value; /* as the manifest's kind says */
-} fa_named_arg;
 FA_API fa_status fa_launch_named(const fa_plan *plan, const fa_named_arg *args, size_t count, void *stream);
 
 /* What the emulator counted in the calling thread's last launch. */
