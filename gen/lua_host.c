@@ -49,8 +49,14 @@ static void count_instructions(lua_State *L, lua_Debug *debug) {
   (void)debug;
   h->instructions += HOOK_INTERVAL;
   if (h->user_limit && h->instructions >= h->user_limit) {
+    lua_Debug where;
+    int level = 0; /* of the code that is not a template's */
     h->user_limit = 0;
-    luaL_error(L, "it runs for too long; is there a loop without an end?");
+    while (lua_getstack(L, level, &where) && lua_getinfo(L, "S", &where) && *where.source == '@') level++;
+    luaL_where(L, level);
+    lua_pushliteral(L, "it runs for too long; is there a loop without an end?");
+    lua_concat(L, 2);
+    lua_error(L);
   }
   if (h->instructions < h->instruction_limit) return;
   lua_sethook(L, count_instructions, LUA_MASKCOUNT, 1); /* a pcall around this error meets the next one at once */
