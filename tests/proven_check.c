@@ -46,7 +46,7 @@ fa_status proven_planned(proven_plan *plan, const char *text, const char *schedu
   if (status) return status;
   if (strncmp(schedule, "light", 5) == 0 && strcmp(problem.schedule, "auto") == 0) snprintf(problem.schedule, sizeof problem.schedule, "auto-%.15s", schedule);
   status = fa_problem_format(canonical, sizeof canonical, NULL, &problem, error);
-  if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, error);
+  if (!status) status = fa_lua_generate(&generated, &fa_templates_embedded, NULL, canonical, NULL, error);
   if (status) return status;
   if (sscanf(generated.plan, "{\"vgprs_at_least\":%u,\"vgprs_at_most\":%u,\"lds_bytes\":%u,\"resident_waves\":%u}", &plan->vgprs_at_least, &plan->vgprs_at_most,
              &plan->lds_bytes, &plan->resident) != 4)

@@ -179,7 +179,7 @@ static void target_and_problem_are_checked_before_the_worker(void **state) {
   assert_int_equal(try_plan(&plan, context, "target=gfx1100"), FA_ERR_PROBLEM);
   assert_string_equal(fa_last_error(), "target=gfx1100: the context's device is gfx942; use target=auto, or a context for gfx1100");
   assert_null(plan);
-  problem.head_dim_qk = 7;
+  problem.head_dim_qk = 0;
   assert_int_equal(fa_plan_create(&plan, context, &problem), FA_ERR_PROBLEM);
   problem = (fa_problem)FA_PROBLEM_INIT;
   problem.features = FA_FEATURE_PAGED;
