@@ -25,6 +25,7 @@ function M.generate(fields, names, digest, functions)
   for name in spec.features:gmatch "[%w_]+" do spec.has[name] = name ~= "none" end
   spec.head_dim = math.max(spec.head_dim_qk, spec.head_dim_v)
   if functions then spec.functions_text, spec.functions_name = functions.text, functions.name end
+  spec.half = spec.dtype_kv ~= "fp32"
   spec.plain = (spec.mask == "none" or spec.mask == "causal") and spec.features == "none"
   spec.user = spec.has.user or false -- functions that nobody has seen
   spec.pairs = spec.has.bias or spec.has.bool_mask or spec.user -- what has a value of its own for each query and key

@@ -16,6 +16,9 @@ end
 return function(spec, target)
   local function fill(field, value) if spec[field] == "auto" or spec[field] == nil then spec[field] = value end end
   local fixed = { waves = spec.waves, block_m = spec.block_m }
+  for _, field in ipairs { "block_m", "block_n", "waves", "stages", "schedule" } do
+    if spec[field] ~= "auto" then spec.groups = 1 end
+  end
   for _, row in ipairs(rows) do
     if holds(row.when, spec, target) then
       for field, value in pairs(row.set) do fill(field, value) end

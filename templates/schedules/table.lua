@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: MIT
 -- Schedules by family and problem class; the first row that holds fills a field, later rows fill what earlier ones left open.
--- plain: mask none or causal, no features.  user: functions of the caller's.  pairs: a tensor with an element for each query and key.
+-- plain: mask none or causal, no features.  half: K and V of 16 bits.  user: functions of the caller's.  pairs: a tensor with an element for each query
+-- and key.
 -- head_dim: the larger of head_dim_qk and head_dim_v.
 -- wave_rows: rows of the spread axis a wave; block_m = waves * wave_rows.
 -- value_block: columns of V and O a workgroup; the others are other workgroups', which compute the scores anew.
--- groups: workgroups that share a compute unit (on RDNA a pair of them), which bounds the registers a lane; 1 where nothing is said.
+-- groups: workgroups that share a compute unit (on RDNA a pair of them), which bounds the registers a lane; 1 where nothing is said, and where the
+-- caller fixes a field of the schedule.
 -- late: tiles of K and V are kept in no registers while the waves compute; each is brought when its place in LDS is free.
 -- hold: Q lies in LDS, not in registers, so that the scores are computed once.
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
@@ -38,6 +40,9 @@ return {
   -- 16 rows would leave so little work between the loads and their use that LLVM moves products behind the wait
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 1, 32 } }, set = { wave_rows = 32 } },
   { when = { features = "none", head_dim = { 1, 128 } }, set = { keep_zero = true } }, -- registers for a zero, where nothing else wants them
+  -- waves of another workgroup fill the gaps
+  { when = { kernel = "attention_fwd", family = "rdna", plain = true, half = true, head_dim = { 1, 128 } }, set = { groups = 2 } },
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx942" }, plain = true, half = true, head_dim = { 65, 80 } }, set = { groups = 2 } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
   { when = { family = "rdna" }, set = { wave_rows = 16 } },
   -- at most 2,560 products of 8 bytes in the loop: instructions are cached in 32 KiB

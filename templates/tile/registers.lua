@@ -35,7 +35,17 @@ function M.estimate(plan)
   return { rows = rows, total = total, budget = budget(plan), resident = resident(plan) }
 end
 
+-- LDS that workgroups share: of a compute unit on CDNA, of two on RDNA.
+local function check_lds(plan)
+  local groups, limit = plan.spec.groups or 1, plan.target.lds_bytes * (plan.target.family == "rdna" and 2 or 1)
+  if groups * plan.lds_bytes > limit then
+    error({ code = "FA_ERR_UNSUPPORTED", message = ("%d workgroups of %d bytes of LDS: %s has %d for them; plan fewer groups, or smaller tiles")
+      :format(groups, plan.lds_bytes, plan.target.name, limit) }, 0)
+  end
+end
+
 function M.check(plan)
+  check_lds(plan)
   local e = M.estimate(plan)
   plan.registers = e
   if e.total > e.budget then
