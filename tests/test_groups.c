@@ -69,7 +69,7 @@ static void features(void **state) {
 /* Head dimensions that end inside an instruction, that workgroups share, and other alignments. */
 static void head_dimensions(void **state) {
   (void)state;
-  static const int dims[][3] = { { 40, 40, 16 }, { 128, 128, 8 }, { 192, 128, 16 }, { 256, 256, 16 }, { 72, 104, 16 } };
+  static const int dims[][3] = { { 40, 40, 16 }, { 128, 128, 8 }, { 192, 128, 16 }, { 256, 256, 16 }, { 72, 104, 16 }, { 37, 41, 2 }, { 512, 512, 16 }, { 576, 264, 16 } };
   for (size_t i = 0; i < COUNT(dims); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
       if (!case_full() && (i + t) % 4 != 0) continue;
