@@ -244,7 +244,7 @@ static void what_is_refused(void **state) {
   x = t, x.inputs.q.stride_head = (int64_t)1 << 30;
   refuse(&x, &c, "gqa_pack=0 asks that of one head");
   x = t, x.o.stride_head *= -1;
-  refuse(&x, &c, "o_stride_head");
+  refuse(&x, &c, "with gqa_pack=1 the heads of a group lie in ascending order; gqa_pack=0 takes any");
   attention_case odd = c;
   odd.heads_q = 2, odd.heads_k = 4;
   refuse(&t, &odd, "every key head serves equally many query heads");

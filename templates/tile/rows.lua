@@ -67,8 +67,9 @@ function M.offset(p, slice, width)
   local stride = M.stride(slice)
   local fold, spread = slice.fold, p.plan.spread.name
   if not fold then return fmt("(%s_row - %s_first%s)%s * %d", spread, spread, column_block(p), stride and " * (int)" .. stride or "", width) end
-  return fmt("((%s - %s)%s + %s * (int)%s) * %d", p:expr(nil, fold.row, 12), p:expr(nil, fold.first, 13), stride and " * (int)" .. stride or "", p:expr(nil, fold.member, 13),
-    stride and M.member_stride(slice) or "(" .. M.member_stride(slice) .. ")", width)
+  local rows = fmt("(%s - %s)%s", p:expr(nil, fold.row, 12), p:expr(nil, fold.first, 13), stride and " * (int)" .. stride or "")
+  local apart = stride and M.member_stride(slice) or "(" .. M.member_stride(slice) .. ")"
+  return fmt("(%s + %s * (int)%s) * %d", rows, p:expr(nil, fold.member, 13), apart, width)
 end
 
 -- Prints <name>_at, a lane's byte offset, which for a row that is not there is behind every buffer.
@@ -90,8 +91,8 @@ function M.buffer(p, name, slice, type, width, bytes, shift)
     return M.offset(p, slice, width)
   end
   local count, first = p:expr(nil, fold.count, 13), p:expr(nil, fold.first, 13)
-  p:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s, %d / %s + 2), (int)%s * %d, (%s - 1) * (int)%s * %d + %s);", name, name, length, first,
-    rows, count, stride, width, count, M.member_stride(slice), width, bytes)
+  local group = fmt("(%s - 1) * (int)%s * %d", count, M.member_stride(slice), width)
+  p:put("const rsrc_t %s_rsrc = rows(%s_tile, min_i32(%s - %s, %d / %s + 2), (int)%s * %d, %s + %s);", name, name, length, first, rows, count, stride, width, group, bytes)
   M.guarded(p, name, slice, width)
   return name .. "_at$n"
 end

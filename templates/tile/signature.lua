@@ -68,14 +68,18 @@ local function spans(tile, width, add)
   end
   if not fold then
     if stride then
-      add(("%s * %s * %d"):format(stride, tile.reached and ("%s * %d"):format(several, tile.rows - 1) or ("(min(%s, %d) - 1)"):format(length, tile.rows), width), "<=", LIMIT,
+      local apart = tile.reached and ("%s * %d"):format(several, tile.rows - 1) or ("(min(%s, %d) - 1)"):format(length, tile.rows)
+      add(("%s * %s * %d"):format(stride, apart, width), "<=", LIMIT,
         ("a tile's rows span less than 2 GiB: a smaller %s, or rows that lie closer"):format(tile.reached and "block_n" or "block_m"))
     end
     return
   end
   local member = Rows.member_stride(slice)
-  if stride then ascending(member, ("max(min(%s - 1, 1), 0)"):format(fold.text)) end
-  add(("(%s(min(%s, %d / %s + 2) - 1) + %s * (%s - 1)) * %d"):format(stride and stride .. " * " or "", length, tile.rows, fold.text, member, fold.text, width), "<=", LIMIT,
+  if stride then
+    add(("%s * max(min(%s - 1, 1), 0)"):format(member, fold.text), ">=", "0", "with gqa_pack=1 the heads of a group lie in ascending order; gqa_pack=0 takes any")
+  end
+  local rows = ("%s(min(%s, %d / %s + 2) - 1)"):format(stride and stride .. " * " or "", length, tile.rows, fold.text)
+  add(("(%s + %s * (%s - 1)) * %d"):format(rows, member, fold.text, width), "<=", LIMIT,
     "with gqa_pack=1 a tile's rows and the heads of their group span less than 2 GiB; gqa_pack=0 asks that of one head")
 end
 
