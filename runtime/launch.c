@@ -78,7 +78,7 @@ static fa_status measure(int64_t *low, int64_t *high, const fa_manifest_arg *arg
     empty = empty || extent <= 0;
     if (extent <= 1) continue;
     if (d + 1 < arg->dims && (stride % (int64_t)arg->align * arg->element_bytes) % (int64_t)arg->align != 0)
-      return fa_fail(error, FA_ERR_ARGUMENT, "%s=%" PRId64 ": must be a multiple of %u elements, so that every row stays aligned to the promised %u bytes",
+      return fa_fail(error, FA_ERR_ARGUMENT, "%s=%" PRId64 ": must be a multiple of %u elements, so that every row stays aligned to the promised %u bytes; or promise less (field alignment)",
                      arg->strides[d].text, stride, arg->align > arg->element_bytes ? arg->align / arg->element_bytes : 1, arg->align);
     fits = fits && !__builtin_mul_overflow(extent - 1, stride, &reach);
     fits = fits && !__builtin_add_overflow(reach < 0 ? first : last, reach, reach < 0 ? &first : &last);

@@ -42,7 +42,8 @@ static void head_dimensions(void **state) {
     for (size_t t = 0; t < COUNT(targets); t++) {
       if (!case_full() && (i + t) % 6 != 0) continue;
       attention_case c = { .target = targets[t], .dtype = dtypes[(i + t / 3) % 2], .head_dim = dims[i][0], .head_dim_v = dims[i][1], .batch = 2, .seqlen_q = 45, .seqlen_k = 101, .heads_q = 2,
-                           .heads_k = 1, .causal = i % 2, .layout = (case_layout)(i % 4), .alignment = promises[(i + t) % COUNT(promises)], .seed = i };
+                           .heads_k = 1, .causal = i % 2, .layout = (case_layout)(i % 4), .alignment = promises[(i + t) % COUNT(promises)], .seed = i,
+                           .checks = FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD | FA_CHECK_ALIGN };
       run(&c);
     }
 }
@@ -74,7 +75,7 @@ static void combinations(void **state) {
         size_t n = i + t + 2 * k;
         attention_case c = { .target = targets[t], .dtype = dtypes[n % 2], .head_dim = some[i][0], .head_dim_v = some[i][1], .batch = 2, .seqlen_q = lengths[n % 5][0], .seqlen_k = lengths[n % 5][1],
                              .heads_q = 4, .heads_k = 2, .mask = with[(n + k) % 5], .window_left = 13, .window_right = 2, .chunk_size = 11, .features = features[(i + k) % 5],
-                             .layout = LAYOUT_PADDED, .alignment = n % 2 ? 2 : 4, .seed = n };
+                             .layout = LAYOUT_PADDED, .alignment = n % 2 ? 2 : 4, .gqa_pack = n % 4 == 1, .seed = n };
         run(&c);
       }
     }
