@@ -274,6 +274,8 @@ static void a_yes_is_in_the_table(void **state) {
 
 /* ---- the command ---- */
 
+#define EXAMPLE FA_SOURCE_DIR "/examples/functions/alibi.lua"
+
 static void the_command_asks_the_templates(void **state) {
   (void)state;
   static const struct { const char *command, *says; int code; } cases[] = {
@@ -283,10 +285,12 @@ static void the_command_asks_the_templates(void **state) {
     {"supports target=gfx942 head_dim=7000 --json", "\"answer\": \"no\"", 1},
     {"supports target=gfx950 head_dim=48 --json", "\"resident_waves\": ", 0},
     {"supports head_dim=64", "name it", 2},
+    {"supports target=gfx1201 --functions \"$EXAMPLE\"", "unproven", 0},
+    {"supports target=gfx1201 features=user", "--functions FILE", 1},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    char command[256];
-    snprintf(command, sizeof command, "\"$FA_GEN\" %s 2>&1", cases[i].command);
+    char command[512];
+    snprintf(command, sizeof command, "EXAMPLE=%s; \"$FA_GEN\" %s 2>&1", EXAMPLE, cases[i].command);
     cli_result result = cli_shell(folder, command);
     cli_expect(&result, command, cases[i].code);
     if (!strstr(result.out, cases[i].says)) fail_msg("%s: %s", command, result.out);

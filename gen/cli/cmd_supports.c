@@ -131,7 +131,13 @@ int fa_command_supports(fa_cli *cli) {
   if (code >= 0) return code;
   fa_status status = fa_supports_text(&info, text);
   if (status) return fa_cli_fail_last(cli, status);
-  if (info.answer == FA_SUPPORT_UNPROVEN && fa_problem_read(&problem, text, &error) == FA_OK) {
+  if (info.answer != FA_SUPPORT_NO && fa_cli_value(cli, "functions")) { /* the text is in order: now with the functions in it */
+    if ((code = fa_session_parse(&problem, cli, text, true)) >= 0) return code;
+    if ((status = fa_supports(&info, &problem))) return fa_cli_fail_last(cli, status);
+  } else if (info.answer == FA_SUPPORT_UNPROVEN) {
+    (void)fa_problem_read(&problem, text, NULL);
+  }
+  if (info.answer == FA_SUPPORT_UNPROVEN) {
     status = ask_templates(&p, &info, cli, &problem, &error);
     if (status == FA_ERR_TOOLCHAIN) status = FA_OK; /* no worker here: the library's answer stands alone */
   }

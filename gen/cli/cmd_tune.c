@@ -37,8 +37,8 @@ static bool is_schedule(const fa_axis_row *row) { return row->kind == FA_AXIS_AU
 static int add_candidate(tuning_run *t, const char *text) {
   if (t->count == MAX_CANDIDATES) return fa_cli_usage(t->cli, "more than %d candidates", MAX_CANDIDATES);
   fa_candidate *c = &t->candidates[t->count];
-  fa_status status = fa_problem_parse(&c->problem, text);
-  if (status) return fa_cli_fail_last(t->cli, status);
+  int code = fa_session_parse(&c->problem, t->cli, text, false);
+  if (code >= 0) return code;
   snprintf(c->problem.target, sizeof c->problem.target, "%s", fa_context_target(t->context));
   for (int i = 0; i < t->count; i++) {
     char a[FA_PROBLEM_TEXT], b[FA_PROBLEM_TEXT];
