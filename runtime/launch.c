@@ -17,6 +17,8 @@ static fa_status check_values(int64_t *integers, const fa_manifest *manifest, co
       return fa_fail(error, FA_ERR_ARGUMENT, "%s=%g: must be finite", arg->name, (double)values[i].f32);
     if (arg->kind == FA_ARG_F32 && arg->positive && !(values[i].f32 > 0))
       return fa_fail(error, FA_ERR_ARGUMENT, "%s=%g: must be above 0", arg->name, (double)values[i].f32);
+    if (arg->kind == FA_ARG_F32 && !(values[i].f32 >= arg->at_least && values[i].f32 < arg->below))
+      return fa_fail(error, FA_ERR_ARGUMENT, "%s=%g: must be at least %g and below %g", arg->name, (double)values[i].f32, (double)arg->at_least, (double)arg->below);
     if (arg->kind != FA_ARG_I32 && arg->kind != FA_ARG_I64) continue;
     integers[i] = values[i].integer;
     if (arg->is_size && integers[i] < 0) return fa_fail(error, FA_ERR_ARGUMENT, "%s=%" PRId64 ": must be 0 or more", arg->name, integers[i]);

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +87,15 @@ static fa_status read_pointer(reader *r, fa_manifest_arg *arg, json_t *object) {
   return FA_OK;
 }
 
+static fa_status get_limit(reader *r, float *value, float otherwise, json_t *object, const char *name) {
+  json_t *limit = json_object_get(object, name);
+  *value = otherwise;
+  if (!limit) return FA_OK;
+  if (!json_is_number(limit)) return refuse(r, name, "is not a number");
+  *value = (float)json_number_value(limit);
+  return FA_OK;
+}
+
 static fa_status read_arg(reader *r, json_t *object, unsigned end) {
   fa_manifest_arg *arg = &r->out->args[r->out->arg_count];
   const char *kind;
@@ -103,6 +113,7 @@ static fa_status read_arg(reader *r, json_t *object, unsigned end) {
     return refuse(r, arg->name, "does not lie behind the argument before it, aligned and within kernarg_bytes");
   if (arg->kind == FA_ARG_POINTER && (status = read_pointer(r, arg, object))) return status;
   arg->positive = json_is_true(json_object_get(object, "positive"));
+  if ((status = get_limit(r, &arg->at_least, -INFINITY, object, "at_least")) || (status = get_limit(r, &arg->below, INFINITY, object, "below"))) return status;
   r->out->arg_count++;
   return FA_OK;
 }

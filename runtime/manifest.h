@@ -16,6 +16,7 @@ typedef struct fa_manifest_arg {
   fa_arg_kind kind;
   unsigned offset, size;
   bool positive; /* above 0 */
+  float at_least, below; /* of an f32; infinite: no limit */
   bool is_size; /* an integer that a shape or the grid names: never negative */
   /* pointers */
   bool reads, writes, optional;

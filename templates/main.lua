@@ -27,6 +27,7 @@ function M.generate(fields, names, digest, functions)
   if functions then spec.functions_text, spec.functions_name = functions.text, functions.name end
   spec.half = spec.dtype_kv ~= "fp32"
   spec.plain = (spec.mask == "none" or spec.mask == "causal") and spec.features == "none"
+  spec.dropout = spec.has.dropout or false
   spec.user = spec.has.user or false -- functions that nobody has seen
   spec.pairs = spec.has.bias or spec.has.bool_mask or spec.user -- what has a value of its own for each query and key
   local target = targets.load(spec.target)

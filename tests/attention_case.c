@@ -266,6 +266,23 @@ static void make_bool_mask(case_tensors *t, const attention_case *c, uint64_t *s
           ((unsigned char *)x->data)[b * x->stride_batch + h * x->stride_head + i * x->stride_seq + j] = i % 7 == 6 ? 0 : (unsigned char)(case_random(seed) % 3);
 }
 
+/* Numbers of 64 bits; on the device the value beside the seed's is not read, and that beside the offset's is added. */
+static void make_dropout(case_tensors *t, const attention_case *c, uint64_t *seed) {
+  fa_attention_extras *x = &t->inputs.extras;
+  fa_tensor numbers;
+  allocate(t, CASE_PHILOX, &numbers, 2, sizeof(uint64_t), POISON, 8);
+  uint64_t *at = numbers.data;
+  attention_case whole = *c;
+  whole.broadcast = 0;
+  x->dropout_p = c->dropout_p == NO_DROPOUT ? 0 : c->dropout_p != 0 ? c->dropout_p : 0.2f;
+  x->philox_seed = (uint64_t)case_random(seed) << 32 | case_random(seed);
+  x->philox_offset = (uint64_t)case_random(seed) << 32 | case_random(seed);
+  at[0] = ~x->philox_seed;
+  at[1] = 0xfffffff0u; /* the sum carries */
+  if (c->philox_at) x->philox_seed_at = at, x->philox_offset_at = at + 1;
+  if (c->dropout_mask) allocate(t, CASE_KEPT, &x->dropout_mask, pair_strides(&x->dropout_mask, &whole, 1), 1, CANARY, 1);
+}
+
 static void make_extras(case_tensors *t, const attention_case *c, uint64_t *seed) {
   fa_attention_extras *x = &t->inputs.extras;
   size_t heads = (size_t)c->heads_q, slopes = heads * (c->broadcast & CASE_OVER_BATCH ? 1 : (size_t)c->batch);
@@ -290,6 +307,7 @@ static void make_extras(case_tensors *t, const attention_case *c, uint64_t *seed
     float *at = x->max_logit = make_words(t, CASE_MAX_LOGIT, heads);
     for (size_t i = 0; i < heads; i++) at[i] = -INFINITY;
   }
+  if (c->features & FA_FEATURE_DROPOUT) make_dropout(t, c, seed);
   if (mask_of(c) == FA_MASK_PREFIX) {
     int32_t *at = make_words(t, CASE_PREFIX, (size_t)c->batch);
     x->prefix_lens = at;
@@ -365,7 +383,32 @@ void case_launch(case_tensors *t, const attention_case *c) {
 static void check_bytes(const case_tensors *t, const attention_case *c, int which, const unsigned char *used) {
   for (size_t i = 0; i < t->bytes[which]; i++)
     if (!used[i] && t->memory[which][i] != CANARY)
-      fail_msg("%s: byte %lld of %s was overwritten", case_name(c), (long long)i - CASE_GUARD, which == 3 ? "o" : "lse");
+      fail_msg("%s: byte %lld of %s was overwritten", case_name(c), (long long)i - CASE_GUARD, which == 3 ? "o" : which == 4 ? "lse" : "dropout_mask");
+}
+
+/* The mask that the kernel wrote is the host's, and it wrote nothing else. */
+static void check_mask(const case_tensors *t, const attention_case *c) {
+  const fa_attention_extras *x = &t->inputs.extras;
+  const fa_tensor *mask = &x->dropout_mask;
+  unsigned char *used = calloc(1, t->bytes[CASE_KEPT]), *keep = calloc((size_t)c->seqlen_k + 1, 1);
+  fa_dropout_range row = { sizeof row, x->dropout_p, x->philox_seed_at ? *x->philox_seed_at : x->philox_seed,
+                           x->philox_offset + (x->philox_offset_at ? *x->philox_offset_at : 0), 0, 0, c->heads_q, 0, 1, 0, 0 };
+  assert_true(used && keep);
+  for (row.batch = 0; row.batch < c->batch; row.batch++) {
+    int b = row.batch, queries = has_varlen(c) ? x->cu_seqlens_q[b + 1] - x->cu_seqlens_q[b] : c->seqlen_q;
+    row.count_k = !has_varlen(c) ? c->seqlen_k : x->seqused_k ? x->seqused_k[b] : x->cu_seqlens_k[b + 1] - x->cu_seqlens_k[b];
+    for (row.head = 0; row.head < c->heads_q; row.head++)
+      for (row.first_q = 0; row.first_q < queries; row.first_q++) {
+        unsigned char *at = (unsigned char *)mask->data + b * mask->stride_batch + row.head * mask->stride_head + row.first_q * mask->stride_seq;
+        assert_int_equal(fa_dropout_keep(keep, &row), FA_OK);
+        for (int j = 0; j < row.count_k; j++)
+          if (at[j] != keep[j]) fail_msg("%s: dropout_mask of batch %d head %d query %d key %d is %d, the host's is %d", case_name(c), b, row.head, row.first_q, j, at[j], keep[j]);
+        memset(used + (at - t->memory[CASE_KEPT]), 1, (size_t)row.count_k);
+      }
+  }
+  check_bytes(t, c, CASE_KEPT, used);
+  free(used);
+  free(keep);
 }
 
 void case_check_guards(const case_tensors *t, const attention_case *c) {
@@ -382,6 +425,7 @@ void case_check_guards(const case_tensors *t, const attention_case *c) {
     if (!c->no_lse && row_used(t, c, (int)(row % queries), false)) memset(used + CASE_GUARD + row * sizeof(float), 1, sizeof(float));
   check_bytes(t, c, 4, used);
   free(used);
+  if (t->inputs.extras.dropout_mask.data) check_mask(t, c);
 }
 
 static fa_verdict compare(const case_tensors *t, const attention_case *c) {

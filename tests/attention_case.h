@@ -40,6 +40,9 @@ typedef struct attention_case {
   const char *functions;     /* text of the user's; features has FA_FEATURE_USER then.  The test fills in inputs.functions and extras.functions */
   int window_left, window_right, chunk_size;
   float softcap;             /* 0: 20 */
+  float dropout_p;           /* 0: 0.2; NO_DROPOUT: 0 */
+  bool dropout_mask;         /* ask for it: it is compared with the host's */
+  bool philox_at;            /* seed and offset on the device */
   unsigned broadcast;        /* of bias and bool_mask, alibi's slopes: CASE_OVER_... */
   case_layout layout;
   case_fill fill;
@@ -57,8 +60,9 @@ typedef struct attention_case {
 } attention_case;
 
 #define NO_SCALE 1e-38f
+#define NO_DROPOUT 1e-38f
 
-enum { CASE_BIAS = 5, CASE_BOOL, CASE_SLOPES, CASE_SINKS, CASE_PREFIX, CASE_CU_Q, CASE_CU_K, CASE_USED, CASE_ORDER, CASE_MAX_LOGIT, CASE_TENSORS };
+enum { CASE_BIAS = 5, CASE_BOOL, CASE_SLOPES, CASE_SINKS, CASE_PREFIX, CASE_CU_Q, CASE_CU_K, CASE_USED, CASE_ORDER, CASE_MAX_LOGIT, CASE_PHILOX, CASE_KEPT, CASE_TENSORS };
 
 /* Tensors of a case, for tests that change some values before the launch. */
 typedef struct case_tensors {

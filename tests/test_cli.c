@@ -83,7 +83,7 @@ static void wrong_usage(void **state) {
     { "\"$FA_GEN\" emit head_dim=64", "fa-gen emit: the problem names no target; add target=NAME (gfx908|", 2 },
     { "\"$FA_GEN\" emit target=gfx942 block_n=81", "fa-gen emit: block_n=81: must be auto or a multiple of 16 between 16 and 256; nearest: 80 or 96", 2 },
     { "\"$FA_GEN\" emit target=gfx942 colour=red", "fa-gen emit: colour", 2 },
-    { "\"$FA_GEN\" emit target=gfx942 features=dropout", "features=dropout: no template has dropout yet", 1 },
+    { "\"$FA_GEN\" emit target=gfx942 features=paged", "features=paged: no template has paged yet", 1 },
     { "\"$FA_GEN\" emit target=gfx1010", "target=gfx1010: unknown value; known: gfx908, gfx90a", 2 },
     { "\"$FA_GEN\" run", "fa-gen run: -q, -k and -v are needed", 2 },
     { "\"$FA_GEN\" run -q a -k b -v c --layout sideways", "--layout sideways: bshd or bhsd is expected", 2 },

@@ -142,6 +142,25 @@ static void groups_cost_nothing_in_the_loop(void **state) {
   }
 }
 
+/* Dropout: at most 1.7 times the loop without it. */
+static void dropout_within_budget(void **state) {
+  (void)state;
+  static const char *const problems[] = { "target=gfx942 dtype=bf16", "target=gfx950 dtype=bf16",  "target=gfx1100 dtype=bf16",             "target=gfx1201 dtype=bf16", "target=gfx90a dtype=bf16",
+                                          "target=gfx908 dtype=bf16", "target=gfx1100 dtype=fp16", "target=gfx942 dtype=bf16 mask=causal", "target=gfx1100 dtype=bf16 mask=causal" };
+  for (size_t i = 0; i < sizeof problems / sizeof *problems; i++) {
+    double working[2];
+    for (int dropout = 0; dropout < 2; dropout++) {
+      char problem[128];
+      snprintf(problem, sizeof problem, "%s head_dim=128 features=%s", problems[i], dropout ? "dropout" : "none");
+      json_t *object = explain(problem);
+      working[dropout] = number(object, "hot_loop", "instructions_without_waits_per_64_matrix");
+      assert_true(number(object, "resources", "sgpr_spills") == 0);
+      json_decref(object);
+    }
+    demand(working[1] <= 1.7 * working[0], problems[i], "instructions per 64 products with dropout", working[1], 1.7 * working[0]);
+  }
+}
+
 /* gfx1030: all instructions, against what its dot products (bf16: multiply-adds) and exponentials alone would be, in percent. */
 static void gfx1030_near_its_bound(void **state) {
   (void)state;
@@ -211,7 +230,7 @@ static void executed_as_counted(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = { cmocka_unit_test(loads_in_flight), cmocka_unit_test(ends_of_rows_cost_little), cmocka_unit_test(instructions_within_budget),
-                                      cmocka_unit_test(groups_cost_nothing_in_the_loop),
+                                      cmocka_unit_test(dropout_within_budget), cmocka_unit_test(groups_cost_nothing_in_the_loop),
                                       cmocka_unit_test(gfx1030_near_its_bound), cmocka_unit_test(executed_as_counted) };
   return cmocka_run_group_tests(tests, find_compiler, NULL);
 }

@@ -15,7 +15,7 @@
 
 #define AT(field) offsetof(fa_attention_extras, field)
 
-typedef enum kind { INTEGER, REAL, VECTOR, PAIRS } kind;
+typedef enum kind { INTEGER, REAL, NATURAL /* of 64 bits, 0 where not given */, VECTOR, PAIRS } kind;
 
 /* One row an argument: what asks for it, what it is, where it goes. */
 static const struct row {
@@ -35,6 +35,9 @@ static const struct row {
   { "bias", PAIRS, AT(bias), FA_MASK_NONE, FA_FEATURE_BIAS, "(batch, heads_q, seqlen_q, seqlen_k), broadcast as NumPy does" },
   { "bool_mask", PAIRS, AT(bool_mask), FA_MASK_NONE, FA_FEATURE_BOOL_MASK, "(batch, heads_q, seqlen_q, seqlen_k), broadcast as NumPy does" },
   { "sinks", VECTOR, AT(sinks), FA_MASK_NONE, FA_FEATURE_SINK, "(heads_q)" },
+  { "dropout_p", REAL, AT(dropout_p), FA_MASK_NONE, FA_FEATURE_DROPOUT, "" },
+  { "philox_seed", NATURAL, AT(philox_seed), FA_MASK_NONE, FA_FEATURE_DROPOUT, "" },
+  { "philox_offset", NATURAL, AT(philox_offset), FA_MASK_NONE, FA_FEATURE_DROPOUT, "" },
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
@@ -124,6 +127,12 @@ static fa_status read_number(fa_attention_run *run, const struct row *row, const
     *(int *)((char *)&run->extras + row->at) = (int)value;
     return FA_OK;
   }
+  if (row->kind == NATURAL) {
+    uint64_t value = strtoull(text, &end, 10);
+    if (errno || *text < '0' || *text > '9' || *end) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s=%s: an integer of 0 to 18446744073709551615 is expected", row->name, text);
+    *(uint64_t *)((char *)&run->extras + row->at) = value;
+    return FA_OK;
+  }
   float value = strtof(text, &end);
   if (end == text || *end || !isfinite(value)) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s=%s: a finite number is expected", row->name, text);
   *(float *)((char *)&run->extras + row->at) = value;
@@ -132,7 +141,7 @@ static fa_status read_number(fa_attention_run *run, const struct row *row, const
 
 static fa_status read_one(fa_attention_run *run, const struct row *row, const char *text, fa_error *error) {
   fa_npy array;
-  if (row->kind == INTEGER || row->kind == REAL) return read_number(run, row, text, error);
+  if (row->kind <= NATURAL) return read_number(run, row, text, error);
   fa_status status = fa_npy_read_any(&array, text, error);
   if (status == FA_OK) status = row->kind == PAIRS ? read_pairs(run, row, &array, error) : read_vector(run, row, &array, error);
   if (status == FA_OK || array.data) fa_npy_free(&array);
@@ -163,7 +172,7 @@ fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const
     if (status != FA_OK) return status;
   }
   for (size_t i = 0; i < ROWS; i++)
-    if (asked(&rows[i], problem) && !given[i] && rows[i].mask != FA_MASK_WINDOW) /* no limit unless one is given */
+    if (asked(&rows[i], problem) && !given[i] && rows[i].mask != FA_MASK_WINDOW && rows[i].kind != NATURAL) /* no limit unless one is given */
       return fa_fail(error, FA_ERR_ARGUMENT, "the problem asks for %s: give --with %s=%s%s%s", rows[i].name, rows[i].name,
                      rows[i].kind == INTEGER ? "N" : rows[i].kind == REAL ? "X" : "FILE.npy", rows[i].shape[0] ? " of shape " : "", rows[i].shape);
   return FA_OK;

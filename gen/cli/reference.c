@@ -31,6 +31,7 @@ typedef struct scratch {
   float *plain_p;
   double *exact, *absolute;         /* head_dim_v */
   float *plain;
+  unsigned char *keep;              /* seqlen_k: what dropout leaves */
 } scratch;
 
 typedef struct job {
@@ -168,6 +169,20 @@ static fa_reference_inputs sequence_of(const fa_reference *r, int batch) {
   return in;
 }
 
+/* What dropout makes of a row's probabilities; the factor that O gets.  Without it: nothing, 1. */
+static double drop(const scratch *space, const fa_reference_inputs *in, score_row at) {
+  const fa_attention_extras *x = &in->extras;
+  const fa_dropout_range row = { sizeof row, x->dropout_p, x->philox_seed_at ? *x->philox_seed_at : x->philox_seed,
+                                 x->philox_offset + (x->philox_offset_at ? *x->philox_offset_at : 0), at.batch, at.head, in->heads_q, at.query, 1, 0, in->seqlen_k };
+  float scale = 1;
+  if (!(in->features & FA_FEATURE_DROPOUT)) return 1;
+  fa_dropout_keep(space->keep, &row); /* check_extras has seen to the probability */
+  fa_dropout_scale(&scale, x->dropout_p);
+  for (int j = 0; j < in->seqlen_k; j++)
+    if (!space->keep[j]) space->p[j] = 0, space->plain_p[j] = 0;
+  return (double)scale;
+}
+
 static void compute_row(fa_reference *r, const scratch *space, const fa_reference_inputs *in, int batch, int head, int query) {
   size_t row = row_index(r, batch, head, query), dims = (size_t)in->head_dim_v;
   const score_row at = { batch, head, query };
@@ -175,6 +190,7 @@ static void compute_row(fa_reference *r, const scratch *space, const fa_referenc
   r->top[row] = -INFINITY;
   r->lse[row] = exact_row(space, &r->top[row], in, at);
   plain_row(space, in, at);
+  double scale = drop(space, in, at);
   for (size_t d = 0; d < dims; d++) space->plain[d] = 0, space->exact[d] = space->absolute[d] = 0;
   for (int j = 0; j < in->seqlen_k; j++) {
     if (!visible(in, at, j)) continue; /* a NaN in V that no query sees reaches none */
@@ -186,10 +202,10 @@ static void compute_row(fa_reference *r, const scratch *space, const fa_referenc
     }
   }
   for (size_t d = 0; d < dims; d++) {
-    r->o[row * dims + d] = space->exact[d];
-    double error = fabs((double)fa_dtype_round_to(in->dtype, in->rounding, space->plain[d]) - space->exact[d]);
+    double exact = r->o[row * dims + d] = space->exact[d] * scale;
+    double error = fabs((double)fa_dtype_round_to(in->dtype, in->rounding, space->plain[d] * (float)scale) - exact);
     r->plain_error[row] = fmax(r->plain_error[row], error); /* fmax drops NaN */
-    r->spread[row] = fmax(r->spread[row], space->absolute[d]);
+    r->spread[row] = fmax(r->spread[row], space->absolute[d] * scale);
   }
 }
 
@@ -210,12 +226,13 @@ static void *run_job(void *argument) {
 static bool make_scratch(scratch *space, const fa_reference_inputs *in) {
   size_t keys = (size_t)in->seqlen_k + 1, qk = (size_t)in->head_dim_qk, v = (size_t)in->head_dim_v;
   *space = (scratch){ calloc(qk, sizeof(float)),    calloc(keys, qk * sizeof(float)), calloc(keys, v * sizeof(float)), calloc(keys, sizeof(double)),
-                      calloc(keys, sizeof(float)),  calloc(v, sizeof(double)),        calloc(v, sizeof(double)),       calloc(v, sizeof(float)) };
-  return space->q && space->k && space->v && space->p && space->plain_p && space->exact && space->absolute && space->plain;
+                      calloc(keys, sizeof(float)),  calloc(v, sizeof(double)),        calloc(v, sizeof(double)),       calloc(v, sizeof(float)),
+                      calloc(keys, 1) };
+  return space->q && space->k && space->v && space->p && space->plain_p && space->exact && space->absolute && space->plain && space->keep;
 }
 
 static void free_scratch(scratch *space) {
-  void *const parts[] = { space->q, space->k, space->v, space->p, space->plain_p, space->exact, space->absolute, space->plain };
+  void *const parts[] = { space->q, space->k, space->v, space->p, space->plain_p, space->exact, space->absolute, space->plain, space->keep };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) free(parts[i]);
 }
 
@@ -257,7 +274,7 @@ static void name_value(char *name, size_t capacity, const char *axis, int value)
 
 /* What is not computed is never compared as if it were something else. */
 static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
-  enum { FEATURES = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN | FA_FEATURE_MAX_LOGIT | FA_FEATURE_USER };
+  enum { FEATURES = FA_FEATURE_DROPOUT | FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN | FA_FEATURE_MAX_LOGIT | FA_FEATURE_USER };
   const fa_attention_extras *x = &in->extras;
   const struct { bool asked; const void *pointer; const char *name; } needed[] = {
     { in->mask == FA_MASK_PREFIX, x->prefix_lens, "prefix_lens" },
@@ -282,6 +299,8 @@ static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
   for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
     if (needed[i].asked && !needed[i].pointer && in->batch && in->heads_q && in->seqlen_q && in->seqlen_k)
       return fa_fail(error, FA_ERR_ARGUMENT, "reference: %s is missing", needed[i].name);
+  if (in->features & FA_FEATURE_DROPOUT && !(x->dropout_p >= 0 && x->dropout_p < 1))
+    return fa_fail(error, FA_ERR_ARGUMENT, "reference: dropout_p=%g: must be at least 0 and below 1", (double)x->dropout_p);
   if (in->mask == FA_MASK_CHUNKED && x->chunk_size < 1) return fa_fail(error, FA_ERR_ARGUMENT, "reference: chunk_size=%d: must be 1 or more", x->chunk_size);
   if (in->features & FA_FEATURE_SOFTCAP && !(x->softcap > 0)) return fa_fail(error, FA_ERR_ARGUMENT, "reference: softcap=%g: must be above 0", (double)x->softcap);
   return FA_OK;

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- Attention, forward: FlashAttention-2 (Dao 2023), Algorithm 1.  The rescale of the running output is taken only when a row maximum grew by
 -- more than SLACK (exact for any slack: the final division uses the same maximum).
-local masks, scores = require "kernels.masks", require "kernels.scores"
+local masks, scores, dropout = require "kernels.masks", require "kernels.scores", require "kernels.dropout"
 local layouts, groups, statistics = require "kernels.layouts", require "kernels.groups", require "kernels.statistics"
 local functions = require "kernels.user_tile"
 
@@ -37,6 +37,7 @@ return function(t, spec)
   at.own = spec.has.user and functions.program(t, spec, at) or {} -- the user's
   local score = scores.chain(t, spec, at) -- nil: the softmax takes the product as it is
   local sink = spec.has.sink and scores.sink(t, at)
+  local drop = spec.has.dropout and dropout(t, spec, at)
   local softmax_scale = t.scalar "softmax_scale"
   local scale = t.positive(score and LOG2_E or t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
   local sees = masks[spec.mask](t, at)
@@ -81,6 +82,7 @@ return function(t, spec)
     local P = t.let("p", t.exp2(S * scale - m))
     l = t.rowsum("row_sum", P, kv, l)
     P = t.let("p16", t.cast(P, spec.dtype_kv))
+    if drop then P = drop.of(P) end
     t.stage "output"
     local V = t.load("v", V_all, kv, dv)
     O = t.dot("o", P, V, kv, O)
@@ -89,11 +91,13 @@ return function(t, spec)
 
   local shrink = 1.0
   if sink then m, l, shrink = sink(m, l) end
+  if drop then shrink = drop.scale * shrink end
   local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), shrink / l, 0.0)) -- a row that sees no key gives 0
   t.store(o_of(at.first_head), t.cast(O * inv_sum, spec.dtype_o), q, dv)
   local function store_statistics()
     t.store(lse_of(), statistics.lse(t, spec, m, l), q)
     if largest then largest.store(score and 1.0 or scale * LN_2) end
+    if drop then drop.export() end
   end
   if part then t.when("one part writes it", part:lt(1), store_statistics) else store_statistics() end
 end

@@ -18,8 +18,8 @@ function M.batched(t, at)
     local all = t.tensor(name, "write", "fp32", { { "batch" }, { "heads_q" }, { "seqlen_q" } }, { optional = true })
     return function() return t.slice(all, { batch = at.batch, heads_q = at.first_head }, { fold = at.fold }) end
   end
-  function layout.pairs(name, dtype) -- one a query and key
-    local all = t.tensor(name, "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "seqlen_q", "seq" }, { "seqlen_k" } }, { align = 4 })
+  function layout.pairs(name, dtype, access) -- one a query and key
+    local all = t.tensor(name, access or "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "seqlen_q", "seq" }, { "seqlen_k" } }, { align = 4, optional = access == "write" })
     return function() return t.slice(all, { batch = at.batch, head = at.first_head }, { fold = at.fold }) end
   end
   return layout
@@ -54,9 +54,9 @@ function M.packed(t, at)
     local all = t.tensor(name, "write", "fp32", { { "heads_q" }, { "total_q" } }, { optional = true })
     return function() return t.slice(all, { heads_q = at.first_head }, { first = first.q, rows = "seqlen_q", fold = at.fold }) end
   end
-  function layout.pairs(name, dtype) -- places of queries and keys are those within their sequence
+  function layout.pairs(name, dtype, access) -- places of queries and keys are those within their sequence
     layout.longest "k"
-    local all = t.tensor(name, "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "max_seqlen_q", "seq" }, { "max_seqlen_k" } }, { align = 4 })
+    local all = t.tensor(name, access or "read", dtype, { { "batch", "batch" }, { "heads_q", "head" }, { "max_seqlen_q", "seq" }, { "max_seqlen_k" } }, { align = 4, optional = access == "write" })
     return function() return t.slice(all, { batch = at.batch, head = at.first_head }, { rows = "seqlen_q", columns = "seqlen_k", fold = at.fold }) end
   end
   return layout

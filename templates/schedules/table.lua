@@ -5,6 +5,7 @@
 -- head_dim: the larger of head_dim_qk and head_dim_v.
 -- wave_rows: rows of the spread axis a wave; block_m = waves * wave_rows.
 -- value_block: columns of V and O a workgroup; the others are other workgroups', which compute the scores anew.
+-- keep_keys: the keys of dropout's rounds stay in scalar registers; late_stores: what results are written to is read behind the loop, for the same reason.
 -- groups: workgroups that share a compute unit (on RDNA a pair of them), which bounds the registers a lane; 1 where nothing is said, and where the
 -- caller fixes a field of the schedule.
 -- late: tiles of K and V are kept in no registers while the waves compute; each is brought when its place in LDS is free.
@@ -34,6 +35,7 @@ return {
   { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 8, block_n = 16, stages = 1, hold = false, value_block = 64 } },
   { when = { kernel = "attention_fwd", family = "rdna", pairs = true, head_dim = { 129, 512 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, value_block = 128 } },
   { when = { kernel = "attention_fwd", family = "cdna", pairs = true, head_dim = { 129, 224 } }, set = { waves = 4, block_n = 32, stages = 1 } },
+  { when = { kernel = "attention_fwd", target = { "gfx1030", "gfx1153" }, pairs = true, dropout = true, head_dim = { 97, 128 } }, set = { wave_rows = 16, waves = 4, block_n = 32, stages = 1, hold = true } },
   { when = { kernel = "attention_fwd", family = "rdna", pairs = true }, set = { wave_rows = 16, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", target = "gfx908", pairs = true, head_dim = { 113, 128 } }, set = { waves = 4, block_n = 32 } },
   { when = { kernel = "attention_fwd", family = "rdna", plain = false, head_dim = { 33, 64 } }, set = { block_n = 32 } }, -- 64 keys fill the registers to the last few
@@ -43,6 +45,9 @@ return {
   -- waves of another workgroup fill the gaps
   { when = { kernel = "attention_fwd", family = "rdna", plain = true, half = true, head_dim = { 1, 128 } }, set = { groups = 2 } },
   { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx942" }, plain = true, half = true, head_dim = { 65, 80 } }, set = { groups = 2 } },
+  { when = { features = "dropout" }, set = { keep_keys = true } },
+  { when = { dropout = true }, set = { late_stores = true } },
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1 } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
   { when = { family = "rdna" }, set = { wave_rows = 16 } },
   -- at most 2,560 products of 8 bytes in the loop: instructions are cached in 32 KiB

@@ -21,6 +21,8 @@ local function pack(name)
 end
 target.device = {
   lane_xor = cdna.common.device.lane_xor,
+  xor3 = "DEVICE u32 xor3(u32 x, u32 y, u32 z) { return __builtin_amdgcn_bitop3_b32(x, y, z, 0x96); }\n",
+  without = "DEVICE u32 without(u32 x, u32 mask) { return x & ~mask; }\n",
   pack2_bf16_nearest_even = pack "pack2_bf16_nearest_even", pack2_bf16_any = pack "pack2_bf16_any",
 }
 return target

@@ -5,6 +5,7 @@ local types = {
   { "u32", "unsigned" }, { "u16", "unsigned short" },
   { "u32x1", "u32", 1 }, { "u32x2", "u32", 2 }, { "u32x4", "u32", 4 }, { "u32x8", "u32", 8 }, { "u32x16", "u32", 16 },
   { "f32x2", "float", 2 }, { "f32x4", "float", 4 }, { "f32x8", "float", 8 }, { "f32x16", "float", 16 },
+  { "u16x2", "u16", 2 }, { "i16x2", "short", 2 },
   { "short2", "short", 2 }, { "short4", "short", 4 }, { "short8", "short", 8 }, { "short16", "short", 16 },
   { "bfloat2", "__bf16", 2 }, { "bfloat8", "__bf16", 8 },
   { "half2", "_Float16", 2 }, { "half4", "_Float16", 4 }, { "half8", "_Float16", 8 }, { "half16", "_Float16", 16 },
@@ -81,6 +82,11 @@ $over_sum  return x;
 ]] },
   { "low2", text = "DEVICE u32 low2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x05040100u); }  // low halves of a and b\n" },
   { "high2", text = "DEVICE u32 high2(u32 a, u32 b) { return __builtin_amdgcn_perm(b, a, 0x07060302u); } // high halves\n" },
+  { "late_argument", text = [[
+DEVICE long late_argument(int at) { // 64 bits of the argument block
+  return *(const __attribute__((address_space(4))) long*)((const __attribute__((address_space(4))) char*)__builtin_amdgcn_kernarg_segment_ptr() + at);
+}
+]] },
   { "u8_low", text = "DEVICE float u8_low(u32 x) { return (float)(x & 0xffu); }\n" },
   { "bf16_low", text = "DEVICE float bf16_low(u32 x) { return __builtin_bit_cast(float, x << 16); }\n" },
   { "bf16_high", text = "DEVICE float bf16_high(u32 x) { return __builtin_bit_cast(float, x & 0xffff0000u); }\n" },
@@ -247,7 +253,7 @@ for i, p in ipairs(pieces) do
     break
   end
 end
-
+for _, p in ipairs(require("tile.random").device) do pieces[#pieces + 1] = p end
 local by_name = {}
 for _, p in ipairs(pieces) do by_name[p[1]] = p end
 

@@ -58,6 +58,7 @@ function M.print(printer, statement, x, outer)
     return wrap(("b * %d + ROW(r)"):format(plan.inst.m), 12)
   elseif op == "within" then return wrap(("(u32)%s < (u32)%s"):format(go(x.args[1], 14), go(x.args[2], 14)), 10)
   elseif op == "float" then return wrap(("(float)%s"):format(go(x.args[1], 14)), 14)
+  elseif op == "int" then return wrap(("__builtin_amdgcn_readfirstlane((int)(%s))"):format(go(x.args[1])), 15)
   elseif op == "cut" then
     local behind = ("%s >= %s_full_tiles"):format(printer.tile, x.axis.name)
     if not x.axis.has_start then return wrap(behind, 10) end

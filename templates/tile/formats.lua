@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: MIT
 -- Number formats: the bytes of an element, its C type in memory, and the functions that make two 16-bit values of two fp32 ones.
 local M = {
-  bytes = { fp16 = 2, bf16 = 2, fp32 = 4, i32 = 4, u8 = 1 },
-  type = { fp16 = "u16", bf16 = "u16", fp32 = "float", i32 = "int", u8 = "unsigned char" },
+  bytes = { fp16 = 2, bf16 = 2, fp32 = 4, i32 = 4, i64 = 8, u8 = 1 },
+  type = { fp16 = "u16", bf16 = "u16", fp32 = "float", i32 = "int", i64 = "long", u8 = "unsigned char" },
 }
 
 -- The device function.  any: a NaN may have any bits; without, it comes of 16-bit inputs and has none in its low half.

@@ -3,11 +3,12 @@
 local L, B, A = require "tile.layout", require "tile.banks", require "tile.assign"
 local R, formats, expression = require "tile.rows", require "tile.formats", require "tile.expression"
 local elements, convert, operand = require "tile.elements", require "tile.convert", require "tile.operand"
+local random = require "tile.random"
 local fmt = string.format
 
 local P = {}
 P.__index = P
-local c_types = { i32 = "int", bool = "bool" }
+local c_types = { i32 = "int", i64 = "long", bool = "bool" }
 
 function P.new(plan)
   return setmetatable({ plan = plan, out = {}, depth = 1, used = {}, declared = { {} }, tile = "tile" }, P)
@@ -271,6 +272,10 @@ function emit.leave(self, x) self:put("if (%s) return;", self:expr(x, x.args[1])
 function emit.load_elements(self, x) elements.load(self, x) end
 function emit.view(self, x) elements.view(self, x) end
 
+function emit.random(self, x) random.print_source(self, x) end
+function emit.keep(self, x) random.print_keep(self, x) end
+function emit.store_kept(self, x) random.print_store(self, x) end
+
 -- The slots of one instruction, `want` elements of the `width` that the chunk's vector holds.
 function P:operand(want, width, vector, step)
   local type = self.plan.target.operand_type[self.plan.spec.dtype_kv]
@@ -413,8 +418,7 @@ local function store_runs(self, name, blocks, value, address, pack, most)
   self:close()
 end
 
-function emit.store(self, x)
-  if not x.column then return store_vector(self, x) end
+local function store_tile(self, x)
   local plan, source = self.plan, x.args[1]
   local name, blocks, width = x.slice.tensor.name, x.column.size // plan.inst.m, formats.bytes[x.slice.tensor.dtype]
   local whole_row = x.slice.tensor.dims[#x.slice.tensor.dims][1] == x.column.size
@@ -430,6 +434,16 @@ function emit.store(self, x)
   if width == 4 then return convert.store(self, name, blocks, value, address, most) end
   local store = most < 4 and store_elements or plan.alternates and store_alternating or store_runs
   store(self, name, blocks, value, address, self:pack(source.dtype, plan.spec.rounding), most)
+end
+
+function emit.store(self, x)
+  local store, late = x.column and store_tile or store_vector, self.plan.spec.late_stores
+  if late then
+    self:open "{"
+    R.late(self, x.slice.tensor)
+  end
+  store(self, x)
+  if late then self:close() end
 end
 
 function emit.loop(self, x) require("tile.loop").print(self, x) end

@@ -57,6 +57,7 @@ for _, op in ipairs { "band", "bor", "bxor", "shl", "shr" } do T[op] = elementwi
 function T.call(name, dtype, ...) return elementwise("call", dtype)(...):named(name) end -- a function of device.lua
 function Tile:named(name) self.name = name; return self end
 T.float = elementwise("float", "f32") -- of an integer
+T.int = elementwise("int", "i32") -- of a number that the whole workgroup has: what is before its point
 T.within = elementwise("within", "bool") -- 0 <= a < b, of integers: one comparison
 function T.where(condition, a, b) return node("where", { condition, lift(a), lift(b) }, { dtype = lift(a).dtype }) end
 -- One element of a view for each element of `offset` (in elements; outside of the view it reads 0).
@@ -106,11 +107,12 @@ function T.recorder()
   end
   local function argument(list, name, dtype, options)
     for _, n in ipairs(list) do if n.name == name then return n end end
-    list[#list + 1] = node("argument", {}, { name = name, c_name = options and options.c_name, dtype = dtype, axes = {}, above_zero = options and options.positive })
+    options = options or {}
+    list[#list + 1] = node("argument", {}, { name = name, c_name = options.c_name, dtype = dtype, axes = {}, above_zero = options.positive, at_least = options.at_least, below = options.below })
     return list[#list]
   end
   function t.size(name) return argument(t.sizes, name, "i32") end
-  -- options: positive, the launch refuses 0 and less; c_name, how the kernel calls it.
+  -- options: what the launch refuses; positive: 0 and less; at_least, below: numbers beyond them; c_name: how the kernel calls it.
   function t.scalar(name, dtype, options) return argument(t.scalars, name, dtype or "f32", options) end
   -- What a launch must hold besides: expressions over sizes and strides.
   function t.require(check, relation, limit, text)
@@ -158,6 +160,7 @@ function T.recorder()
   -- options: first, where its rows begin; rows, columns: names of the sizes that bound them in place of the tensor's; fold, of its rows.
   function t.slice(tensor, at, options)
     options = options or {}
+    for dim, index in pairs(at) do at[dim] = lift(index) end -- a set: the order does not matter
     return { tensor = tensor, at = at, first = options.first, rows = options.rows, columns = options.columns, fold = options.fold or nil }
   end
   function t.load(name, slice, row, column) return emit("load", {}, { name = name, slice = slice, axes = union { { axes = { row, column } } }, row = row, column = column, dtype = slice.tensor.dtype }) end
@@ -165,8 +168,8 @@ function T.recorder()
   -- One element that the whole workgroup wants, or each row one where an index is a row's; every dimension stands in the slice.  otherwise: its value where an optional tensor is null.
   function t.element(name, slice, otherwise)
     local at = {}
-    for _, dim in ipairs(slice.tensor.dims) do at[#at + 1] = lift(slice.at[dim[2] or dim[1]]) end
-    return emit("element", { otherwise }, { name = name, slice = slice, axes = union(at), dtype = slice.tensor.dtype == "i32" and "i32" or "f32" })
+    for _, dim in ipairs(slice.tensor.dims) do at[#at + 1] = slice.at[dim[2] or dim[1]] end
+    return emit("element", { otherwise and lift(otherwise) }, { name = name, slice = slice, axes = union(at), dtype = ({ i32 = "i32", i64 = "i64" })[slice.tensor.dtype] or "f32" })
   end
   -- A tile of both axes, element by element where the accumulator has it: what is added to a product, or masks it.
   function t.load_elements(name, slice, row, column)
@@ -187,6 +190,14 @@ function T.recorder()
   function t.view(name, tensor, leading) return emit("view", leading, { name = name, tensor = tensor, axes = {} }) end
   -- x with its sign turned over where the scalar condition holds; in place.
   function t.flip_sign(x, condition) emit("flip_sign", { x, condition }, { axes = {} }); return x end
+  -- 16 random bits for each element of a row (sequence, row) and an axis `over`: functions of these indices, seed and offset.
+  function t.random(name, of)
+    return emit("random", { of.seed, of.offset, of.row, of.sequence }, { name = name, over = of.over })
+  end
+  -- x, of 16-bit values, with 0 where the random bits are among the `dropped` of 65536 that are lowest; in place.
+  function t.keep(x, random, dropped) emit("keep", { x, random, dropped }, { axes = {} }); return x end
+  -- A byte for each element of the slice, 1 where it is kept; nothing where the tensor is null.
+  function t.store_kept(slice, random, dropped, row) emit("store_kept", { random, dropped }, { slice = slice, row = row, axes = {} }) end
   -- Contracts `over`; `into`, a tile of the result's axes, is accumulated in place.
   function t.dot(name, a, b, over, into)
     local axes = {}

@@ -39,6 +39,17 @@ function M.dimension(slice) return (rows_of(slice)) end
 function M.stride(slice) return select(2, rows_of(slice)) end
 function M.length(slice) return slice.rows or M.dimension(slice) end
 
+-- Pointer and strides of a tensor, read from the argument block where they are wanted: as parameters they would fill scalar registers through the
+-- loop.  For a block of C of its own.
+function M.late(p, tensor)
+  local name, type = tensor.name, formats.type[tensor.dtype]
+  p:use "late_argument"
+  for _, argument in ipairs(p.plan.args) do
+    if argument.tensor == tensor then p:put("%s* %s_base = (%s*)late_argument(%d);", type, name, type, argument.offset)
+    elseif argument.name:sub(1, #name + 8) == name .. "_stride_" then p:put("const long %s = late_argument(%d);", argument.name, argument.offset) end
+  end
+end
+
 -- The stride of the dimension that a fold's members walk, as C text.
 function M.member_stride(slice)
   local tensor = slice.tensor

@@ -6,6 +6,7 @@ local A, Rows, formats = require "tile.assign", require "tile.rows", require "ti
 local M = {}
 
 local LIMIT = "2147475456" -- the last row of a tile begins here at most: what is behind every buffer (rows.lua) lies one row further on
+local scalar_type, scalar_bytes = { i32 = "int ", i64 = "long ", f32 = "float " }, { i32 = 4, i64 = 8, f32 = 4 }
 
 function M.arguments(plan)
   local t, args = plan.recording, {}
@@ -19,7 +20,7 @@ function M.arguments(plan)
     end
   end
   for _, x in ipairs(t.sizes) do add { name = x.name, kind = "i32", size = 4, c = "int " .. x.name } end
-  for _, x in ipairs(t.scalars) do add { name = x.name, kind = x.dtype, size = 4, positive = x.above_zero, c = (x.dtype == "i32" and "int " or "float ") .. (x.c_name or x.name) } end
+  for _, x in ipairs(t.scalars) do add { name = x.name, kind = x.dtype, size = scalar_bytes[x.dtype], positive = x.above_zero, at_least = x.at_least, below = x.below, c = scalar_type[x.dtype] .. (x.c_name or x.name) } end
   local offset = 0
   for _, a in ipairs(args) do
     offset = (offset + a.size - 1) // a.size * a.size
@@ -116,6 +117,7 @@ function M.manifest(plan, args, bytes)
       list[i] = json.object("name", a.name, "kind", "pointer", "offset", a.offset, "size", 8, "access", x.access, "dtype", x.dtype, "align", M.alignment(x, spec),
         "optional", x.optional, "initial", x.initial, "shape", shape(x), "strides", strides(x), "element_bytes", formats.bytes[x.dtype])
     elseif a.unit then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "unit", a.unit)
+    elseif a.below then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "at_least", a.at_least, "below", a.below)
     elseif a.positive then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "positive", true)
     else list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size) end
   end

@@ -76,7 +76,7 @@ typedef enum fa_lse { FA_LSE_NATURAL = 0, FA_LSE_BASE2 } fa_lse; /* logarithm of
 /* Features are bits so that a set prints as a+b; each is refused by name until a template has it.  They work on the scores in this order:
  * s = softmax_scale * q.k; softcap; alibi; bias; the user's score; bool_mask and the masks; softmax, whose sum a sink joins; dropout. */
 enum {
-  FA_FEATURE_DROPOUT = 1 << 0,
+  FA_FEATURE_DROPOUT = 1 << 0,   /* after the softmax, whose sum stays: p = 0 with probability dropout_p, else p / (1 - dropout_p) */
   FA_FEATURE_SOFTCAP = 1 << 1,   /* s = softcap * tanh(s / softcap) */
   FA_FEATURE_ALIBI = 1 << 2,     /* s -= alibi_slopes[batch, head] * |place - key| */
   FA_FEATURE_BIAS = 1 << 3,      /* s += bias[batch, head, query, key] */
@@ -269,9 +269,16 @@ typedef struct fa_attention_extras {
   float *max_logit;
   const fa_named_arg *functions; /* what the user's functions declare, each once */
   size_t function_count;
+  /* Dropout.  For a graph that is captured once and launched with new numbers these may lie on the device: where philox_seed_at is given, the seed
+   * is read there; where philox_offset_at is given, what stands there is added to philox_offset. */
+  float dropout_p; /* at least 0, below 1 */
+  uint64_t philox_seed, philox_offset;
+  const uint64_t *philox_seed_at, *philox_offset_at; /* one each, or NULL */
+  fa_tensor dropout_mask; /* of bytes, (batch, seqlen_q, heads_q, seqlen_k), keys contiguous: 1 where p is kept, 0 where not; NULL data: not written */
 } fa_attention_extras;
 
-#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+  0.0f, 0, 0, 0, 0, {0, 0, 0, 0} }
 
 /* O = softmax(f(softmax_scale * Q K^T)) V, f: the problem's features and mask; lse = log(sum(exp(...))), natural or base 2, sink included, fp32 of shape
  * (batch, heads_q, seqlen_q), contiguous.  A row with no visible key gives O = 0 and lse = -infinity (with a sink: the sink).  Query head h
@@ -300,6 +307,24 @@ FA_API fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_ar
 FA_API fa_status fa_attention_longest_first(int32_t *batch_order, const int32_t *cu_seqlens_q, const int32_t *cu_seqlens_k, const int32_t *seqused_k, int batch);
 /* 1 where a plan with gqa_pack=1 makes fewer tiles of block_m rows (a field of the variant) than one with gqa_pack=0, else 0. */
 FA_API int fa_attention_gqa_pack_helps(int seqlen_q, int heads_q, int heads_k, int block_m);
+
+/* ---- dropout --------------------------------------------------------------------------------------------------------
+ * Which keys are kept depends on seed, offset, batch, query head, query and key alone (docs/attention.md): these functions say it of any launch,
+ * forward or backward, on any target. */
+typedef struct fa_dropout_range {
+  size_t size; /* sizeof(fa_dropout_range) */
+  float dropout_p;
+  uint64_t philox_seed, philox_offset;
+  int batch, head, heads_q;               /* head: of the queries */
+  int first_q, count_q, first_k, count_k; /* within the sequence */
+} fa_dropout_range;
+
+#define FA_DROPOUT_RANGE_INIT { sizeof(fa_dropout_range), 0.0f, 0, 0, 0, 0, 1, 0, 0, 0, 0 }
+
+/* keep[i * count_k + j]: 1 where query first_q + i keeps key first_k + j, else 0.  Host memory; any thread. */
+FA_API fa_status fa_dropout_keep(unsigned char *keep, const fa_dropout_range *range);
+/* What kept probabilities are multiplied with: 65536 / kept, of the 65536 values of 16 bits; 0 where dropout_p rounds to none kept. */
+FA_API fa_status fa_dropout_scale(float *scale, float dropout_p);
 
 /* Any kernel by the names in its manifest (tests, other kernels): every argument exactly once. */
 FA_API fa_status fa_launch_named(const fa_plan *plan, const fa_named_arg *args, size_t count, void *stream);
