@@ -146,6 +146,7 @@ static void rows_beyond_4_gib(void **state) {
   for (size_t i = 0; i < COUNT(targets); i++) {
     attention_case c = { .target = targets[i], .dtype = dtypes[i % 2], .head_dim = 64, .batch = 1, .seqlen_q = 30, .seqlen_k = 150, .heads_q = 2, .heads_k = 1, .gqa_pack = i % 2, .causal = i % 2, .seed = i };
     const bool queries = i % 3 == 0;
+    if (i % 3 == 1) c.features = FA_FEATURE_VARLEN, c.batch = 3;
     if (queries) c.seqlen_q = 720, c.seqlen_k = 20, c.heads_q = 1;
     maps m = { .count = 0 };
     case_tensors t;
@@ -154,8 +155,9 @@ static void rows_beyond_4_gib(void **state) {
       move(&t.inputs.q, 0, (int64_t)3 << 20, 64, of_q(&c), 2, &m);
       move(&t.o, 0, (int64_t)3 << 20, 64, of_q(&c), 2, &m);
     } else {
-      move(&t.inputs.k, 0, (int64_t)16 << 20, 64, of_k(&c), 2, &m);
-      move(&t.inputs.v, 0, ((int64_t)16 << 20) + 64, 64, of_k(&c), 2, &m);
+      const extent n = { 1, i % 3 == 1 ? t.inputs.extras.total_k : c.seqlen_k, 1, c.head_dim }; /* varlen: the second and third sequence are far off */
+      move(&t.inputs.k, 0, (int64_t)16 << 20, 64, n, 2, &m);
+      move(&t.inputs.v, 0, ((int64_t)16 << 20) + 64, 64, n, 2, &m);
     }
     finish(&t, &c, &m);
   }

@@ -79,7 +79,7 @@ local function spans(tile, width, add)
   if stride then
     add(("%s * max(min(%s - 1, 1), 0)"):format(member, fold.text), ">=", "0", "with gqa_pack=1 the heads of a group lie in ascending order; gqa_pack=0 takes any")
   end
-  local rows = ("%s(min(%s, %d / %s + 2) - 1)"):format(stride and stride .. " * " or "", length, tile.rows, fold.text)
+  local rows = ("%s(min(%s, %d / max(%s, 1) + 2) - 1)"):format(stride and stride .. " * " or "", length, tile.rows, fold.text)
   add(("(%s + %s * (%s - 1)) * %d"):format(rows, member, fold.text, width), "<=", LIMIT,
     "with gqa_pack=1 a tile's rows and the heads of their group span less than 2 GiB; gqa_pack=0 asks that of one head")
 end
