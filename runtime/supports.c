@@ -13,16 +13,17 @@
 static const struct support {
   fa_kernel kernel;
   const char *name;
-  unsigned dtypes; /* each with q, kv and o the same */
+  unsigned dtypes;
+  bool mixes; /* dtype_q, dtype_kv and dtype_o each any of them */
   unsigned masks, features, roundings;
 } supports[] = {
-  {FA_KERNEL_ATTENTION_FWD, "attention_fwd", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16),
+  {FA_KERNEL_ATTENTION_FWD, "attention_fwd", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16) | BIT(FA_DTYPE_FP32), true,
    BIT(FA_MASK_NONE) | BIT(FA_MASK_CAUSAL) | BIT(FA_MASK_CAUSAL_TOP_LEFT) | BIT(FA_MASK_WINDOW) | BIT(FA_MASK_CHUNKED) | BIT(FA_MASK_PREFIX),
    FA_FEATURE_DROPOUT | FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_VARLEN | FA_FEATURE_SINK | FA_FEATURE_MAX_LOGIT | FA_FEATURE_USER,
    BIT(FA_ROUNDING_NEAREST_EVEN) | BIT(FA_ROUNDING_TOWARD_ZERO)},
-  {FA_KERNEL_ATTENTION_DV, "attention_dv", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), BIT(FA_MASK_NONE), 0,
+  {FA_KERNEL_ATTENTION_DV, "attention_dv", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), false, BIT(FA_MASK_NONE), 0,
    BIT(FA_ROUNDING_NEAREST_EVEN)},
-  {FA_KERNEL_GEMM, "gemm", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), BIT(FA_MASK_NONE), 0,
+  {FA_KERNEL_GEMM, "gemm", BIT(FA_DTYPE_FP16) | BIT(FA_DTYPE_BF16), false, BIT(FA_MASK_NONE), 0,
    BIT(FA_ROUNDING_NEAREST_EVEN)},
 };
 
@@ -41,11 +42,11 @@ static fa_status check_dtypes(const struct support *row, const fa_problem *probl
   value_name(q, sizeof q, "dtype_q", problem->dtype_q);
   value_name(kv, sizeof kv, "dtype_kv", problem->dtype_kv);
   value_name(o, sizeof o, "dtype_o", problem->dtype_o);
-  if (problem->dtype_q != problem->dtype_kv || problem->dtype_q != problem->dtype_o)
-    return fa_fail(error, FA_ERR_UNSUPPORTED, "dtype_q=%s dtype_kv=%s dtype_o=%s: no template mixes types yet; use dtype=%s", q, kv, o,
+  if (!row->mixes && (problem->dtype_q != problem->dtype_kv || problem->dtype_q != problem->dtype_o))
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "dtype_q=%s dtype_kv=%s dtype_o=%s: kernel=%s takes one type for all; use dtype=%s", q, kv, o, row->name,
                    row->dtypes & BIT(problem->dtype_q) ? q : "bf16");
   if (!(row->dtypes & BIT(problem->dtype_q)))
-    return fa_fail(error, FA_ERR_UNSUPPORTED, "dtype_q=%s: no template has %s yet; use dtype=fp16 or dtype=bf16", q, q);
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "dtype_q=%s: kernel=%s has no %s; use dtype=fp16 or dtype=bf16", q, row->name, q);
   return FA_OK;
 }
 

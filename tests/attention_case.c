@@ -35,6 +35,8 @@ static float normal(uint64_t *seed) {
 }
 
 static int value_dim(const attention_case *c) { return c->head_dim_v ? c->head_dim_v : c->head_dim; }
+fa_dtype case_dtype_q(const attention_case *c) { return c->mixed ? c->dtype_q : c->dtype; }
+fa_dtype case_dtype_o(const attention_case *c) { return c->mixed ? c->dtype_o : c->dtype; }
 static int promised(const attention_case *c) { return c->alignment ? c->alignment : 16; }
 
 /* One place: the kernel and its reference get the same mask. */
@@ -84,7 +86,9 @@ fa_context *case_context(const char *target) { return context_with(target, 0, 0)
 void case_problem(fa_problem *problem, const attention_case *c) {
   *problem = (fa_problem)FA_PROBLEM_INIT;
   snprintf(problem->target, sizeof problem->target, "%s", c->target);
-  problem->dtype_q = problem->dtype_kv = problem->dtype_o = c->dtype;
+  problem->dtype_q = case_dtype_q(c);
+  problem->dtype_kv = c->dtype;
+  problem->dtype_o = case_dtype_o(c);
   problem->head_dim_qk = c->head_dim;
   problem->head_dim_v = value_dim(c);
   problem->rounding = c->rounding;
@@ -132,7 +136,7 @@ void case_release(void) {
 
 /* `tensor` over new memory with guards; elements: those that its strides span. */
 static void allocate(case_tensors *t, int which, fa_tensor *tensor, size_t elements, size_t width, int fill, int alignment) {
-  size_t shift = alignment < 16 ? (size_t)alignment : 0; /* aligned so, and not better */
+  size_t shift = alignment >= 16 ? 0 : (size_t)alignment > width ? (size_t)alignment : width; /* aligned so, and not better */
   t->bytes[which] = shift + elements * width + 2 * CASE_GUARD;
   t->memory[which] = aligned_alloc(64, (t->bytes[which] + 63) / 64 * 64);
   assert_non_null(t->memory[which]);
@@ -213,13 +217,13 @@ static bool row_used(const case_tensors *t, const attention_case *c, int row, bo
 }
 
 /* What no sequence uses stays NaN. */
-static void fill_tensor(const case_tensors *t, const attention_case *c, const fa_tensor *tensor, bool key, int dim, uint64_t *seed, float factor) {
+static void fill_tensor(const case_tensors *t, const attention_case *c, const fa_tensor *tensor, fa_dtype dtype, bool key, int dim, uint64_t *seed, float factor) {
   int seqlen = key ? rows_k(t, c) : rows_q(t, c), heads = key ? c->heads_k : c->heads_q;
   for (int b = 0; b < batches(c); b++)
     for (int s = 0; s < seqlen; s++)
       for (int h = 0; h < heads && row_used(t, c, s, key); h++)
         for (int d = 0; d < dim; d++)
-          fa_dtype_store(tensor->data, c->dtype, b * tensor->stride_batch + s * tensor->stride_seq + h * tensor->stride_head + d, factor * normal(seed));
+          fa_dtype_store(tensor->data, dtype, b * tensor->stride_batch + s * tensor->stride_seq + h * tensor->stride_head + d, factor * normal(seed));
 }
 
 /* One key of each row stands far above the others: key (query * 7) mod seqlen_k is the query itself, larger. */
@@ -231,8 +235,8 @@ static void make_peaks(const case_tensors *t, const attention_case *c) {
       for (int h = 0; h < in->heads_k && row_used(t, c, j, true); h++)
         for (int d = 0; d < in->head_dim_qk; d++) {
           int query = j % queries, head = h * (in->heads_q / in->heads_k);
-          float q = fa_dtype_load(in->q.data, in->dtype, b * in->q.stride_batch + query * in->q.stride_seq + head * in->q.stride_head + d);
-          if (row_used(t, c, query, false)) fa_dtype_store(in->k.data, in->dtype, b * in->k.stride_batch + j * in->k.stride_seq + h * in->k.stride_head + d, 3 * q);
+          float q = fa_dtype_load(in->q.data, in->dtype_q, b * in->q.stride_batch + query * in->q.stride_seq + head * in->q.stride_head + d);
+          if (row_used(t, c, query, false)) fa_dtype_store(in->k.data, in->dtype_kv, b * in->k.stride_batch + j * in->k.stride_seq + h * in->k.stride_head + d, 3 * q);
         }
 }
 
@@ -248,12 +252,12 @@ static size_t pair_strides(fa_tensor *x, const attention_case *c, int pad) {
 
 static void make_bias(case_tensors *t, const attention_case *c, uint64_t *seed) {
   fa_tensor *x = &t->inputs.extras.bias;
-  allocate(t, CASE_BIAS, x, pair_strides(x, c, promised(c) > 2 ? 2 : 1), fa_dtype_size(c->dtype), POISON, promised(c) < 4 ? promised(c) : 4);
+  allocate(t, CASE_BIAS, x, pair_strides(x, c, promised(c) > 2 ? 2 : 1), fa_dtype_size(case_dtype_q(c)), POISON, promised(c) < 4 ? promised(c) : 4);
   for (int b = 0; b < c->batch; b++)
     for (int h = 0; h < c->heads_q; h++)
       for (int i = 0; i < c->seqlen_q; i++)
         for (int j = 0; j < c->seqlen_k; j++)
-          fa_dtype_store(x->data, c->dtype, b * x->stride_batch + h * x->stride_head + i * x->stride_seq + j, case_random(seed) % 16 ? normal(seed) : -INFINITY);
+          fa_dtype_store(x->data, case_dtype_q(c), b * x->stride_batch + h * x->stride_head + i * x->stride_seq + j, case_random(seed) % 16 ? normal(seed) : -INFINITY);
 }
 
 static void make_bool_mask(case_tensors *t, const attention_case *c, uint64_t *seed) {
@@ -319,30 +323,30 @@ void case_make(case_tensors *t, const attention_case *c) {
   memset(t, 0, sizeof *t);
   fa_reference_inputs *in = &t->inputs;
   size_t width = fa_dtype_size(c->dtype);
-  *in = (fa_reference_inputs){ .dtype = c->dtype, .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
+  *in = (fa_reference_inputs){ .dtype_q = case_dtype_q(c), .dtype_kv = c->dtype, .dtype_o = case_dtype_o(c), .batch = c->batch, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads_q,
                                .heads_k = c->heads_k, .head_dim_qk = c->head_dim, .head_dim_v = value_dim(c), .rounding = c->rounding, .lse_unit = c->lse_unit, .mask = mask_of(c), .features = c->features };
   in->softmax_scale = c->scale == NO_SCALE ? 0 : c->scale != 0 ? c->scale : 1.0f / sqrtf((float)c->head_dim);
   uint64_t seed = c->seed + 1;
   if (has_varlen(c)) make_lengths(t, c, &seed);
-  bool same = c->seqlen_q == c->seqlen_k && value_dim(c) == c->head_dim && !has_varlen(c);
+  bool same = c->seqlen_q == c->seqlen_k && value_dim(c) == c->head_dim && !has_varlen(c) && case_dtype_q(c) == c->dtype;
   case_layout layout = c->layout == LAYOUT_PACKED && !same ? LAYOUT_PADDED : c->layout;
   int batch = batches(c), queries = rows_q(t, c), keys = rows_k(t, c);
   if (layout == LAYOUT_PACKED) {
     make_packed(t, c, width);
     layout = LAYOUT_BSHD;
   } else {
-    allocate(t, 0, &in->q, set_strides(&in->q, layout, batch, queries, c->heads_q, c->head_dim, promised(c)), width, POISON, promised(c));
+    allocate(t, 0, &in->q, set_strides(&in->q, layout, batch, queries, c->heads_q, c->head_dim, promised(c)), fa_dtype_size(case_dtype_q(c)), POISON, promised(c));
     allocate(t, 1, &in->k, set_strides(&in->k, layout, batch, keys, c->heads_k, c->head_dim, promised(c)), width, POISON, promised(c));
     allocate(t, 2, &in->v, set_strides(&in->v, layout, batch, keys, c->heads_k, value_dim(c), promised(c)), width, POISON, promised(c));
   }
-  allocate(t, 3, &t->o, set_strides(&t->o, layout, batch, queries, c->heads_q, value_dim(c), promised(c)), width, CANARY, promised(c));
+  allocate(t, 3, &t->o, set_strides(&t->o, layout, batch, queries, c->heads_q, value_dim(c), promised(c)), fa_dtype_size(case_dtype_o(c)), CANARY, promised(c));
   fa_tensor lse;
   allocate(t, 4, &lse, (size_t)batch * (size_t)c->heads_q * (size_t)queries, sizeof(float), CANARY, 16);
   t->lse = c->no_lse ? NULL : lse.data;
   float factor = c->fill == FILL_LARGE ? 4 : 1;
-  fill_tensor(t, c, &in->q, false, c->head_dim, &seed, c->fill == FILL_ZERO_Q ? 0 : factor);
-  fill_tensor(t, c, &in->k, true, c->head_dim, &seed, factor);
-  fill_tensor(t, c, &in->v, true, value_dim(c), &seed, 1);
+  fill_tensor(t, c, &in->q, in->dtype_q, false, c->head_dim, &seed, c->fill == FILL_ZERO_Q ? 0 : factor);
+  fill_tensor(t, c, &in->k, in->dtype_kv, true, c->head_dim, &seed, factor);
+  fill_tensor(t, c, &in->v, in->dtype_kv, true, value_dim(c), &seed, 1);
   if (c->fill == FILL_PEAKED) make_peaks(t, c);
   make_extras(t, c, &seed);
 }
@@ -412,7 +416,7 @@ static void check_mask(const case_tensors *t, const attention_case *c) {
 }
 
 void case_check_guards(const case_tensors *t, const attention_case *c) {
-  size_t width = fa_dtype_size(c->dtype), queries = (size_t)rows_q(t, c);
+  size_t width = fa_dtype_size(case_dtype_o(c)), queries = (size_t)rows_q(t, c);
   unsigned char *used = calloc(1, t->bytes[3] > t->bytes[4] ? t->bytes[3] : t->bytes[4]);
   assert_non_null(used);
   for (int b = 0; b < batches(c); b++)

@@ -31,7 +31,9 @@ enum { CASE_OVER_BATCH = 1, CASE_OVER_HEADS = 2, CASE_OVER_QUERIES = 4 };
 
 typedef struct attention_case {
   const char *target;
-  fa_dtype dtype;
+  fa_dtype dtype; /* of K and V; of Q and O too, unless mixed */
+  bool mixed;
+  fa_dtype dtype_q, dtype_o;
   int head_dim, head_dim_v /* 0: the same */, batch, seqlen_q, seqlen_k, heads_q, heads_k;
   bool causal;  /* the same as mask = FA_MASK_CAUSAL */
   fa_mask mask;
@@ -95,6 +97,8 @@ void case_run_on_targets(attention_case c);
 bool case_full(void);
 /* As case_run, but with case_check_rows. */
 bool case_run_by_rows(const attention_case *c);
+fa_dtype case_dtype_q(const attention_case *c);
+fa_dtype case_dtype_o(const attention_case *c);
 /* "gfx942 bf16 d128 batch 1 seqlen 5x7 heads 8/2 causal bhsd ..." */
 const char *case_name(const attention_case *c);
 

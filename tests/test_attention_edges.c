@@ -24,7 +24,7 @@ static int64_t at(const fa_tensor *tensor, int batch, int seq, int head) {
 }
 
 static float o_value(const case_tensors *t, int query, int d) {
-  return fa_dtype_load(t->o.data, t->inputs.dtype, at(&t->o, 0, query, 0) + d);
+  return fa_dtype_load(t->o.data, t->inputs.dtype_o, at(&t->o, 0, query, 0) + d);
 }
 
 /* All probabilities are equal and V is 1 for one key in each column: every column must show exactly one key, 1 / keys. */

@@ -82,7 +82,7 @@ static fa_tensor rows_of(uint16_t *rows, int first, int heads, int dim) {
 }
 
 static void check(const packed *p, const fa_problem *problem, const fa_attention_fwd_args *args, const char *name) {
-  fa_reference_inputs in = { .dtype = p->dtype, .q = args->q, .k = args->k, .v = args->v, .batch = BATCH, .seqlen_q = p->max_q, .seqlen_k = p->max_k,
+  fa_reference_inputs in = { .dtype_q = p->dtype, .dtype_kv = p->dtype, .dtype_o = p->dtype, .q = args->q, .k = args->k, .v = args->v, .batch = BATCH, .seqlen_q = p->max_q, .seqlen_k = p->max_k,
                              .heads_q = HEADS_Q, .heads_k = HEADS_K, .head_dim_qk = p->dim, .head_dim_v = p->dim, .mask = problem->mask,
                              .features = problem->features, .softmax_scale = args->softmax_scale, .extras = args->extras };
   fa_reference *reference;

@@ -162,7 +162,7 @@ static void build_to_a_folder(void **state) {
   expect("mkdir again; \"$FA_GEN\" build target=gfx942,gfx1100 dtype=fp16,bf16 head_dim=32 -o again -j 1 && diff -r kernels again", 0, "compiled", NULL);
   expect("\"$FA_GEN\" explain --hot --object kernels/attention_fwd-gfx942-bf16-d32-*.co", 0, "per 64 matrix", NULL);
   expect("printf 'target=gfx942 head_dim=64,80 # two\\n\\n# none\\ntarget=gfx1100\\n' >list; \"$FA_GEN\" build -f list -o listed && ls listed/*.co | wc -l", 0, "3\n", NULL);
-  expect("\"$FA_GEN\" build target=gfx942 dtype=bf16,fp32 -k -o partly; ls partly/*.co | wc -l", 0, "1\n", "dtype_q=fp32");
+  expect("\"$FA_GEN\" build target=gfx942 kernel=gemm head_dim=64 dtype=bf16,fp32 -k -o partly; ls partly/*.co | wc -l", 0, "1\n", "dtype_q=fp32");
 }
 
 static void build_into_the_cache(void **state) {

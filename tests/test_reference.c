@@ -31,7 +31,7 @@ static fa_reference_inputs make_inputs(arrays *a, fa_dtype dtype, int batch, int
     fa_dtype_store(a->k, dtype, i, next_value(&seed));
     fa_dtype_store(a->v, dtype, i, next_value(&seed));
   }
-  fa_reference_inputs in = { .dtype = dtype, .batch = batch, .seqlen_q = seqlen_q, .seqlen_k = seqlen_k, .heads_q = heads_q, .heads_k = heads_k,
+  fa_reference_inputs in = { .dtype_q = dtype, .dtype_kv = dtype, .dtype_o = dtype, .batch = batch, .seqlen_q = seqlen_q, .seqlen_k = seqlen_k, .heads_q = heads_q, .heads_k = heads_k,
                              .head_dim_qk = DIM, .head_dim_v = DIM, .softmax_scale = 0.17677669f };
   in.q = (fa_tensor){ a->q, (int64_t)seqlen_q * heads_q * DIM, (int64_t)heads_q * DIM, DIM };
   in.k = (fa_tensor){ a->k, (int64_t)seqlen_k * heads_k * DIM, (int64_t)heads_k * DIM, DIM };
@@ -56,22 +56,22 @@ static void kernel(arrays *a, const fa_reference_inputs *in, const fa_tensor *o,
           if (broken == DROP_KEY && j == 3 && h == 0 && i == in->seqlen_q - 1) continue;
           float s = 0;
           for (int d = 0; d < DIM; d++)
-            s += fa_dtype_load(in->q.data, in->dtype, b * in->q.stride_batch + i * in->q.stride_seq + h * in->q.stride_head + d) *
-                 fa_dtype_load(in->k.data, in->dtype, b * in->k.stride_batch + j * in->k.stride_seq + kv * in->k.stride_head + d);
+            s += fa_dtype_load(in->q.data, in->dtype_kv, b * in->q.stride_batch + i * in->q.stride_seq + h * in->q.stride_head + d) *
+                 fa_dtype_load(in->k.data, in->dtype_kv, b * in->k.stride_batch + j * in->k.stride_seq + kv * in->k.stride_head + d);
           s *= scale;
           float m = fmaxf(top, s), keep = top == m ? 1 : expf(top - m), p = expf(s - m);
           sum = sum * keep + p;
           for (int d = 0; d < DIM; d++)
-            row[d] = row[d] * keep + fa_dtype_round(in->dtype, p) *
-                                         fa_dtype_load(in->v.data, in->dtype, b * in->v.stride_batch + j * in->v.stride_seq + kv * in->v.stride_head + d);
+            row[d] = row[d] * keep + fa_dtype_round(in->dtype_kv, p) *
+                                         fa_dtype_load(in->v.data, in->dtype_kv, b * in->v.stride_batch + j * in->v.stride_seq + kv * in->v.stride_head + d);
           top = m;
         }
         for (int d = 0; d < DIM; d++)
-          fa_dtype_store(o->data, in->dtype, b * o->stride_batch + i * o->stride_seq + h * o->stride_head + d, sum > 0 ? row[d] / sum : 0);
+          fa_dtype_store(o->data, in->dtype_kv, b * o->stride_batch + i * o->stride_seq + h * o->stride_head + d, sum > 0 ? row[d] / sum : 0);
         float lse = sum > 0 ? top + logf(sum) : -INFINITY;
         a->lse[(b * in->heads_q + h) * in->seqlen_q + i] = broken == COARSE_LSE ? lse * 1.0001f : lse;
       }
-  if (broken == NAN_OUT) fa_dtype_store(o->data, in->dtype, 0, NAN);
+  if (broken == NAN_OUT) fa_dtype_store(o->data, in->dtype_kv, 0, NAN);
 }
 
 static void check(fa_dtype dtype, bool causal, fault broken, bool ok, const char *words) {

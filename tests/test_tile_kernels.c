@@ -135,7 +135,7 @@ static void run_dv(const char *target, fa_dtype dtype, const dv_case *c) {
   float *lse = malloc((size_t)c->heads * (size_t)c->seqlen_q * sizeof *lse), scale = 2.0f / sqrtf((float)c->dim);
   fa_reference *reference;
   fa_tensor shape = { NULL, 0, (int64_t)row, c->dim };
-  fa_reference_inputs in = { .dtype = dtype, .q = shape, .k = shape, .v = shape, .batch = 1, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads,
+  fa_reference_inputs in = { .dtype_q = dtype, .dtype_kv = dtype, .dtype_o = dtype, .q = shape, .k = shape, .v = shape, .batch = 1, .seqlen_q = c->seqlen_q, .seqlen_k = c->seqlen_k, .heads_q = c->heads,
                              .heads_k = c->heads, .head_dim_qk = c->dim, .head_dim_v = c->dim, .mask = c->causal ? FA_MASK_CAUSAL : FA_MASK_NONE, .softmax_scale = scale };
   in.q.data = q, in.k.data = in.v.data = k;
   assert_int_equal(fa_reference_create(&reference, &in, NULL), FA_OK);

@@ -95,12 +95,12 @@ fa_status fa_attention_run_launch(fa_attention_run *run, fa_context *context, co
   arrays a = {0};
   bool max_logit = run->features & FA_FEATURE_MAX_LOGIT;
   void *workspace = NULL;
-  size_t workspace_bytes = 0, width = fa_dtype_size(run->dtype);
+  size_t workspace_bytes = 0, width = fa_dtype_size(run->dtype_kv);
   fa_status status = FA_OK;
-  if (!bytes_of(&a.bytes[Q], run->batch, run->seqlen_q, run->heads_q, run->head_dim_qk, width) ||
+  if (!bytes_of(&a.bytes[Q], run->batch, run->seqlen_q, run->heads_q, run->head_dim_qk, fa_dtype_size(run->dtype_q)) ||
       !bytes_of(&a.bytes[K], run->batch, run->seqlen_k, run->heads_k, run->head_dim_qk, width) ||
       !bytes_of(&a.bytes[V], run->batch, run->seqlen_k, run->heads_k, run->head_dim_v, width) ||
-      !bytes_of(&a.bytes[O], run->batch, run->seqlen_q, run->heads_q, run->head_dim_v, width) ||
+      !bytes_of(&a.bytes[O], run->batch, run->seqlen_q, run->heads_q, run->head_dim_v, fa_dtype_size(run->dtype_o)) ||
       !bytes_of(&a.bytes[LSE], run->batch, run->seqlen_q, run->heads_q, 1, sizeof(float)) || !bytes_of(&a.bytes[MAX_LOGIT], max_logit, 1, run->heads_q, 1, sizeof(float)))
     return fa_fail(error, FA_ERR_ARGUMENT, "the shape has more elements than memory can hold");
   run->o = malloc(a.bytes[O] + 1);
@@ -137,7 +137,7 @@ cleanup:
 
 fa_status fa_attention_run_check(fa_attention_run *run, fa_error *error) {
   fa_reference *reference = NULL;
-  fa_reference_inputs in = { .dtype = run->dtype, .batch = run->batch, .seqlen_q = run->seqlen_q, .seqlen_k = run->seqlen_k, .heads_q = run->heads_q,
+  fa_reference_inputs in = { .dtype_q = run->dtype_q, .dtype_kv = run->dtype_kv, .dtype_o = run->dtype_o, .batch = run->batch, .seqlen_q = run->seqlen_q, .seqlen_k = run->seqlen_k, .heads_q = run->heads_q,
                              .heads_k = run->heads_k, .head_dim_qk = run->head_dim_qk, .head_dim_v = run->head_dim_v, .mask = run->mask,
                              .features = run->features, .rounding = run->rounding, .lse_unit = run->lse_unit, .softmax_scale = run->softmax_scale, .extras = run->extras };
   in.q = tensor_of(run->q, run->bhsd, run->seqlen_q, run->heads_q, run->head_dim_qk);

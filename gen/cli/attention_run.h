@@ -20,7 +20,7 @@ enum { FA_EXTRA_ARRAYS = 8, FA_FUNCTION_ARGS = 24 };
 
 typedef struct fa_attention_run {
   /* in */
-  fa_dtype dtype;
+  fa_dtype dtype_q, dtype_kv, dtype_o;
   int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
   bool bhsd;   /* (batch, heads, seqlen, head_dim) instead of (batch, seqlen, heads, head_dim) */
   fa_mask mask;
@@ -35,9 +35,9 @@ typedef struct fa_attention_run {
   fa_function_array function_arrays[FA_FUNCTION_ARGS]; /* owned by the run */
   int function_count;
   float softmax_scale;
-  void *q, *k, *v; /* of dtype, contiguous; owned by the run */
+  void *q, *k, *v; /* contiguous; owned by the run */
   /* out */
-  void *o;    /* as q, with head_dim_v */
+  void *o;    /* as q, with head_dim_v, of dtype_o */
   float *lse; /* (batch, heads_q, seqlen_q) */
   float *max_logit; /* (heads_q); NULL where the problem does not ask for it */
   bool counted; /* counters are there (emulator) */

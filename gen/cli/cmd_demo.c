@@ -30,7 +30,7 @@ static void short_variant(char *text, size_t capacity, const fa_attention_run *r
   char tile[48] = "";
   if (fa_problem_parse(&p, variant) == FA_OK && p.block_m && p.block_n)
     snprintf(tile, sizeof tile, " %dx%d, %d waves", p.block_m, p.block_n, p.waves);
-  snprintf(text, capacity, "%s d%d%s%s", fa_dtype_name(run->dtype), run->head_dim_qk, run->mask == FA_MASK_CAUSAL ? " causal" : "", tile);
+  snprintf(text, capacity, "%s d%d%s%s", fa_dtype_name(run->dtype_kv), run->head_dim_qk, run->mask == FA_MASK_CAUSAL ? " causal" : "", tile);
 }
 
 static void report(demo *d, const char *name, const fa_attention_run *run, const fa_plan *plan) {
@@ -62,7 +62,7 @@ static int run_case(demo *d, const char *name, fa_attention_run *run) {
   fa_plan *plan = NULL;
   fa_error error = {0};
   fa_problem problem = FA_PROBLEM_INIT;
-  problem.dtype_q = problem.dtype_kv = problem.dtype_o = run->dtype;
+  problem.dtype_q = problem.dtype_kv = problem.dtype_o = run->dtype_kv;
   problem.head_dim_qk = run->head_dim_qk;
   problem.head_dim_v = run->head_dim_v;
   problem.mask = run->mask;
@@ -94,7 +94,7 @@ static fa_status load(void **data, fa_npy *array, const char *prefix, char which
 }
 
 static int run_files(demo *d, const char *prefix, fa_dtype dtype) {
-  fa_attention_run run = { .dtype = dtype };
+  fa_attention_run run = { .dtype_q = dtype, .dtype_kv = dtype, .dtype_o = dtype };
   fa_npy q = {0}, k = {0}, v = {0};
   fa_error error = {0};
   fa_status status = load(&run.q, &q, prefix, 'q', dtype, &error);
@@ -144,7 +144,7 @@ static void *random_array(size_t count, fa_dtype dtype, uint64_t seed) {
 }
 
 static int run_synthetic(demo *d, fa_dtype dtype) {
-  fa_attention_run run = { .dtype = dtype, .batch = 1, .seqlen_q = 200, .seqlen_k = 333, .heads_q = 4, .heads_k = 2, .head_dim_qk = 128,
+  fa_attention_run run = { .dtype_q = dtype, .dtype_kv = dtype, .dtype_o = dtype, .batch = 1, .seqlen_q = 200, .seqlen_k = 333, .heads_q = 4, .heads_k = 2, .head_dim_qk = 128,
                            .head_dim_v = 128, .mask = FA_MASK_CAUSAL, .softmax_scale = 0.08838835f };
   size_t q = (size_t)run.seqlen_q * (size_t)run.heads_q * 128, k = (size_t)run.seqlen_k * (size_t)run.heads_k * 128;
   run.q = random_array(q, dtype, 1);

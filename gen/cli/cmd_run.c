@@ -69,17 +69,32 @@ static void *converted(const fa_npy *array, fa_dtype dtype) {
   return data;
 }
 
-static int choose_dtype(fa_dtype *dtype, const fa_cli *cli, const inputs *in, const fa_problem *problem, bool fixed) {
+/* True when a FIELD=VALUE argument or --problem sets one of these fields. */
+static bool names_field(const fa_cli *cli, const char *prefix) {
+  const char *base = fa_cli_value(cli, "problem");
+  for (const char *at = base ? strstr(base, prefix) : NULL; at; at = strstr(at + 1, prefix))
+    if (at == base || at[-1] == ' ') return true;
+  for (int i = 0; i < cli->argc; i++)
+    if (strncmp(cli->argv[i], prefix, strlen(prefix)) == 0) return true;
+  return false;
+}
+
+/* What the problem names; else --dtype; else what the file has. */
+static void choose_dtype(fa_dtype *dtype, const fa_cli *cli, const char *field, fa_dtype of_problem, const fa_dtype *option, fa_dtype of_file) {
+  bool named = names_field(cli, field) || names_field(cli, "dtype=");
+  *dtype = named ? of_problem : option ? *option : of_file;
+}
+
+static int choose_dtypes(fa_attention_run *run, const fa_cli *cli, const inputs *in, const fa_problem *problem) {
   const char *text = fa_cli_value(cli, "dtype");
-  *dtype = FA_DTYPE_FP16;
-  if (in->q.type == FA_NPY_UINT16) *dtype = FA_DTYPE_BF16;
-  if (fixed) *dtype = problem->dtype_q;
-  if (text && strcmp(text, "bf16") == 0)
-    *dtype = FA_DTYPE_BF16;
-  else if (text && strcmp(text, "fp16") == 0)
-    *dtype = FA_DTYPE_FP16;
-  else if (text)
-    return fa_cli_usage(cli, "--dtype %s: fp16 or bf16 is expected", text);
+  fa_dtype option = FA_DTYPE_FP16;
+  while (text && option <= FA_DTYPE_FP32 && strcmp(text, fa_dtype_name(option)) != 0) option++;
+  if (option > FA_DTYPE_FP32) return fa_cli_usage(cli, "--dtype %s: fp16, bf16 or fp32 is expected", text);
+  if (!text && in->k.type != in->v.type && !names_field(cli, "dtype_kv=") && !names_field(cli, "dtype="))
+    return fa_cli_usage(cli, "k and v are of different types; say which one the kernel is to take: dtype_kv=fp16, bf16 or fp32");
+  choose_dtype(&run->dtype_q, cli, "dtype_q=", problem->dtype_q, text ? &option : NULL, dtype_of(in->q.type));
+  choose_dtype(&run->dtype_kv, cli, "dtype_kv=", problem->dtype_kv, text ? &option : NULL, dtype_of(in->k.type));
+  choose_dtype(&run->dtype_o, cli, "dtype_o=", problem->dtype_o, text ? &option : NULL, run->dtype_q);
   return -1;
 }
 
@@ -109,7 +124,7 @@ static fa_status write_results(const fa_attention_run *run, const fa_cli *cli, i
   size_t seqlen = (size_t)run->seqlen_q, heads = (size_t)run->heads_q;
   size_t o[4] = { (size_t)run->batch, run->bhsd ? heads : seqlen, run->bhsd ? seqlen : heads, (size_t)run->head_dim_v };
   size_t lse[3] = { (size_t)run->batch, heads, seqlen };
-  fa_npy_type type = run->dtype == FA_DTYPE_BF16 ? FA_NPY_UINT16 : FA_NPY_FLOAT16;
+  fa_npy_type type = run->dtype_o == FA_DTYPE_BF16 ? FA_NPY_UINT16 : run->dtype_o == FA_DTYPE_FP16 ? FA_NPY_FLOAT16 : FA_NPY_FLOAT32;
   fa_status status = FA_OK;
   if (fa_cli_value(cli, "output")) status = write_array(fa_cli_value(cli, "output"), type, rank, o + 4 - rank, run->o, error);
   if (status == FA_OK && fa_cli_value(cli, "lse"))
@@ -167,16 +182,6 @@ static void print_text(const fa_attention_run *run, const fa_context *context, c
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
 
-/* True when a FIELD=VALUE argument or --problem sets one of these fields. */
-static bool names_field(const fa_cli *cli, const char *prefix) {
-  const char *base = fa_cli_value(cli, "problem");
-  for (const char *at = base ? strstr(base, prefix) : NULL; at; at = strstr(at + 1, prefix))
-    if (at == base || at[-1] == ' ') return true;
-  for (int i = 0; i < cli->argc; i++)
-    if (strncmp(cli->argv[i], prefix, strlen(prefix)) == 0) return true;
-  return false;
-}
-
 static int read_options(fa_attention_run *run, const fa_cli *cli) {
   const char *layout = fa_cli_value(cli, "layout"), *scale = fa_cli_value(cli, "scale");
   if (!fa_cli_value(cli, "q") || !fa_cli_value(cli, "k") || !fa_cli_value(cli, "v")) return fa_cli_usage(cli, "-q, -k and -v are needed");
@@ -193,17 +198,19 @@ static int read_options(fa_attention_run *run, const fa_cli *cli) {
 
 /* Problem of the command line completed by what the arrays say. */
 static int complete_problem(fa_problem *problem, fa_attention_run *run, const fa_cli *cli, const inputs *in) {
-  bool fixed = names_field(cli, "dtype");
-  int code = choose_dtype(&run->dtype, cli, in, problem, fixed);
+  int code = choose_dtypes(run, cli, in, problem);
   if (code >= 0) return code;
-  problem->dtype_q = problem->dtype_kv = problem->dtype_o = run->dtype;
+  problem->dtype_q = run->dtype_q;
+  problem->dtype_kv = run->dtype_kv;
+  problem->dtype_o = run->dtype_o;
   if (names_field(cli, "head_dim") && (problem->head_dim_qk != run->head_dim_qk || problem->head_dim_v != run->head_dim_v))
     return fa_cli_usage(cli, "the problem has head dims %d and %d, the arrays %d and %d", problem->head_dim_qk, problem->head_dim_v,
                         run->head_dim_qk, run->head_dim_v);
   problem->head_dim_qk = run->head_dim_qk;
   problem->head_dim_v = run->head_dim_v;
   if (!names_field(cli, "alignment")) { /* rows of the arrays are dense */
-    unsigned rows = (unsigned)(run->head_dim_qk | run->head_dim_v) * (unsigned)fa_dtype_size(run->dtype) | 16;
+    size_t q = fa_dtype_size(run->dtype_q), kv = fa_dtype_size(run->dtype_kv), o = fa_dtype_size(run->dtype_o);
+    unsigned rows = (unsigned)run->head_dim_qk * (unsigned)(q | kv) | (unsigned)run->head_dim_v * (unsigned)(kv | o) | 16;
     problem->alignment = (int)(rows & -rows);
   }
   if (fa_cli_value(cli, "causal")) problem->mask = FA_MASK_CAUSAL;
@@ -216,9 +223,9 @@ static int complete_problem(fa_problem *problem, fa_attention_run *run, const fa
 }
 
 static fa_status convert_inputs(fa_attention_run *run, const inputs *in, fa_error *error) {
-  run->q = converted(&in->q, run->dtype);
-  run->k = converted(&in->k, run->dtype);
-  run->v = converted(&in->v, run->dtype);
+  run->q = converted(&in->q, run->dtype_q);
+  run->k = converted(&in->k, run->dtype_kv);
+  run->v = converted(&in->v, run->dtype_kv);
   return run->q && run->k && run->v ? FA_OK : fa_fail(error, FA_ERR_NOMEM, "no memory for %zu values", in->q.count + in->k.count + in->v.count);
 }
 

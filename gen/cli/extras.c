@@ -103,13 +103,13 @@ static fa_status read_pairs(fa_attention_run *run, const struct row *row, const 
     if (have[i] != want[i] && have[i] != 1)
       return fa_fail(error, FA_ERR_ARGUMENT, "%s: dimension %d is %zu; it must be %zu or 1", row->name, i, have[i], want[i]);
   size_t length = (want[3] + 1) / 2 * 2, count = have[0] * have[1] * have[2]; /* of rows, aligned to 4 bytes */
-  char *data = add_array(run, row->at + offsetof(fa_tensor, data), count * length, bytes ? 1 : fa_dtype_size(run->dtype), error);
+  char *data = add_array(run, row->at + offsetof(fa_tensor, data), count * length, bytes ? 1 : fa_dtype_size(run->dtype_q), error);
   if (!data) return error->status;
   for (size_t r = 0; r < count; r++)
     for (size_t j = 0; j < want[3]; j++) {
       double value = fa_extras_number(array, r * have[3] + (have[3] == 1 ? 0 : j));
       if (bytes) data[r * length + j] = value != 0;
-      else fa_dtype_store(data, run->dtype, (int64_t)(r * length + j), (float)value);
+      else fa_dtype_store(data, run->dtype_q, (int64_t)(r * length + j), (float)value);
     }
   fa_tensor *tensor = bytes ? &run->extras.bool_mask : &run->extras.bias;
   tensor->stride_seq = have[2] == 1 ? 0 : (int64_t)length;

@@ -27,7 +27,7 @@ static const fa_cli_option run_options[] = {
   { "output", 'o', "FILE", "write O there, .npy of the kernel's type (uint16 for bf16)" },
   { "lse", 'l', "FILE", "write the logarithm of the sum there, .npy float32 of shape (batch, heads, seqlen_q)" },
   { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else hip where there is a GPU)" },
-  { "dtype", 't', "TYPE", "fp16 or bf16; default: as the files are, float32 files as fp16" },
+  { "dtype", 't', "TYPE", "fp16, bf16 or fp32, of all three; default: as the files are, O as Q" },
   { "layout", 0, "ORDER", "bshd (batch, seqlen, heads, head_dim; default) or bhsd (batch, heads, seqlen, head_dim)" },
   { "causal", 'c', NULL, "mask=causal" },
   { "with", 'w', "NAME=VALUE", "what the mask and the features ask for: window_left, window_right, chunk_size, softcap (numbers); prefix_lens, alibi_slopes, bias, bool_mask, sinks (.npy)" },

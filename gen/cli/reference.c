@@ -22,14 +22,15 @@ struct fa_reference {
   double *top;                /* rows: the largest score, sinks apart */
   double *plain_error;        /* rows: max over columns of |plain - o| */
   double *spread;             /* rows: max over columns of sum_j p_j |v_j| */
+  double *fp32_loss;         /* rows, fp32 only, else 0: what rounding scores and sum may cost; see compare_row */
 };
 
 /* Scratch of one thread: one (batch, head) pair's inputs as float, and one row. */
 typedef struct scratch {
   float *q, *k, *v;                 /* head_dim_qk; seqlen_k x head_dim_qk; seqlen_k x head_dim_v */
-  double *p;                        /* seqlen_k */
+  double *p, *size;                 /* seqlen_k; size: of a score's terms */
   float *plain_p;
-  double *exact, *absolute;         /* head_dim_v */
+  double *exact, *absolute, *loss;  /* head_dim_v */
   float *plain;
   unsigned char *keep;              /* seqlen_k: what dropout leaves */
 } scratch;
@@ -82,7 +83,7 @@ static double exact_score(const fa_reference_inputs *in, score_row at, int key, 
   double place = (double)at.query + in->seqlen_k - in->seqlen_q;
   if (in->features & FA_FEATURE_SOFTCAP) s = (double)x->softcap * tanh(s / (double)x->softcap);
   if (in->features & FA_FEATURE_ALIBI) s -= (double)x->alibi_slopes[at.batch * x->alibi_slopes_stride_batch + at.head] * fabs(place - key);
-  if (in->features & FA_FEATURE_BIAS) s += (double)fa_dtype_load(x->bias.data, in->dtype, element(&x->bias, at.batch, at.query, at.head) + key);
+  if (in->features & FA_FEATURE_BIAS) s += (double)fa_dtype_load(x->bias.data, in->dtype_q, element(&x->bias, at.batch, at.query, at.head) + key);
   if (in->functions.score) s = in->functions.score(in->functions.user, s, at.batch, at.head, at.query, key);
   return s;
 }
@@ -92,7 +93,7 @@ static float plain_score(const fa_reference_inputs *in, score_row at, int key, f
   int place = at.query + in->seqlen_k - in->seqlen_q;
   if (in->features & FA_FEATURE_SOFTCAP) s = x->softcap * tanhf(s / x->softcap);
   if (in->features & FA_FEATURE_ALIBI) s -= x->alibi_slopes[at.batch * x->alibi_slopes_stride_batch + at.head] * fabsf((float)(place - key));
-  if (in->features & FA_FEATURE_BIAS) s += fa_dtype_load(x->bias.data, in->dtype, element(&x->bias, at.batch, at.query, at.head) + key);
+  if (in->features & FA_FEATURE_BIAS) s += fa_dtype_load(x->bias.data, in->dtype_q, element(&x->bias, at.batch, at.query, at.head) + key);
   if (in->functions.score) s = (float)in->functions.score(in->functions.user, (double)s, at.batch, at.head, at.query, key);
   return s;
 }
@@ -109,9 +110,14 @@ static double exact_row(const scratch *space, double *largest, const fa_referenc
     p[j] = -INFINITY;
     if (!visible(in, at, j)) continue;
     const float *k = space->k + (size_t)j * (size_t)in->head_dim_qk;
-    double s = 0;
-    for (int d = 0; d < in->head_dim_qk; d++) s += (double)space->q[d] * (double)k[d];
+    double s = 0, size = 0;
+    for (int d = 0; d < in->head_dim_qk; d++) {
+      double term = (double)space->q[d] * (double)k[d];
+      s += term;
+      size += fabs(term);
+    }
     p[j] = exact_score(in, at, j, s * (double)in->softmax_scale);
+    space->size[j] = size * fabs((double)in->softmax_scale) + fabs(p[j]);
     if (p[j] > top) top = p[j];
     if (p[j] > *largest) *largest = p[j];
     nan |= isnan(p[j]);
@@ -126,7 +132,7 @@ static double exact_row(const scratch *space, double *largest, const fa_referenc
   return nan ? NAN : top + log(sum);
 }
 
-/* The same with fp32 everywhere, and the probabilities rounded to the dtype after normalisation. */
+/* The same with fp32 everywhere, and the probabilities rounded to dtype_kv after normalisation. */
 static void plain_row(const scratch *space, const fa_reference_inputs *in, score_row at) {
   float sink = sink_of(in, at), top = sink, sum = 0, *p = space->plain_p;
   for (int j = 0; j < in->seqlen_k; j++) {
@@ -144,7 +150,7 @@ static void plain_row(const scratch *space, const fa_reference_inputs *in, score
   }
   sum = expf(sink - top);
   for (int j = 0; j < in->seqlen_k; j++) sum += p[j] = expf(p[j] - top);
-  for (int j = 0; j < in->seqlen_k; j++) p[j] = fa_dtype_round_to(in->dtype, in->rounding, p[j] / sum);
+  for (int j = 0; j < in->seqlen_k; j++) p[j] = fa_dtype_round_to(in->dtype_kv, in->rounding, p[j] / sum);
 }
 
 static size_t row_index(const fa_reference *r, int batch, int head, int query) {
@@ -163,9 +169,9 @@ static fa_reference_inputs sequence_of(const fa_reference *r, int batch) {
   in.seqlen_q = queries_of(r, batch);
   in.seqlen_k = x->seqused_k ? x->seqused_k[batch] : x->cu_seqlens_k[batch + 1] - x->cu_seqlens_k[batch];
   in.q.stride_batch = in.k.stride_batch = in.v.stride_batch = 0;
-  in.q.data = (char *)in.q.data + r->first_q[batch] * in.q.stride_seq * (int64_t)fa_dtype_size(in.dtype);
-  in.k.data = (char *)in.k.data + x->cu_seqlens_k[batch] * in.k.stride_seq * (int64_t)fa_dtype_size(in.dtype);
-  in.v.data = (char *)in.v.data + x->cu_seqlens_k[batch] * in.v.stride_seq * (int64_t)fa_dtype_size(in.dtype);
+  in.q.data = (char *)in.q.data + r->first_q[batch] * in.q.stride_seq * (int64_t)fa_dtype_size(in.dtype_q);
+  in.k.data = (char *)in.k.data + x->cu_seqlens_k[batch] * in.k.stride_seq * (int64_t)fa_dtype_size(in.dtype_kv);
+  in.v.data = (char *)in.v.data + x->cu_seqlens_k[batch] * in.v.stride_seq * (int64_t)fa_dtype_size(in.dtype_kv);
   return in;
 }
 
@@ -186,7 +192,8 @@ static double drop(const scratch *space, const fa_reference_inputs *in, score_ro
 static void compute_row(fa_reference *r, const scratch *space, const fa_reference_inputs *in, int batch, int head, int query) {
   size_t row = row_index(r, batch, head, query), dims = (size_t)in->head_dim_v;
   const score_row at = { batch, head, query };
-  load_rows(space->q, &in->q, in->dtype, batch, query, 1, head, in->head_dim_qk);
+  load_rows(space->q, &in->q, in->dtype_q, batch, query, 1, head, in->head_dim_qk);
+  for (int d = 0; d < in->head_dim_qk; d++) space->q[d] = fa_dtype_round(in->dtype_kv, space->q[d]);
   r->top[row] = -INFINITY;
   r->lse[row] = exact_row(space, &r->top[row], in, at);
   plain_row(space, in, at);
@@ -201,9 +208,14 @@ static void compute_row(fa_reference *r, const scratch *space, const fa_referenc
       space->plain[d] += space->plain_p[j] * v[d];
     }
   }
+  bool rounded = in->dtype_kv != FA_DTYPE_FP32 || in->dtype_o != FA_DTYPE_FP32;
+  for (size_t d = 0; d < dims; d++) space->loss[d] = 0;
+  for (int j = 0; !rounded && j < in->seqlen_k; j++)
+    for (size_t d = 0; d < dims && space->p[j] > 0; d++) space->loss[d] += space->p[j] * space->size[j] * fabs((double)space->v[(size_t)j * dims + d] - space->exact[d]);
   for (size_t d = 0; d < dims; d++) {
     double exact = r->o[row * dims + d] = space->exact[d] * scale;
-    double error = fabs((double)fa_dtype_round_to(in->dtype, in->rounding, space->plain[d] * (float)scale) - exact);
+    double error = fabs((double)fa_dtype_round_to(in->dtype_o, in->rounding, space->plain[d] * (float)scale) - exact);
+    if (!rounded) r->fp32_loss[row] = fmax(r->fp32_loss[row], 0x1p-24 * scale * (space->loss[d] + 2 * space->absolute[d]));
     r->plain_error[row] = fmax(r->plain_error[row], error); /* fmax drops NaN */
     r->spread[row] = fmax(r->spread[row], space->absolute[d] * scale);
   }
@@ -216,8 +228,8 @@ static void *run_job(void *argument) {
   for (size_t pair = work->first; pair < pairs; pair += work->step) {
     int batch = (int)(pair / (size_t)in->heads_q), head = (int)(pair % (size_t)in->heads_q), kv_head = head / (in->heads_q / in->heads_k);
     const fa_reference_inputs one = sequence_of(work->reference, batch);
-    load_rows(work->scratch.k, &one.k, one.dtype, batch, 0, one.seqlen_k, kv_head, one.head_dim_qk);
-    load_rows(work->scratch.v, &one.v, one.dtype, batch, 0, one.seqlen_k, kv_head, one.head_dim_v);
+    load_rows(work->scratch.k, &one.k, one.dtype_kv, batch, 0, one.seqlen_k, kv_head, one.head_dim_qk);
+    load_rows(work->scratch.v, &one.v, one.dtype_kv, batch, 0, one.seqlen_k, kv_head, one.head_dim_v);
     for (int query = 0; query < one.seqlen_q; query++) compute_row(work->reference, &work->scratch, &one, batch, head, query);
   }
   return NULL;
@@ -225,14 +237,14 @@ static void *run_job(void *argument) {
 
 static bool make_scratch(scratch *space, const fa_reference_inputs *in) {
   size_t keys = (size_t)in->seqlen_k + 1, qk = (size_t)in->head_dim_qk, v = (size_t)in->head_dim_v;
-  *space = (scratch){ calloc(qk, sizeof(float)),    calloc(keys, qk * sizeof(float)), calloc(keys, v * sizeof(float)), calloc(keys, sizeof(double)),
-                      calloc(keys, sizeof(float)),  calloc(v, sizeof(double)),        calloc(v, sizeof(double)),       calloc(v, sizeof(float)),
+  *space = (scratch){ calloc(qk, sizeof(float)),    calloc(keys, qk * sizeof(float)), calloc(keys, v * sizeof(float)), calloc(keys, sizeof(double)), calloc(keys, sizeof(double)),
+                      calloc(keys, sizeof(float)),  calloc(v, sizeof(double)),        calloc(v, sizeof(double)),       calloc(v, sizeof(double)),    calloc(v, sizeof(float)),
                       calloc(keys, 1) };
-  return space->q && space->k && space->v && space->p && space->plain_p && space->exact && space->absolute && space->plain && space->keep;
+  return space->q && space->k && space->v && space->p && space->size && space->plain_p && space->exact && space->absolute && space->loss && space->plain && space->keep;
 }
 
 static void free_scratch(scratch *space) {
-  void *const parts[] = { space->q, space->k, space->v, space->p, space->plain_p, space->exact, space->absolute, space->plain, space->keep };
+  void *const parts[] = { space->q, space->k, space->v, space->p, space->size, space->plain_p, space->exact, space->absolute, space->loss, space->plain, space->keep };
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) free(parts[i]);
 }
 
@@ -354,9 +366,10 @@ fa_status fa_reference_create(fa_reference **reference, const fa_reference_input
     r->top = calloc(rows + 1, sizeof(double));
     r->plain_error = calloc(rows + 1, sizeof(double));
     r->spread = calloc(rows + 1, sizeof(double));
+    r->fp32_loss = calloc(rows + 1, sizeof(double));
     if (varlen) r->first_q = calloc((size_t)inputs->batch + 1, sizeof *r->first_q);
   }
-  if (!r || !r->o || !r->lse || !r->top || !r->plain_error || !r->spread || (varlen && !r->first_q)) {
+  if (!r || !r->o || !r->lse || !r->top || !r->plain_error || !r->spread || !r->fp32_loss || (varlen && !r->first_q)) {
     status = fa_fail(error, FA_ERR_NOMEM, "reference: no memory for %zu rows", rows);
     goto cleanup;
   }
@@ -377,6 +390,7 @@ void fa_reference_destroy(fa_reference *r) {
   free(r->top);
   free(r->plain_error);
   free(r->spread);
+  free(r->fp32_loss);
   free(r->first_q);
   free(r);
 }
@@ -419,8 +433,10 @@ static void compare_lse(fa_verdict *verdict, double result, double exact, int ba
 }
 
 /* The row rule finds what the tensor rule would drown: one key lost in one row of a large tensor.  u sum p|v| is what rounding each
- * P to the dtype may cost; u is the unit roundoff (half the spacing), as both P and O are rounded to nearest: 2^-11 for fp16 (11
- * significant bits), 2^-8 for bf16 (8), and twice that toward zero.  A row whose plain error happens to be small is thereby not held to its luck. */
+ * P and O to their types may cost; u is the larger unit roundoff of both (half the spacing): 2^-11 for fp16 (11 significant bits), 2^-8 for bf16
+ * (8), 2^-24 for fp32, and twice that toward zero.  A row whose plain error happens to be small is thereby not held to its luck.
+ * Where all is fp32, P is not rounded but what else is computed is seen: scores, sum_j p_j e_j |v_j - o| with e_j = u (scale sum_d |q_d k_jd| + |s_j|), and
+ * u sum p|v| three times, for the sum of P V, the sum of P and the quotient. */
 static void compare_row(fa_verdict *verdict, const fa_reference *r, const fa_tensor *o, const float *lse, int batch, int head, int query,
                         double *worst) {
   const fa_reference_inputs *in = &r->inputs;
@@ -428,12 +444,12 @@ static void compare_row(fa_verdict *verdict, const fa_reference *r, const fa_ten
   int64_t first = r->first_q ? element(o, 0, r->first_q[batch] + query, head) : element(o, batch, query, head);
   double error = 0;
   for (int d = 0; d < in->head_dim_v; d++) {
-    double one = difference((double)fa_dtype_load(o->data, in->dtype, first + d), r->o[row * (size_t)in->head_dim_v + (size_t)d]);
+    double one = difference((double)fa_dtype_load(o->data, in->dtype_o, first + d), r->o[row * (size_t)in->head_dim_v + (size_t)d]);
     if (one > error) error = one;
   }
   if (error > verdict->error) verdict->error = error;
-  double roundoff = fa_dtype_unit_roundoff(in->dtype) * (in->rounding == FA_ROUNDING_TOWARD_ZERO ? 2 : 1);
-  double bound = 2 * fmax(r->plain_error[row], roundoff * r->spread[row]);
+  double roundoff = fmax(fa_dtype_unit_roundoff(in->dtype_kv), fa_dtype_unit_roundoff(in->dtype_o)) * (in->rounding == FA_ROUNDING_TOWARD_ZERO ? 2 : 1);
+  double bound = 2 * fmax(r->plain_error[row], roundoff * r->spread[row] + r->fp32_loss[row]);
   double ratio = error == 0 ? 0 : bound == 0 ? INFINITY : error / bound;
   if (ratio > *worst || *worst < 0) {
     *worst = ratio;

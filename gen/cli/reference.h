@@ -18,7 +18,7 @@ typedef struct fa_reference_functions {
 /* Inputs are (batch, seqlen, heads, head_dim) with strides in elements, head_dim contiguous; with varlen as fagen.h says, seqlen_q and seqlen_k
  * the longest lengths, or more. */
 typedef struct fa_reference_inputs {
-  fa_dtype dtype; /* of q, k, v, P and O */
+  fa_dtype dtype_q, dtype_kv, dtype_o; /* Q is rounded to dtype_kv, nearest even, before anything is computed; P has dtype_kv, bias dtype_q */
   fa_tensor q, k, v;
   int batch, seqlen_q, seqlen_k, heads_q, heads_k, head_dim_qk, head_dim_v;
   fa_rounding rounding; /* of P and O */
@@ -55,7 +55,7 @@ typedef struct fa_verdict {
 
 extern const double fa_lse_tolerance;
 
-/* o: tensor of inputs' dtype; lse: (batch, heads_q, seqlen_q), varlen (heads_q, total_q), or NULL. */
+/* o: tensor of dtype_o; lse: (batch, heads_q, seqlen_q), varlen (heads_q, total_q), or NULL. */
 void fa_reference_compare(fa_verdict *verdict, const fa_reference *reference, const fa_tensor *o, const float *lse);
 /* Adds to a verdict: heads_q values, each within fa_lse_tolerance * max(1, |value|); a NaN score does not count. */
 void fa_reference_compare_max_logit(fa_verdict *verdict, const fa_reference *reference, const float *max_logit);

@@ -11,7 +11,7 @@ function M.batched(t, at)
   function layout.longest(side) return "seqlen_" .. side end
   function layout.begin() at.seqlen_q, at.seqlen_k = t.size "seqlen_q", t.size "seqlen_k" end
   function layout.rows(name, access, dtype, side, dim)
-    local all = t.tensor(name, access, dtype, { { "batch", "batch" }, { "seqlen_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } })
+    local all = t.tensor(name, access, dtype, { { "batch", "batch" }, { "seqlen_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } }, { align = 16 })
     return function(head) return t.slice(all, { batch = at.batch, head = head }, { fold = side == "q" and at.fold }) end
   end
   function layout.row_values(name) -- one a query and head
@@ -47,7 +47,7 @@ function M.packed(t, at)
     at.seqlen_k = t.let("seqlen_k", t.element("keys", t.slice(used, { batch = at.batch }), length("k", cu_k)))
   end
   function layout.rows(name, access, dtype, side, dim)
-    local all = t.tensor(name, access, dtype, { { "total_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } })
+    local all = t.tensor(name, access, dtype, { { "total_" .. side, "seq" }, { "heads_" .. side, "head" }, { dim } }, { align = 16 })
     return function(head) return t.slice(all, { head = head }, { first = first[side], rows = "seqlen_" .. side, fold = side == "q" and at.fold }) end
   end
   function layout.row_values(name)

@@ -4,9 +4,13 @@
 local M = {}
 local LOG2_E = 1.4426950408889634
 
--- cap * tanh(s / cap), as cap - 2 cap / (1 + exp(2 s / cap)): exact at both ends, within 2^-22 * cap between.
-function M.softcap(t)
+-- cap * tanh(s / cap), as cap - 2 cap / (1 + exp(2 s / cap)): exact at both ends, within 2^-22 * cap between, which fp32 would see.
+function M.softcap(t, at, spec)
   local cap = t.scalar("softcap", "f32", { positive = true })
+  if spec.dtype_kv == "fp32" then
+    local inv_cap = t.let("inv_cap", 1.0 / cap)
+    return function(s) return cap * t.call("tanh_f32", "f32", s * inv_cap) end
+  end
   local rate, twice = t.let("cap_rate", 2.0 * LOG2_E / cap), t.let("cap_twice", cap * 2.0)
   return function(s) return cap - twice * t.rcp(t.exp2(s * rate) + 1.0) end
 end

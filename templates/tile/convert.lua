@@ -24,6 +24,8 @@ function M.load(p, x, run, chunk, read)
   else
     p:put("FOR(i, %d) %s[i] = %s(%s, %s);", dwords, chunk, p:pack(to, "nearest_even"), value("i", "low"), value("i", "high"))
   end
+  p:use "AS_IT_IS"
+  p:put("AS_IT_IS(%s);", chunk)
 end
 
 -- The other half of the wave holds the other rows of an accumulator that is the next operand.
@@ -44,6 +46,14 @@ function M.operand(p, x, dwords, first)
   p:put("%s_operand$n[i] = group ? %s : %s;", name, at(name .. "_other"), at(name))
   p:put("%s_operand$n[%d + i] = group ? %s : %s;", name, dwords // 2, at(name), at(name .. "_other"))
   p:close()
+end
+
+-- The accumulator of block b that chunk c of a product adds to.  In fp32 a new product is summed in two chains, which halves what long sums lose.
+function M.chains(p, x, name)
+  if p.plan.bytes ~= 4 or x.into or #x.chunks < 2 then return name .. "$n[b]" end
+  p:put("f32x%d %s_odd$N[%d];", p.plan.inst.c_regs, name, x.m_blocks)
+  p:put("$FOR FOR(b, %d) %s_odd$n[b] = %s;", x.m_blocks, name, ("(f32x%d)0.0f"):format(p.plan.inst.c_regs))
+  return ("(c %% 2 ? %s_odd$n[b] : %s$n[b])"):format(name, name)
 end
 
 -- ---- an accumulator to memory in fp32

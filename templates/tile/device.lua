@@ -20,6 +20,7 @@ local pieces = {
 ]] },
   { "ROW", text = "#define ROW(r) ($row_text) // row of the accumulator in register r; row_lane adds the lane's part\n" },
   { "KEEP_ORDER", text = "#define KEEP_ORDER() __builtin_amdgcn_sched_barrier(0) // the scheduler moves nothing across\n" },
+  { "AS_IT_IS", text = '#define AS_IT_IS(x) asm("" : "+v"(x)) // what was packed stays packed\n' },
   { "begin", text = "\n" },
   { "exp2", text = "DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }\n" },
   { "log2", text = "DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }\n" },
@@ -37,12 +38,11 @@ local pieces = {
   { "rsqrt_f32", text = "DEVICE float rsqrt_f32(float x) { return __builtin_amdgcn_rsqf(x); }\n" },
   { "sin_f32", text = "DEVICE float sin_f32(float x) { return __builtin_amdgcn_sinf(__builtin_amdgcn_fractf(x * 0.15915494f)); } // in turns\n" },
   { "cos_f32", text = "DEVICE float cos_f32(float x) { return __builtin_amdgcn_cosf(__builtin_amdgcn_fractf(x * 0.15915494f)); }\n" },
-  { "tanh_f32", needs = { "exp2", "rcp", "fabs", "fma" }, text = [[
-DEVICE float tanh_f32(float x) { // near 0 the series: the quotient's numerator would lose its digits
-  float a = fabs(x), square = x * x, e = exp2(a * -2.885390082f);
-  float series = x * fma(square, fma(square, fma(square, fma(square, 0.0218694885f, -0.0539682540f), 0.133333333f), -0.333333333f), 1.0f);
-  float far = __builtin_copysignf((1.0f - e) * rcp(1.0f + e), x);
-  return a < 0.25f ? series : far;
+  { "tanh_f32", needs = { "exp2", "rcp", "fabs" }, text = [[
+DEVICE float tanh_f32(float x) { // within a few units in the last place; below 0.6 a polynomial fitted to tanh(x) / x in x^2
+  const float y = x * x, beyond = 1.0f - 2.0f * rcp(exp2(fabs(x) * 2.88539008f) + 1.0f);
+  const float inner = (((-5.74298762e-3f * y + 2.06714645e-2f) * y - 5.37491143e-2f) * y + 0.133315474f) * y - 0.333332866f;
+  return fabs(x) < 0.6f ? x + x * y * inner : __builtin_copysignf(beyond, x);
 }
 ]] },
   { "floor_div", text = [[

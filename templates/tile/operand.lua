@@ -52,6 +52,7 @@ function M.load(p, x)
     if other then
       p:open("$FOR FOR(c, %d) {", run.count)
       convert.load(p, x, run, name .. "$n[c]", chunk_text(p, x, run, row))
+      if run.count > 4 then p:use "KEEP_ORDER"; p:put("if (c % 4 == 3) KEEP_ORDER(); // what memory has of all chunks would fill the registers") end
       p:close()
     else p:put("$FOR FOR(c, %d) %s$n[c] = %s;", run.count, name, chunk_text(p, x, run, row)) end
   end

@@ -343,6 +343,7 @@ function emit.dot(self, x)
     self:put("// %s is the operand as it stands; %s lies in LDS in the order of its registers", x.b.name, x.a.name)
   end
   local name = A.root(x.into or x).name
+  local sum = convert.chains(self, x, name)
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
     local bytes = run.a_width * plan.bytes
     self:open("FOR(c, %d) {", run.count)
@@ -353,13 +354,14 @@ function emit.dot(self, x)
       run.count > 1 and " + c * " .. run.groups * run.width * plan.bytes or "", x.m_blocks > 1 and " + b * " .. inst.m * s.stride or "")
     self:put("const u32x%d %s_operand = lds_read%d(%s);", bytes // 4, x.a.name, bytes, at)
     local step = run.steps > 1
-    self:put("%s$FOR %s$n[b] = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", name,
+    self:put("%s$FOR %s = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", sum,
       self:matrix_instruction(run.inst, self:operand(run.a_width // run.steps, run.a_width, x.a.name .. "_operand", "step"),
-        self:operand(run.inst.ab_len, run.width, b, "step"), name .. "$n[b]"))
+        self:operand(run.inst.ab_len, run.width, b, "step"), sum))
     self:close()
     if x.b.held and run.count > 4 then self:put("if (c % 4 == 3) KEEP_ORDER(); // all operands read at once would fill the registers") end
     self:close()
   end
+  if sum ~= name .. "$n[b]" then self:put("$FOR FOR(b, %d) %s$n[b] += %s_odd$n[b];", x.m_blocks, name, name) end
 end
 
 -- ---- stores
