@@ -8,7 +8,8 @@
 #include "proven.h"
 #include "publish.h"
 
-static bool is_served(const fa_problem *problem) {
+static bool is_served(const fa_problem *problem, void *user) {
+  (void)user;
   return problem->target[0] && fa_problem_check_ranges(problem, NULL) == FA_OK && fa_problem_check_supported(problem, NULL) == FA_OK;
 }
 
@@ -38,7 +39,7 @@ static const fa_proven *find(const fa_problem *problem) {
   return entry && agrees(entry, problem) ? entry : NULL;
 }
 
-static bool is_proven(const fa_problem *problem) { return is_served(problem) && find(problem); }
+static bool is_proven(const fa_problem *problem, void *user) { return is_served(problem, user) && find(problem); }
 
 static void fill(fa_support_info *info, const fa_proven *e) {
   info->block_m = e->block_m;
@@ -53,8 +54,8 @@ static void fill(fa_support_info *info, const fa_proven *e) {
   info->resident_waves = e->resident;
 }
 
-static void name_nearest(fa_support_info *info, fa_problem problem, fa_problem_test passes) {
-  if (!fa_problem_nearest(&problem, passes, 0) || fa_problem_brief(info->nearest, sizeof info->nearest, &problem, NULL)) info->nearest[0] = 0;
+static void name_nearest(fa_support_info *info, fa_problem problem, fa_problem_test passes, fa_nearest_effort effort) {
+  if (!fa_problem_nearest(&problem, passes, NULL, effort) || fa_problem_brief(info->nearest, sizeof info->nearest, &problem, NULL)) info->nearest[0] = 0;
 }
 
 /* refused: what reading the text had to leave out, or NULL. */
@@ -72,7 +73,7 @@ static fa_status answer(fa_support_info *info, const fa_problem *given, const fa
   if (why.status) {
     info->answer = FA_SUPPORT_NO;
     snprintf(info->reason, sizeof info->reason, "%.*s", (int)sizeof info->reason - 1, why.text);
-    name_nearest(info, problem, is_served);
+    name_nearest(info, problem, is_served, FA_NEAREST_ONE);
     return FA_OK;
   }
   const fa_proven *entry = find(&problem);
@@ -81,7 +82,7 @@ static fa_status answer(fa_support_info *info, const fa_problem *given, const fa
     fill(info, entry);
   } else {
     snprintf(info->reason, sizeof info->reason, "the templates serve it; it is none of the %zu problems that were compiled and checked for this library", fa_proven_count);
-    if (fa_proven_count) name_nearest(info, problem, is_proven);
+    if (fa_proven_count) name_nearest(info, problem, is_proven, FA_NEAREST_TWO);
   }
   return FA_OK;
 }

@@ -227,7 +227,7 @@ static void what_is_nearest_works(void **state) {
   const char *given = getenv("FA_TEST_SEED");
   uint64_t seed = random_state = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL);
   int refused = 0;
-  for (int n = 0; n < 2000; n++) {
+  for (int n = 0; n < 1000; n++) {
     fa_problem problem = random_problem(), near;
     fa_support_info info = {.size = sizeof info}, again = {.size = sizeof again};
     assert_int_equal(fa_supports(&info, &problem), FA_OK);
@@ -245,7 +245,7 @@ static void what_is_nearest_works(void **state) {
       if (again.answer != FA_SUPPORT_NO) fail_msg("FA_TEST_SEED=%llu: %s: %s need not have changed", (unsigned long long)seed, info.nearest, row->axis.name);
     }
   }
-  assert_true(refused > 500);
+  assert_true(refused > 300);
 }
 
 /* A yes has the table's numbers; with the schedule's own fields named it stays a yes, with another it is unproven. */

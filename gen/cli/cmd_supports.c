@@ -31,13 +31,12 @@ static fa_status emit(fa_bundle **reply, const fa_cli *cli, const fa_problem *pr
   return status;
 }
 
-static const fa_cli *asking; /* the command that the test below works for */
-
-static bool templates_serve(const fa_problem *problem) {
+static bool templates_serve(const fa_problem *problem, void *user) {
+  const fa_cli *cli = user;
   fa_bundle *reply = NULL;
   fa_error error;
   bool served = problem->target[0] && fa_problem_check_ranges(problem, NULL) == FA_OK && fa_problem_check_supported(problem, NULL) == FA_OK &&
-                emit(&reply, asking, problem, &error) == FA_OK;
+                emit(&reply, cli, problem, &error) == FA_OK;
   fa_bundle_free(reply);
   return served;
 }
@@ -45,8 +44,7 @@ static bool templates_serve(const fa_problem *problem) {
 /* The library knows the axes and what the templates have; whether a schedule fits, only they know. */
 static void name_nearest(fa_support_info *info, const fa_cli *cli, const fa_problem *problem) {
   fa_problem near = *problem;
-  asking = cli;
-  if (!fa_problem_nearest(&near, templates_serve, 64) || fa_problem_brief(info->nearest, sizeof info->nearest, &near, NULL)) info->nearest[0] = 0;
+  if (!fa_problem_nearest(&near, templates_serve, (void *)cli, FA_NEAREST_COARSE) || fa_problem_brief(info->nearest, sizeof info->nearest, &near, NULL)) info->nearest[0] = 0;
 }
 
 /* A refusal by the templates makes the answer a no. */

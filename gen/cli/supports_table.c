@@ -68,9 +68,7 @@ static bool holds(const fa_problem *problem, const condition *c) {
   return c->bit ? ((unsigned)value & c->bit) != 0 : value >= c->low && value <= c->high;
 }
 
-static const condition *wanted; /* of the test below */
-
-static bool is_served(const fa_problem *problem) {
+static bool is_served(const fa_problem *problem, void *wanted) {
   return holds(problem, wanted) && fa_problem_check_ranges(problem, NULL) == FA_OK && fa_problem_check_supported(problem, NULL) == FA_OK;
 }
 
@@ -80,8 +78,7 @@ static bool can_be_served(const char *target, const condition *c) {
   int value = c->bit ? (int)c->bit : c->high;
   snprintf(problem.target, sizeof problem.target, "%s", target);
   memcpy((char *)&problem + c->row->offset, &value, sizeof value);
-  wanted = c;
-  return fa_problem_nearest(&problem, is_served, 0) && strcmp(problem.target, target) == 0;
+  return fa_problem_nearest(&problem, is_served, (void *)c, FA_NEAREST_ONE) && strcmp(problem.target, target) == 0;
 }
 
 static void print_row(const table *t, const char *label, const condition *c) {
