@@ -61,6 +61,17 @@ static void large(void **state) {
     }
 }
 
+/* Where neither registers nor LDS have room for Q, each tile reads it again. */
+static void read_again(void **state) {
+  (void)state;
+  for (size_t t = 0; t < COUNT(targets); t++) {
+    if (!case_full() && t % 4 != 1) continue;
+    attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 200 + (int)t, .head_dim_v = 72, .batch = 1, .seqlen_q = 71, .seqlen_k = 53, .heads_q = 2, .heads_k = 1, .causal = true,
+                         .layout = LAYOUT_PADDED, .schedule = "light4", .scale = t % 2 ? -0.1f : 0, .seed = t };
+    run(&c);
+  }
+}
+
 /* Masks, score functions and sequences of their own lengths over dimensions with a tail; lengths 0, 1 and primes. */
 static void combinations(void **state) {
   (void)state;
@@ -90,7 +101,7 @@ static int release(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(head_dimensions), cmocka_unit_test(large), cmocka_unit_test(combinations), cmocka_unit_test(few_above),
+    cmocka_unit_test(head_dimensions), cmocka_unit_test(large), cmocka_unit_test(read_again), cmocka_unit_test(combinations), cmocka_unit_test(few_above),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }

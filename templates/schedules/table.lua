@@ -9,7 +9,7 @@
 -- groups: workgroups that share a compute unit (on RDNA a pair of them), which bounds the registers a lane; 1 where nothing is said, and where the
 -- caller fixes a field of the schedule.
 -- late: tiles of K and V are kept in no registers while the waves compute; each is brought when its place in LDS is free.
--- hold: Q lies in LDS, not in registers, so that the scores are computed once.
+-- hold: Q lies in LDS, not in registers, so that the scores are computed once; "memory": each tile reads it again, where LDS has no room either.
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
 return {
@@ -18,6 +18,7 @@ return {
   { when = { schedule = "light1" }, set = { value_block = 128 } },
   { when = { schedule = "light2" }, set = { value_block = 64 } },
   { when = { schedule = "light3" }, set = { waves = 2, value_block = 32 } },
+  { when = { schedule = "light4" }, set = { waves = 4, wave_rows = 16, block_n = 16, stages = 1, hold = "memory", late = true, value_block = 64, groups = 1 } },
   { when = { schedule = { "light1", "light3" }, family = "rdna", head_dim = { 257, 576 } }, set = { waves = 2, late = true } },
   { when = { schedule = { "light1", "light3" }, family = "cdna", head_dim = { 257, 576 } }, set = { waves = 4, wave_rows = 16, block_n = 16, hold = false } },
   { when = { schedule = { "light1", "light3" }, dtype_kv = "fp32", family = "rdna", head_dim = { 113, 512 } }, set = { waves = 2 } },

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
--- An operand of the spread axis, as HIP C: a wave's rows from memory straight into the registers that products take, or, where it is held, on to LDS
--- from there, a few chunks at a time.
+-- An operand of the spread axis, as HIP C: a wave's rows from memory straight into the registers that products take; where it is held, on to LDS
+-- from there, a few chunks at a time; or read again for each tile, where neither has room.
 local L, R, formats, convert = require "tile.layout", require "tile.rows", require "tile.formats", require "tile.convert"
 local fmt = string.format
 local M = {}
@@ -75,9 +75,23 @@ function M.held_at(p, x, run)
     p.plan.n_blocks > 1 and " + n * " .. x.column.size * column_bytes or "")
 end
 
+-- <variable> = chunk c of a held operand from memory, with the sign that it is to have.
+local function read_chunk(p, x, run, variable)
+  local text = chunk_text(p, x, run, x.row_text)
+  if x.slice.tensor.dtype ~= p.plan.spec.dtype_kv then convert.load(p, x, run, variable, text) else p:put("%s = %s;", variable, text) end
+  if x.flip then p:put("%s ^= %s;", variable, x.flip) end
+end
+
+function M.read_again(p, x, run)
+  p:open "$FOR {"
+  read_chunk(p, x, run, x.name .. "_chunk$n")
+  p:close()
+end
+
 -- A held operand's way to LDS.
 function M.hold(p, x)
   local held = x.held
+  if held.again then return end
   p:put("\n// %s: kept in LDS, %d bytes a wave", x.name, held.wave_bytes)
   p:put("const int %s_held = wave * %d + lane %% %d * 16 + %d;", x.name, held.wave_bytes, held.lanes, held.offset)
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
@@ -87,9 +101,7 @@ function M.hold(p, x)
     p:open("FOR(c, %d) {", run.count)
     p:open "$FOR {"
     p:put("u32x%d chunk;", dwords)
-    local text = chunk_text(p, x, run, x.row_text)
-    if x.slice.tensor.dtype ~= p.plan.spec.dtype_kv then convert.load(p, x, run, "chunk", text) else p:put("chunk = %s;", text) end
-    if x.flip then p:put("chunk ^= %s;", x.flip) end
+    read_chunk(p, x, run, "chunk")
     if dwords == 8 then p:use "held_write32"; p:put("held_write32(%s, chunk, %d);", M.held_at(p, x, run), held.lanes * 16)
     else p:use "lds_write16"; p:put("lds_write16(%s, chunk);", M.held_at(p, x, run)) end
     p:close()

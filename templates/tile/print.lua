@@ -306,8 +306,9 @@ function P:b_chunk(x, run, at_register)
   local plan, b = self.plan, x.b
   local dwords = run.width * plan.bytes // 4
   if b.held then
-    self:use(dwords == 8 and "held_read32" or "lds_read16")
     self:put("u32x%d %s_chunk$N;", dwords, b.name)
+    if b.held.again then operand.read_again(self, b, run); return b.name .. "_chunk$n" end
+    self:use(dwords == 8 and "held_read32" or "lds_read16")
     self:put(dwords == 8 and "$FOR %s_chunk$n = held_read32(%s, %d);" or "$FOR %s_chunk$n = lds_read16(%s);", b.name, operand.held_at(self, b, run), b.held.lanes * 16)
     return b.name .. "_chunk$n"
   end

@@ -128,7 +128,8 @@ function M.hold(plan)
   for _, x in ipairs(plan.private) do
     local whole = not x.moving
     for _, c in ipairs(x.chunks) do whole = whole and c.width * plan.bytes % 16 == 0 end
-    if whole then
+    if plan.spec.hold == "memory" and not x.moving then x.held = { again = true } -- each tile reads them again
+    elseif whole then
       x.held = { offset = plan.lds_bytes, lanes = inst.n * L.k_groups(inst, plan.target.wave), wave_bytes = plan.wave_rows * x.column.size * plan.bytes }
       plan.lds_bytes = plan.lds_bytes + plan.spec.waves * x.held.wave_bytes
     end
@@ -146,7 +147,8 @@ function M.report(plan)
   local out = {}
   for _, x in ipairs(plan.private) do
     local held, size = x.held, 16
-    if held then
+    if held and held.again then out[#out + 1] = ("%s: in memory, read again for each tile"):format(x.name)
+    elseif held then
       out[#out + 1] = ("%s: %d x %d bytes from %d, a wave's each: kept for the whole kernel"):format(x.name, plan.spec.waves, held.wave_bytes, held.offset)
       out[#out + 1] = ("  read of %d bytes a lane: %d cycles, least possible %d"):format(size,
         B.cycles(plan.target, size, function(lane) return lane % held.lanes * size end), B.least(plan.target, size))
