@@ -359,7 +359,9 @@ function emit.dot(self, x)
       self:matrix_instruction(run.inst, self:operand(run.a_width // run.steps, run.a_width, x.a.name .. "_operand", "step"),
         self:operand(run.inst.ab_len, run.width, b, "step"), sum))
     self:close()
-    if x.b.held and run.count > 4 then self:put("if (c % 4 == 3) KEEP_ORDER(); // all operands read at once would fill the registers") end
+    if x.b.held and (x.b.held.again or run.count > 4) then
+      self:put((x.b.held.again and "" or "if (c % 4 == 3) ") .. "KEEP_ORDER(); // all operands read at once would fill the registers")
+    end
     self:close()
   end
   if sum ~= name .. "$n[b]" then self:put("$FOR FOR(b, %d) %s$n[b] += %s_odd$n[b];", x.m_blocks, name, name) end
