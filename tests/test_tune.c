@@ -197,6 +197,13 @@ static void the_emulator_ranks(void **state) {
   cli_free(&line);
 }
 
+/* Every argument that a feature asks for is made up. */
+static void features_are_ranked(void **state) {
+  (void)state;
+  expect("\"$FA_GEN\" tune target=gfx1100 head_dim=32 features=dropout+varlen+alibi+bool_mask mask=prefix waves=2 block_n=16 stages=1 --size heads_q=2 -o f.tune", 0, "heads_q=2", NULL);
+  expect("\"$FA_GEN\" tune target=gfx1100 head_dim=32 --functions " FA_SOURCE_DIR "/examples/functions/alibi.lua waves=2 block_n=16 stages=1 -o f.tune && grep functions= f.tune", 0, " | cycles ", NULL);
+}
+
 static void a_gpu_is_timed(void **state) {
   (void)state;
   expect("LD_LIBRARY_PATH=" FA_TEST_STUB " \"$FA_GEN\" tune target=gfx942 head_dim=32 waves=2 block_n=32 stages=1 --size seqlen_q=64 -o c.tune", 0, "seconds of one launch", NULL);
@@ -233,7 +240,7 @@ static void wrong_usage_is_told(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(malformed_lines_are_refused), cmocka_unit_test(conflicts_go_by_the_rule), cmocka_unit_test(the_closest_class_is_taken),
-    cmocka_unit_test(a_context_takes_it),          cmocka_unit_test(the_emulator_ranks),       cmocka_unit_test(a_gpu_is_timed),
+    cmocka_unit_test(a_context_takes_it),          cmocka_unit_test(the_emulator_ranks), cmocka_unit_test(features_are_ranked),       cmocka_unit_test(a_gpu_is_timed),
     cmocka_unit_test(files_merge),                 cmocka_unit_test(a_wrong_result_is_refused), cmocka_unit_test(wrong_usage_is_told),
   };
   return cmocka_run_group_tests(tests, make_folder, remove_folder);

@@ -16,7 +16,8 @@ static void set_integer(fa_inputs *in, int place, int64_t value) {
 fa_status fa_inputs_sizes(fa_inputs *in, const fa_cli *cli, fa_error *error) {
   static const struct { const char *name; int64_t value; } initial[] = { { "batch", 1 }, { "seqlen_q", 512 }, { "seqlen_k", 512 }, { "heads_q", 1 }, { "heads_k", 1 },
                                                                          { "m", 128 },   { "n", 128 },        { "k", 128 },        { "total_q", 512 }, { "total_k", 512 },
-                                                                         { "max_seqlen_q", 512 }, { "max_seqlen_k", 512 }, { "window_left", 128 }, { "window_right", 0 }, { "chunk_size", 128 } };
+                                                                         { "max_seqlen_q", 512 }, { "max_seqlen_k", 512 }, { "window_left", 128 }, { "window_right", 0 }, { "chunk_size", 128 },
+                                                                         { "first_tokens", 4 }, { "philox_seed", 1 }, { "philox_offset", 0 } };
   const fa_manifest *m = in->manifest;
   const char *text;
   for (size_t i = 0; i < sizeof initial / sizeof *initial; i++) {
@@ -74,5 +75,6 @@ void fa_inputs_fill(void *memory, fa_inputs *in, const fa_manifest_arg *arg, siz
 }
 
 float fa_inputs_number(const fa_inputs *in, const char *name) {
-  return strcmp(name, "softmax_scale") == 0 ? 1.0f / sqrtf((float)in->problem.head_dim_qk) : 1.0f;
+  if (strcmp(name, "softmax_scale") == 0) return 1.0f / sqrtf((float)in->problem.head_dim_qk);
+  return strcmp(name, "dropout_p") == 0 ? 0.1f : 1.0f;
 }

@@ -46,6 +46,7 @@ static fa_status set_pointer(launch *l, size_t place, fa_context *context, fa_er
   const fa_manifest_arg *arg = &l->in.manifest->args[place];
   size_t shape[FA_MAX_DIMS] = {0}, count = 1;
   int64_t bytes = 0;
+  if (arg->optional && strcmp(arg->name, "lse") != 0) return FA_OK; /* null: what most launches leave out */
   fa_status status = arg->dims ? fa_inputs_shape(shape, &l->in, arg, error) : fa_expression_evaluate(&bytes, &l->in.manifest->workspace_bytes, l->in.integers, error);
   if (status) return status;
   for (int d = 0; d < arg->dims; d++) count *= shape[d];
@@ -76,6 +77,8 @@ static fa_status set_arguments(launch *l, fa_context *context, const fa_cli *cli
   launch_text[0] = 0;
   for (size_t i = 0; i < m->arg_count && !status; i++) {
     size_t length = strlen(launch_text);
+    bool integer = m->args[i].kind == FA_ARG_I32 || m->args[i].kind == FA_ARG_I64;
+    if (integer && !l->in.known[i] && !strstr(m->args[i].name, "_stride_")) return fa_fail(error, FA_ERR_ARGUMENT, "--size %s=N is needed", m->args[i].name);
     if (m->args[i].kind == FA_ARG_F32) l->args[i].value.f32 = fa_inputs_number(&l->in, m->args[i].name);
     if (m->args[i].kind == FA_ARG_I64) l->args[i].value.i64 = l->in.integers[i];
     if (m->args[i].kind == FA_ARG_I32) l->args[i].value.i32 = (int32_t)l->in.integers[i];
@@ -131,7 +134,8 @@ static fa_status compare(fa_candidate *c, fa_tune_results *first, const launch *
     if (!(difference <= worst)) worst = difference;
   }
   fa_dtype p = c->problem.dtype_kv;
-  if (!status && values && !(worst <= 8 * (float)fa_dtype_unit_roundoff(p) * largest)) {
+  float units = p == FA_DTYPE_FP32 ? 256 : 8; /* there sums and exponentials are no finer than P */
+  if (!status && values && !(worst <= units * (float)fa_dtype_unit_roundoff(p) * largest)) {
     c->ran = false;
     snprintf(c->trouble, sizeof c->trouble, "its O differs from the first candidate's by %.3g, more than rounding does", (double)worst);
   }
