@@ -195,13 +195,29 @@ static void groups_beyond_4_gib(void **state) {
   }
 }
 
-/* Bias and byte mask: heads and batches 3 GiB apart or more; rows of 6 MiB. */
+/* The mask that was written is the host's. */
+static void check_dropout(const case_tensors *t, const attention_case *c) {
+  const fa_attention_extras *x = &t->inputs.extras;
+  const fa_tensor *mask = &x->dropout_mask;
+  unsigned char keep[64];
+  for (int b = 0; b < c->batch; b++)
+    for (int h = 0; h < c->heads_q; h++)
+      for (int i = 0; i < c->seqlen_q; i += 13) {
+        fa_dropout_range row = { sizeof row, x->dropout_p, x->philox_seed_at ? *x->philox_seed_at : x->philox_seed, x->philox_offset + (x->philox_offset_at ? *x->philox_offset_at : 0), b, h,
+                                 c->heads_q, i, 1, 0, c->seqlen_k < 64 ? c->seqlen_k : 64 };
+        assert_int_equal(fa_dropout_keep(keep, &row), FA_OK);
+        assert_memory_equal(keep, (unsigned char *)mask->data + b * mask->stride_batch + h * mask->stride_head + i * mask->stride_seq, (size_t)row.count_k);
+      }
+}
+
+/* Bias, byte mask and the dropout that is written: heads and batches 3 GiB apart or more; rows of 6 MiB. */
 static void pairs_beyond_4_gib(void **state) {
   (void)state;
   for (size_t i = 0; i < COUNT(targets); i++) {
     attention_case c = small(i);
     const bool rows = i % 2;
-    c.features = FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK;
+    c.features = FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_DROPOUT;
+    c.dropout_mask = true;
     c.gqa_pack = rows && i % 4 == 3;
     if (rows) c.batch = 1, c.heads_q = c.heads_k = 1, c.seqlen_q = 780, c.seqlen_k = 40;
     if (c.gqa_pack) c.heads_q = 3, c.seqlen_q = 1000;
@@ -212,6 +228,9 @@ static void pairs_beyond_4_gib(void **state) {
     const int64_t row = rows ? (int64_t)3 << 20 : 128;
     move(&t.inputs.extras.bias, rows ? 0 : 8 * FAR, row, rows ? 128 : FAR, n, 2, &m);
     move(&t.inputs.extras.bool_mask, rows ? 0 : 8 * FAR, 2 * row, rows ? 128 : FAR, n, 1, &m);
+    move(&t.inputs.extras.dropout_mask, rows ? 0 : 8 * FAR, 2 * row, rows ? 128 : FAR, n, 1, &m);
+    case_launch(&t, &c);
+    check_dropout(&t, &c);
     finish(&t, &c, &m);
   }
 }
