@@ -58,6 +58,7 @@ return function(t, spec)
     local full, start = sees(at.query_of(first))
     return stop, full, start, all_from
   end
+  local visit = masks.visit(t, spec, at) -- nil: all tiles of the range
   m, l, O = t.loop(kv, visible, { m, l, O }, function(m, l, O)
     t.stage "scores"
     local K = t.load("k", K_all, kv, d)
@@ -87,7 +88,7 @@ return function(t, spec)
     local V = t.load("v", V_all, kv, dv)
     O = t.dot("o", P, V, kv, O)
     return m, l, O
-  end)
+  end, visit)
 
   local shrink = 1.0
   if sink then m, l, shrink = sink(m, l) end

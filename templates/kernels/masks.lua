@@ -40,4 +40,10 @@ function M.prefix(t, at) -- causal, and every query sees the first prefix_lens[b
   return function(row) return upto(t, at, t.max(place(at, row) + 1, length)) end
 end
 
+-- How the loop visits tiles, where it is not one after the other from start to stop (tile/record.lua, loop).
+function M.visit(t, spec, at)
+  local visit = { hidden = at.own.hidden }
+  return next(visit) and visit or nil
+end
+
 return M

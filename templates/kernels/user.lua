@@ -36,8 +36,8 @@ local function make(op, args, type, fields)
   if count > MAX_NODES then refuse("more than %d operations; shorten the function, or move a table into a buffer", MAX_NODES) end
   local n = fields or {}
   n.op, n.args, n.type, n.id, n.name = op, args, type, count, n.name or false
-  n.s, n.kv, n.q = n.s or false, n.kv or false, n.q or false -- what it depends on
-  for _, a in ipairs(args) do n.s, n.kv, n.q = n.s or a.s, n.kv or a.kv, n.q or a.q end
+  n.s, n.kv, n.q, n.h = n.s or false, n.kv or false, n.q or false, n.h or false -- what it depends on
+  for _, a in ipairs(args) do n.s, n.kv, n.q, n.h = n.s or a.s, n.kv or a.kv, n.q or a.q, n.h or a.h end
   nodes[key] = setmetatable(n, Node)
   return n
 end
@@ -427,7 +427,7 @@ function M.run(text, name)
   local returned = guarded(f)
   program.closed = true
   if type(returned) == "table" and getmetatable(returned) == nil then for key, value in pairs(returned) do env[key] = value end end
-  local b, h = make("b", {}, "i32", { name = "b" }), make("h", {}, "i32", { name = "h" })
+  local b, h = make("b", {}, "i32", { name = "b" }), make("h", {}, "i32", { name = "h", h = true })
   local q, kv = make("q", {}, "i32", { name = "q", q = true }), make("kv", {}, "i32", { name = "kv", kv = true })
   local s = make("s", {}, "f32", { name = "s", s = true })
   local score, mask = rawget(env, "score"), rawget(env, "mask")

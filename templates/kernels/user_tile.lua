@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- A user's functions (user.lua) as tile values.  What does not depend on the key or the score is computed before the loop.
-local user = require "kernels.user"
+local user, ranges, T = require "kernels.user", require "kernels.user_range", require "tile.record"
 local M = {}
 local LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 
@@ -162,6 +162,21 @@ local function lowering(t, at)
     count(root)
     visit(root)
   end
+  -- The value of a node that is the same for the whole workgroup, an extent, an element of a buffer at another last index: for ranges.
+  function L.point(n)
+    if #n.args > 0 and not (L.values[n] and L.values[n].op == "let") then L.values[n] = name(lower(n)) end
+    return lower(n)
+  end
+  L.extent = extent
+  function L.element(n, last)
+    local view, leading = view_of(n)
+    local offset
+    for i = leading + 1, #n.args do
+      local index = i == #n.args and last or L.point(n.args[i])
+      offset = offset and offset * extent(n.buffer.shape[i]) + index or index
+    end
+    return t.gather(view, offset or 0)
+  end
   -- The value of `root` in the loop; what depends on the score or the key is made anew at each call.
   function L.value(root, s)
     for n in pairs(L.values) do if n.s or n.kv then L.values[n] = nil end end
@@ -182,7 +197,24 @@ function M.program(t, spec, at)
   end
   if program.mask then
     L.hoist(program.mask)
-    function out.mask(s) return t.let("seen", t.steps(t.where(L.value(program.mask), s, -math.huge)), { axes = s.axes }) end
+    local range = ranges.of(t, at, program.mask, L)
+    local function of_rows(first, last, key)
+      local q_low, q_high = at.query_of(first), t.min(at.query_of(last), at.seqlen_q - 1)
+      return range(q_low, q_high, key, t.min(key + (at.kv.size - 1), at.seqlen_k - 1))
+    end
+    -- For the loop: nobody of the rows sees a key of the tile.
+    function out.hidden(first, last, key)
+      local may = of_rows(first, last, key)
+      return may and t["not"](may)
+    end
+    function out.mask(s)
+      local function masked() return t.steps(t.where(L.value(program.mask), s, -math.huge)) end
+      local _, must = of_rows(t.wave_first(), t.wave_last(), T.visited(at.kv))
+      local always = spec.has.block_table and T.tile_whole() or nil
+      if must then always = always and t.either(always, must) or must end
+      if not always then return t.let("seen", masked(), { axes = s.axes }) end
+      return t.when("the user's mask cuts this tile", t["not"](t.bound(always, "all")), masked, s)
+    end
   end
   return out
 end

@@ -62,7 +62,11 @@ function M.print(printer, statement, x, outer)
   elseif op == "cut" then
     local behind = ("%s >= %s_full_tiles"):format(printer.tile, x.axis.name)
     if not x.axis.has_start then return wrap(behind, 10) end
-    return wrap(("%s || %s < %s_all_from_tile"):format(behind, printer.tile, x.axis.name), 4)
+    local before = ("%s < %s_all_from_tile"):format(printer.tile, x.axis.name)
+    if x.axis.has_head then before = ("%s && %s >= %s_head_full_tiles"):format(before, printer.tile, x.axis.name) end
+    return wrap(("%s || %s"):format(behind, before), 4)
+  elseif op == "visited" then return wrap(("%s * %d"):format(printer.visit or printer.tile, x.axis.size), 13)
+  elseif op == "tile_whole" then return "tile_whole"
   elseif op == "sub" and x.dtype == "f32" and x.args[1].op == "mul" then
     printer:use "fma"
     local y = x.args[2]

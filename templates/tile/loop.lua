@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- The staged loop as HIP C: the passes that a schedule asks for.
 local A = require "tile.assign"
-local transfer, operand = require "tile.transfer", require "tile.operand"
+local transfer, operand, visits = require "tile.transfer", require "tile.operand", require "tile.loop_visit"
 local M = {}
 
 -- ---- passes
@@ -65,6 +65,9 @@ local function bounds(c, next_tile)
     if not (#groups > 0 and groups[#groups].tile == tile) then groups[#groups + 1] = { tile = tile } end
     table.insert(groups[#groups], s)
   end)
+  if c.x.visit then -- in any order
+    return each(c, function(s) c.p:put("%s_bytes = next < %s_whole_tiles ? %s_all_bytes : next == %s_whole_tiles ? %s_cut_bytes : 0;", s.name, c.axis.name, s.name, c.axis.name, s.name) end)
+  end
   for _, g in ipairs(groups) do
     local tile, ahead = g.tile:match "^(tile) %+ (%d+)$" -- compared without a sum: its register would be one more to keep
     local whole = c.axis.name .. "_whole_tiles" .. (ahead and " - " .. ahead or "")
@@ -110,19 +113,30 @@ end
 local function issue(c)
   local p, carried = c.p, c.schedule.carried
   p:put("// ---- load the next tile; the wait for it stands behind this tile's products")
+  if c.x.visit then visits.move(c, each) end
   bounds(c, function(s) return ("tile + %d"):format(1 + lead(c, s) + (carried and 1 or 0)) end)
   each(c, function(s) if not carried then transfer.declare(p, s, "") end transfer.fetch(p, s, "") end)
   p:put("KEEP_ORDER();")
 end
 
+-- Conditions under which a wave sees something of a tile.
+local function wave_sees(c)
+  local out, name = {}, c.axis.name
+  local first = ("tile >= %s_wave_first_tile"):format(name)
+  if c.x.start then out[1] = c.axis.has_head and ("(%s || tile < %s_head_tiles)"):format(first, name) or first end
+  if c.x.wave_stop then out[#out + 1] = ("tile < %s_wave_tiles"):format(name) end
+  out[#out + 1] = visits.wave(c)
+  return #out > 0 and out or { "true" }
+end
+
 -- One pass over an order of items.  Stages side by side stand in one branch where a wave may see nothing of a tile.
 local function pass(c, items)
   local p = c.p
-  local skip, open = c.x.wave_stop and not c.schedule.any_ahead, false
+  local skip, open = (c.x.wave_stop or c.x.visit) and not c.schedule.any_ahead, false
   for i, item in ipairs(items) do
     if item.op == "stage" then
       if skip and not open then
-        p:open("if (%stile < %s_wave_tiles) { // this wave sees something here", c.x.start and ("tile >= %s_wave_first_tile && "):format(c.axis.name) or "", c.axis.name)
+        p:open("if (%s) { // this wave sees something here", table.concat(wave_sees(c), " && "))
         open = true
       end
       print_stage(p, c.x, item.name, item.ahead == 0 and "tile" or "(tile + 1)")
@@ -173,8 +187,16 @@ function M.print(p, x)
   end
   if x.start then p:put("const int %s_first_tile = %s / %d; // what lies before nobody sees", x.axis.name, p:expr(nil, x.start, 13), x.axis.size) end
   c.first = x.start and x.axis.name .. "_first_tile" or "0"
-  each(c, function(s) transfer.setup(p, s, p:expr(nil, x.stop, 13), x.start and c.first) end)
-  counts(c)
+  if x.visit then
+    if c.schedule.any_ahead then
+      error({ code = "FA_ERR_UNSUPPORTED", message = ("schedule=%s works on the tile behind the next, and here the tiles are visited one by one; use schedule=plain"):format(plan.spec.schedule) }, 0)
+    end
+    counts(c)
+    visits.begin(c)
+    c.first = "next"
+  end
+  each(c, function(s) transfer.setup(p, s, p:expr(nil, x.stop, 13), (x.visit or x.start) and c.first) end)
+  if x.visit then each(c, function(s) p:put("const int %s_all_bytes = %s_bytes;", s.name, s.name) end) else counts(c) end
   prologue(c)
   local new = false
   for _, product in ipairs(plan.products) do new = new or not product.into end
@@ -183,7 +205,7 @@ function M.print(p, x)
     p:put("const f32x%d zero = kept_zero(); // C of a new product", plan.inst.c_regs)
   end
   if c.schedule.any_ahead then return loop_ahead(c) end
-  p:open("for (int tile = %s; tile < %s_tiles; ++tile) {", c.first, c.axis.name)
+  if x.visit then visits.open(c) else p:open("for (int tile = %s; tile < %s_tiles; ++tile) {", c.first, c.axis.name) end
   pass(c, c.schedule.loop)
   turn(c)
   p:close()

@@ -31,6 +31,7 @@ end
 function P:open(text, ...) self:put(text, ...); self.depth = self.depth + 1; self.declared[#self.declared + 1] = {} end
 function P:close() self.depth = self.depth - 1; self.declared[#self.declared] = nil; self:put("}") end
 function P:in_scope(name) for _, scope in ipairs(self.declared) do if scope[name] then return true end end return false end
+function P:leave(text) self.depth = self.depth - 1; self.declared[#self.declared] = nil; self:put("%s", text) end
 function P:expr(statement, x, precedence) return expression.print(self, statement, x, precedence) end
 function P:kind(x) return A.kind(x, self.plan.spread) end
 
@@ -152,6 +153,19 @@ function emit.let(self, x)
   self:put("%s%s = %s;", self:loops(x), self:expr(nil, x), self:expr(x, source))
 end
 
+-- A scalar condition that is needed here: what it uses more than once in variables of this scope; its text.
+function P:bind(x, prefix)
+  self.steps = {}
+  for i, y in ipairs((expression.steps(x))) do
+    local name = ("%s_%d"):format(prefix, i)
+    self:put("const %s %s = %s;", c_types[y.dtype] or "float", name, self:expr(nil, y))
+    self.steps[y] = name
+  end
+  local text = self:expr(nil, x, 6)
+  self.steps = nil
+  return text
+end
+
 -- A tile, element by element, with what its expression uses more than once in variables.  Conditions are pairs of scalar registers: where there
 -- are any, no more of them at once than one block has.
 function P:steps_of(x, source)
@@ -201,7 +215,11 @@ end
 
 function emit.when(self, x)
   local condition = x.args[1]
-  if self:kind(condition) == "scalar" then self:open("if (%s) { // %s", self:expr(x, condition), x.comment)
+  if condition.op == "not" and condition.args[1].op == "bound" then
+    local bound = condition.args[1]
+    self:put("const bool %s = %s; // %s", bound.name, self:bind(bound.args[1], bound.name), "for the whole tile")
+    self:open("if (!%s) { // %s", bound.name, x.comment)
+  elseif self:kind(condition) == "scalar" then self:open("if (%s) { // %s", self:expr(x, condition), x.comment)
   else
     self:use "any_lane"
     local hit = self:expr(x, condition)

@@ -63,11 +63,17 @@ function T.where(condition, a, b) return node("where", { condition, lift(a), lif
 -- One element of a view for each element of `offset` (in elements; outside of the view it reads 0).
 function T.gather(view, offset) return node("gather", { lift(offset) }, { view = view, dtype = (view.tensor.dtype == "i32" or view.tensor.dtype == "u8") and "i32" or "f32" }) end
 function T.constant(value, dtype) return node("const", {}, { value = value, dtype = dtype, axes = {} }) end
+-- A scalar that is computed in steps in front of the statement that needs it; name: of its variables.
+function T.bound(x, name) return node("bound", { x }, { name = name }) end
 -- x, of which a statement computes once an element what it uses more than once.
 function T.steps(x) x.by_steps = true; return x end
 function T.cast(x, dtype) return node("cast", { x }, { dtype = dtype }) end
 -- The author's word that a scalar is above zero: the maximum of x * s is then the maximum of x, times s.
 function T.positive(x) return node("positive", { lift(x) }, {}) end
+
+-- In a loop that visits tiles (see loop): the first element of the tile that is about to be visited; true in a tile that the table calls whole.
+function T.visited(axis) return node("visited", {}, { axis = axis, dtype = "i32", axes = {} }) end
+function T.tile_whole() return node("tile_whole", {}, { dtype = "bool", axes = {} }) end
 
 -- One recording of one kernel.
 function T.recorder()
@@ -148,6 +154,8 @@ function T.recorder()
   local function edge(scope, which) return node("edge", {}, { scope = scope, which = which, dtype = "i32", axes = {} }) end
 
   function t.first_index() return edge("block", "first") end -- of the spread axis, in this workgroup
+  function t.wave_first() return edge("wave", "first") end
+  function t.wave_last() return edge("wave", "last") end
   -- The spread axis counts `count` members of each row of a tensor: its element r is member r % count of row r / count.  members: the size of the
   -- dimension that they walk; a slice gives that dimension's index of the first one.  text: the count as an expression over sizes.
   function t.fold(axis, count, members, text)
@@ -226,8 +234,10 @@ function T.recorder()
   -- Visits the tiles of `axis`.  visible(first, last) -> stop, full [, start, all_from]: for rows first..last of the spread axis, what is at or
   -- behind `stop`, or before `start`, nobody sees: its tiles are not computed; all rows see everything from `all_from` to `full`.  Values in
   -- `carried` keep their storage.
-  function t.loop(axis, visible, carried, f)
-    local l = { axis = axis, carried = carried, axes = {} }
+  -- visit, where not every tile between start and stop is: { hidden = function(first, last, key, last_key) -> a condition, nobody of those rows sees
+  -- one of those keys (nil: not known); head = the first keys, seen wherever `stop` lets them; table = a list of tiles (see loop_visit.lua) }.
+  function t.loop(axis, visible, carried, f, visit)
+    local l = { axis = axis, carried = carried, axes = {}, visit = visit }
     local stop, _, start = visible(edge("block", "first"), edge("block", "last"))
     l.stop = t.let(axis.name .. "_stop", stop)
     local wave_stop, wave_full, wave_start, all_from = visible(edge("wave", "first"), edge("wave", "last"))
@@ -237,6 +247,13 @@ function T.recorder()
       l.start, l.wave_start = t.let(axis.name .. "_start", start), t.let(axis.name .. "_wave_start", wave_start)
       l.all_from = t.let(axis.name .. "_all_from", all_from)
       axis.has_start = true
+    end
+    if visit then
+      local function hidden(scope) return visit.hidden and visit.hidden(edge(scope, "first"), edge(scope, "last"), T.visited(axis)) end
+      visit.block, visit.wave = hidden "block", hidden "wave"
+      visit.head = visit.head and start and { stop = t.let(axis.name .. "_head", T.min(visit.head, l.stop)), full = t.let(axis.name .. "_head_full", T.min(visit.head, l.full)) } or nil
+      axis.has_head = visit.head ~= nil
+      if not (visit.block or visit.head or visit.table) then l.visit = nil end
     end
     l.refs = refs(carried)
     t.loop_axis = axis

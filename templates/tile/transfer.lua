@@ -163,6 +163,9 @@ local function bring(p, s, shift)
 end
 
 -- Loads the tile at <name>_next and moves on.
+-- Leaves out so many tiles (C text).
+function M.jump(p, s, count) p:put("%s_next += (long)(%s) * (%s * %d);", s.name, count, R.stride(s.load.slice), s.load.row.size) end
+
 function M.fetch(p, s, suffix)
   if s.late then return end
   open_tile(p, s, suffix)
