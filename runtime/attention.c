@@ -10,6 +10,12 @@
   {#name, FA_ARG_POINTER, AT(field.data)}, {#name "_stride_batch", FA_ARG_I64, AT(field.stride_batch)}, \
     {#name "_stride_seq", FA_ARG_I64, AT(field.stride_seq)}, {#name "_stride_head", FA_ARG_I64, AT(field.stride_head)}
 
+#define BLOCKS(prefix, field) \
+  {prefix "kv_num_blocks", FA_ARG_POINTER, AT(field.num_blocks)}, {prefix "kv_num_blocks_stride_batch", FA_ARG_I64, AT(field.num_blocks_stride_batch)}, \
+    {prefix "kv_num_blocks_stride_head", FA_ARG_I64, AT(field.num_blocks_stride_head)}, {prefix "kv_indices", FA_ARG_POINTER, AT(field.indices)}, \
+    {prefix "kv_indices_stride_batch", FA_ARG_I64, AT(field.indices_stride_batch)}, {prefix "kv_indices_stride_head", FA_ARG_I64, AT(field.indices_stride_head)}, \
+    {prefix "kv_indices_stride_row", FA_ARG_I64, AT(field.indices_stride_row)}
+
 static const struct {
   const char *name;
   fa_arg_kind kind;
@@ -50,6 +56,11 @@ static const struct {
   {"total_k", FA_ARG_I32, AT(extras.total_k)},
   {"batch_order", FA_ARG_POINTER, AT(extras.batch_order)},
   {"max_logit", FA_ARG_POINTER, AT(extras.max_logit)},
+  {"first_tokens", FA_ARG_I32, AT(extras.first_tokens)},
+  {"block_q", FA_ARG_I32, AT(extras.block_q)},
+  {"block_kv", FA_ARG_I32, AT(extras.block_kv)},
+  BLOCKS("", extras.blocks),
+  BLOCKS("full_", extras.full_blocks),
   {"max_seqlen_q", FA_ARG_I32, AT(seqlen_q)},
   {"max_seqlen_k", FA_ARG_I32, AT(seqlen_k)},
 };

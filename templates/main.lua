@@ -28,6 +28,8 @@ function M.generate(fields, names, digest, functions)
   spec.half = spec.dtype_kv ~= "fp32"
   spec.plain = (spec.mask == "none" or spec.mask == "causal") and spec.features == "none"
   spec.dropout = spec.has.dropout or false
+  spec.table = spec.has.block_table or false
+  spec.visit = spec.user or spec.table or spec.has.first_tokens or false -- tiles are visited one by one
   spec.user = spec.has.user or false -- functions that nobody has seen
   spec.pairs = spec.has.bias or spec.has.bool_mask or spec.user -- what has a value of its own for each query and key
   local target = targets.load(spec.target)

@@ -293,6 +293,7 @@ static void make_extras(case_tensors *t, const attention_case *c, uint64_t *seed
   x->window_left = c->window_left;
   x->window_right = c->window_right;
   x->chunk_size = c->chunk_size;
+  x->first_tokens = c->first_tokens;
   x->softcap = c->softcap ? c->softcap : 20;
   if (c->features & FA_FEATURE_BIAS) make_bias(t, c, seed);
   if (c->features & FA_FEATURE_BOOL_MASK) make_bool_mask(t, c, seed);

@@ -40,7 +40,7 @@ typedef struct attention_case {
   fa_rounding rounding;
   unsigned features;         /* FA_FEATURE_...; their tensors are made at random.  Varlen: seqlen_q and seqlen_k are the longest lengths */
   const char *functions;     /* text of the user's; features has FA_FEATURE_USER then.  The test fills in inputs.functions and extras.functions */
-  int window_left, window_right, chunk_size;
+  int window_left, window_right, chunk_size, first_tokens;
   float softcap;             /* 0: 20 */
   float dropout_p;           /* 0: 0.2; NO_DROPOUT: 0 */
   bool dropout_mask;         /* ask for it: it is compared with the host's */

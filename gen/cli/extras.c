@@ -30,6 +30,7 @@ static const struct row {
   { "window_right", INTEGER, AT(window_right), FA_MASK_WINDOW, 0, "" },
   { "chunk_size", INTEGER, AT(chunk_size), FA_MASK_CHUNKED, 0, "" },
   { "prefix_lens", VECTOR, AT(prefix_lens), FA_MASK_PREFIX, 0, "(batch), integers" },
+  { "first_tokens", INTEGER, AT(first_tokens), FA_MASK_NONE, FA_FEATURE_FIRST_TOKENS, "" },
   { "softcap", REAL, AT(softcap), FA_MASK_NONE, FA_FEATURE_SOFTCAP, "" },
   { "alibi_slopes", VECTOR, AT(alibi_slopes), FA_MASK_NONE, FA_FEATURE_ALIBI, "(heads_q) or (batch, heads_q)" },
   { "bias", PAIRS, AT(bias), FA_MASK_NONE, FA_FEATURE_BIAS, "(batch, heads_q, seqlen_q, seqlen_k), broadcast as NumPy does" },
@@ -160,6 +161,8 @@ fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const
   run->extras = (fa_attention_extras)FA_ATTENTION_EXTRAS_INIT;
   if (problem->features & FA_FEATURE_VARLEN)
     return fa_fail(error, FA_ERR_UNSUPPORTED, "features=varlen: arrays of one length are run here; launch it from C (fa_attention_extras) or by its manifest");
+  if (problem->features & FA_FEATURE_BLOCK_TABLE)
+    return fa_fail(error, FA_ERR_UNSUPPORTED, "features=block_table: launch it from C (fa_attention_extras) or by its manifest");
   for (int n = 0; (text = fa_cli_value_at(cli, "with", n)); n++) {
     size_t length = strcspn(text, "="), i = 0;
     while (i < ROWS && (strlen(rows[i].name) != length || memcmp(rows[i].name, text, length) != 0)) i++;

@@ -59,21 +59,42 @@ typedef struct score_row {
 static bool mask_shows(const fa_reference_inputs *in, score_row at, int key) {
   const fa_attention_extras *x = &in->extras;
   int64_t place = (int64_t)at.query + in->seqlen_k - in->seqlen_q;
+  bool first = in->features & FA_FEATURE_FIRST_TOKENS && key < x->first_tokens;
   switch (in->mask) {
   case FA_MASK_NONE: return true;
   case FA_MASK_CAUSAL: return key <= place;
   case FA_MASK_CAUSAL_TOP_LEFT: return key <= at.query;
-  case FA_MASK_WINDOW: return (x->window_left < 0 || key >= place - x->window_left) && (x->window_right < 0 || key <= place + x->window_right);
-  case FA_MASK_CHUNKED: return key <= place && key / x->chunk_size == place / x->chunk_size;
+  case FA_MASK_WINDOW: return (first || x->window_left < 0 || key >= place - x->window_left) && (x->window_right < 0 || key <= place + x->window_right);
+  case FA_MASK_CHUNKED: return key <= place && (first || key / x->chunk_size == place / x->chunk_size);
   case FA_MASK_PREFIX: return key <= place || key < x->prefix_lens[at.batch];
   }
   return false;
 }
 
+static bool listed(const fa_block_list *list, score_row at, int block_q, int block) {
+  int64_t row = at.query / block_q;
+  if (!list->num_blocks) return false;
+  int count = list->num_blocks[at.batch * list->num_blocks_stride_batch + at.head * list->num_blocks_stride_head + row];
+  const int32_t *indices = list->indices + at.batch * list->indices_stride_batch + at.head * list->indices_stride_head + row * list->indices_stride_row;
+  for (int i = 0; i < count; i++)
+    if (indices[i] == block) return true;
+  return false;
+}
+
+/* The block table and the user's mask, which it does not ask in its full blocks. */
+static bool chosen(const fa_reference_inputs *in, score_row at, int key) {
+  const fa_attention_extras *x = &in->extras;
+  if (in->features & FA_FEATURE_BLOCK_TABLE) {
+    if (listed(&x->full_blocks, at, x->block_q, key / x->block_kv)) return true;
+    if (!listed(&x->blocks, at, x->block_q, key / x->block_kv)) return false;
+  }
+  return !in->functions.mask || in->functions.mask(in->functions.user, at.batch, at.head, at.query, key);
+}
+
 static bool visible(const fa_reference_inputs *in, score_row at, int key) {
   const fa_tensor *mask = &in->extras.bool_mask;
   if (!mask_shows(in, at, key)) return false;
-  if (in->functions.mask && !in->functions.mask(in->functions.user, at.batch, at.head, at.query, key)) return false;
+  if (!chosen(in, at, key)) return false;
   return !(in->features & FA_FEATURE_BOOL_MASK) || ((const unsigned char *)mask->data)[element(mask, at.batch, at.query, at.head) + key];
 }
 
@@ -286,7 +307,8 @@ static void name_value(char *name, size_t capacity, const char *axis, int value)
 
 /* What is not computed is never compared as if it were something else. */
 static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
-  enum { FEATURES = FA_FEATURE_DROPOUT | FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN | FA_FEATURE_MAX_LOGIT | FA_FEATURE_USER };
+  enum { FEATURES = FA_FEATURE_DROPOUT | FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN | FA_FEATURE_MAX_LOGIT | FA_FEATURE_USER |
+         FA_FEATURE_BLOCK_TABLE | FA_FEATURE_FIRST_TOKENS };
   const fa_attention_extras *x = &in->extras;
   const struct { bool asked; const void *pointer; const char *name; } needed[] = {
     { in->mask == FA_MASK_PREFIX, x->prefix_lens, "prefix_lens" },
@@ -306,6 +328,8 @@ static fa_status check_extras(const fa_reference_inputs *in, fa_error *error) {
     name_value(name, sizeof name, "features", __builtin_ctz(in->features & ~(unsigned)FEATURES));
     return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: features=%s: it does not compute this one; fa-gen run --no-check leaves the comparison out", name);
   }
+  if (in->features & FA_FEATURE_BLOCK_TABLE && (x->block_q < 1 || x->block_kv < 1 || !x->blocks.num_blocks))
+    return fa_fail(error, FA_ERR_ARGUMENT, "reference: the block table is missing, or block_q=%d, block_kv=%d is no size", x->block_q, x->block_kv);
   if (in->features & FA_FEATURE_USER && !in->functions.score && !in->functions.mask)
     return fa_fail(error, FA_ERR_UNSUPPORTED, "reference: features=user: it does not run the user's functions; fa-gen run --no-check leaves the comparison out");
   for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)

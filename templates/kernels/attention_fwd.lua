@@ -41,9 +41,8 @@ return function(t, spec)
   local softmax_scale = t.scalar "softmax_scale"
   local scale = t.positive(score and LOG2_E or t.let("scale_log2", t.max(t.abs(softmax_scale) * LOG2_E, TINY))) -- exp(x) = exp2(x * log2(e))
   local sees = masks[spec.mask](t, at)
-  local row_stop, row_start = sees(at.query)
-  row_stop, row_start = t.let("row_stop", row_stop), row_start and t.let("row_start", row_start)
-  local row_keys = row_start and t.let("row_keys", t.max(row_stop - row_start, 0))
+  at.first_tokens = spec.has.first_tokens and masks.first_tokens(t) or nil
+  local seen = masks.test(t, at, sees)
 
   local Q = t.load("q", q_of(at.first_head), q, d)
   if not score then Q = t.flip_sign(Q, softmax_scale:lt(0.0)) end
@@ -66,9 +65,7 @@ return function(t, spec)
     if score then S = score(S * softmax_scale) end
     t.stage "rescale"
     S = t.when("the mask or the end of the keys cuts this tile", t.cut(kv), function()
-      local here, step = t.index_first(kv), t.index_step(kv)
-      local seen = row_start and t.within(step - t.let("start_here", row_start - here), row_keys) or step:lt(t.let("stop_here", row_stop - here))
-      return t.where(seen, S, -math.huge)
+      return t.where(seen(), S, -math.huge)
     end, S)
     if at.own.mask then S = at.own.mask(S) end
     local top = t.rowmax("top", S, kv)

@@ -42,8 +42,55 @@ end
 
 -- How the loop visits tiles, where it is not one after the other from start to stop (tile/record.lua, loop).
 function M.visit(t, spec, at)
-  local visit = { hidden = at.own.hidden }
+  local visit = { hidden = at.own.hidden, head = at.first_tokens, table = spec.has.block_table and M.block_table(t, spec, at) or nil }
   return next(visit) and visit or nil
+end
+
+-- The keys that a bound on the left does not hide from anybody.
+function M.first_tokens(t)
+  t.require("first_tokens", ">=", "0", "first_tokens counts keys")
+  return t.scalar("first_tokens", "i32")
+end
+
+-- Which blocks of keys a block of queries meets, as FlexAttention's BlockMask: for each (batch, head, block of queries) a count and a list, and the
+-- same again for the blocks that the user's mask need not be asked for.
+function M.block_table(t, spec, at)
+  local q_blocks = ("ceil_div(%s, block_q)"):format(at.layout.longest "q")
+  local kv_blocks = ("ceil_div(%s, block_kv)"):format(at.layout.longest "k")
+  local rows = spec.gqa_pack == 1 and "block_q * (heads_q / max(heads_k, 1))" or "block_q"
+  local block_q, block_kv = t.scalar("block_q", "i32"), t.scalar("block_kv", "i32")
+  local row = t.let("table_row", at.query_of(t.first_index()) / block_q)
+  t.require("block_q", ">=", "1", "a block holds a query")
+  t.require("block_kv", ">=", "1", "a block holds a key")
+  t.require(("(%s) %% %d"):format(rows, spec.block_m), "==", "0", ("a block of the table holds whole tiles: block_q must be a multiple of %d queries; a smaller block_m of the problem allows smaller ones"):format(spec.block_m))
+  t.require(("block_kv %% %d"):format(spec.block_n), "==", "0", ("a block of the table holds whole tiles: block_kv must be a multiple of %d keys; a smaller block_n of the problem allows smaller ones"):format(spec.block_n))
+  local function list(prefix, name)
+    local number = t.tensor(prefix .. "kv_num_blocks", "read", "i32", { { "batch", "batch" }, { "heads_q", "head" }, { q_blocks } }, { optional = prefix ~= "" })
+    local indices = t.tensor(prefix .. "kv_indices", "read", "i32", { { "batch", "batch" }, { "heads_q", "head" }, { q_blocks, "row" }, { kv_blocks } }, { optional = prefix ~= "" })
+    if spec.gqa_pack == 1 then
+      for _, x in ipairs { number, indices } do t.require(x.name .. "_stride_head", "==", "0", "gqa_pack=1 works on several heads at once: the table is one for all heads (stride 0)") end
+    end
+    return t.element("table_" .. name, t.slice(number, { batch = at.batch, head = at.first_head, [q_blocks] = row }), prefix ~= "" and t.constant(0, "i32") or nil),
+      t.slice(indices, { batch = at.batch, head = at.first_head, row = row })
+  end
+  local visit = { parts = t.let("table_parts", block_kv / spec.block_n) }
+  visit.partial, visit.list = list("", "partial")
+  visit.full, visit.full_list = list("full_", "full")
+  return visit
+end
+
+-- The test of an element of a tile, made in front of the loop for the rows' bounds.
+function M.test(t, at, sees)
+  local stop, start = sees(at.query)
+  stop, start = t.let("row_stop", stop), start and t.let("row_start", start)
+  local keys = start and t.let("row_keys", t.max(stop - start, 0))
+  local head = start and at.first_tokens and t.let("row_head", t.min(at.first_tokens, stop))
+  return function()
+    local here, step = t.index_first(at.kv), t.index_step(at.kv)
+    if not start then return step:lt(t.let("stop_here", stop - here)) end
+    local seen = t.within(step - t.let("start_here", start - here), keys)
+    return head and t["or"](seen, step:lt(t.let("head_here", head - here))) or seen
+  end
 end
 
 return M

@@ -44,6 +44,13 @@ return {
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 257, 320 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, late = true, value_block = 160 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 321, 384 } }, set = { wave_rows = 16, waves = 3, block_n = 16, stages = 1, hold = true, late = true, value_block = 192 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 385, 576 } }, set = { wave_rows = 16, waves = 2, block_n = 16, stages = 1, hold = true, late = true, value_block = 256 } },
+  { when = { kernel = "attention_fwd", visit = true }, set = { schedule = "plain" } },
+  -- a block table's blocks are whole tiles
+  { when = { kernel = "attention_fwd", family = "cdna", table = true, head_dim = { 1, 128 } }, set = { wave_rows = 32, waves = 2, block_n = 32, stages = 1 } },
+  { when = { kernel = "attention_fwd", family = "rdna", table = true, head_dim = { 65, 128 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1 } },
+  { when = { kernel = "attention_fwd", family = "rdna", table = true, head_dim = { 1, 64 } }, set = { wave_rows = 16, waves = 4, block_n = 32, stages = 1 } },
+  { when = { kernel = "attention_fwd", family = "rdna", table = true }, set = { wave_rows = 16, waves = 4 } },
+  { when = { kernel = "attention_fwd", family = "cdna", table = true }, set = { wave_rows = 32, waves = 2 } },
   -- a user's functions may want many registers: small tiles leave room for them
   { when = { kernel = "attention_fwd", family = "rdna", user = true, head_dim = { 1, 64 } }, set = { wave_rows = 16, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", user = true, head_dim = { 65, 128 } }, set = { wave_rows = 16, block_n = 16, stages = 1 } },

@@ -39,7 +39,12 @@ function M.begin(c)
     p:put("const int %s_head_tiles = (%s + %d) / %d, %s_head_full_tiles = %s / %d; // of the first keys; of these without a test", axis.name, p:expr(nil, x.visit.head.stop, 13), axis.size - 1,
       axis.size, axis.name, p:expr(nil, x.visit.head.full, 13), axis.size)
   end
-  if x.visit.table then x.visit.table.begin(p, axis) end
+  if x.visit.table then
+    local list = x.visit.table
+    p:put("const int* table_list = %s;\nconst int* table_full_list = %s;", p:slice_base(list.list), p:slice_base(list.full_list))
+    p:put("const int table_entries = table_partial + table_full; // blocks of the table, first those that are asked for their elements")
+    p:put("int table_entry = -1, table_part = table_parts - 1; // a block, and a tile of it")
+  end
   p:put("// the tiles are visited one by one: the first")
   p:put("int next = %s;%s%s", x.start and not x.visit.head and axis.name .. "_first_tile - 1" or "-1", x.visit.block and " bool hidden;" or "", x.visit.table and " bool next_whole;" or "")
   seek(c)

@@ -241,6 +241,16 @@ typedef struct fa_tensor {
   int64_t stride_batch, stride_seq, stride_head;
 } fa_tensor;
 
+/* A block table, as FlexAttention's BlockMask has it: for each (batch, head, block of queries) the number of blocks of keys, of shape (batch, heads_q,
+ * blocks of queries), and their indices, (batch, heads_q, blocks of queries, blocks of keys), of which the rest may be garbage.  The last
+ * dimension is contiguous; strides of 0 broadcast. */
+typedef struct fa_block_list {
+  const int32_t *num_blocks;
+  int64_t num_blocks_stride_batch, num_blocks_stride_head;
+  const int32_t *indices;
+  int64_t indices_stride_batch, indices_stride_head, indices_stride_row;
+} fa_block_list;
+
 /* An argument by its name in the manifest. */
 typedef struct fa_named_arg {
   const char *name;
@@ -267,6 +277,9 @@ typedef struct fa_attention_extras {
   /* (heads_q): raised to the largest score that a query of the head sees, behind all score functions, without sink, in natural units.  The
    * caller sets it before: to -infinity, or to an earlier launch's result.  NULL: not written. */
   float *max_logit;
+  int first_tokens;              /* keys that a bound on the left (window, chunked) hides from nobody; 0 or more */
+  int block_q, block_kv;         /* queries and keys of a block of the table: multiples of the tile's */
+  fa_block_list blocks, full_blocks; /* blocks to compute; those to compute without asking the user's mask, or NULL.  Each at most once a row */
   const fa_named_arg *functions; /* what the user's functions declare, each once */
   size_t function_count;
   /* Dropout.  For a graph that is captured once and launched with new numbers these may lie on the device: where philox_seed_at is given, the seed
@@ -277,7 +290,8 @@ typedef struct fa_attention_extras {
   fa_tensor dropout_mask; /* of bytes, (batch, seqlen_q, heads_q, seqlen_k), keys contiguous: 1 where p is kept, 0 where not; NULL data: not written */
 } fa_attention_extras;
 
-#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+#define FA_ATTENTION_EXTRAS_INIT { -1, -1, 0, 0, 0.0f, 0, 0, {0, 0, 0, 0}, {0, 0, 0, 0}, 0, 0, 0, 0, 0, 0, 0, 0, \
+  0, 0, 0, {0, 0, 0, 0, 0, 0, 0}, {0, 0, 0, 0, 0, 0, 0}, 0, 0, \
   0.0f, 0, 0, 0, 0, {0, 0, 0, 0} }
 
 /* O = softmax(f(softmax_scale * Q K^T)) V, f: the problem's features and mask; lse = log(sum(exp(...))), natural or base 2, sink included, fp32 of shape
