@@ -37,9 +37,12 @@ return {
   { when = { kernel = "attention_fwd", dtype_kv = "fp32", target = "gfx950", head_dim = { 129, 256 } }, set = { waves = 4, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", dtype_kv = "fp32", head_dim = { 129, 224 } }, set = { waves = 4, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", dtype_kv = "fp32", head_dim = { 225, 256 } }, set = { waves = 4, block_n = 16, stages = 1 } },
-  { when = { kernel = "attention_fwd", dtype_kv = "fp32", family = "rdna", head_dim = { 257, 464 } }, set = { waves = 1, block_n = 16, stages = 1, hold = true, late = true, value_block = 64 } }, -- above, Q and a tile of K pass 64 KiB
+  { when = { kernel = "attention_fwd", dtype_kv = "fp32", family = "rdna", head_dim = { 257, 576 } }, set = { waves = 4, block_n = 16, stages = 1, hold = "memory", late = true, value_block = 128 } }, -- Q and a tile of K pass 64 KiB
   { when = { kernel = "attention_fwd", dtype_kv = "fp32", family = "cdna", head_dim = { 257, 576 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, value_block = 256 } },
   -- more than 256 columns
+  { when = { kernel = "attention_fwd", family = "cdna", pairs = true, head_dim = { 257, 576 } }, set = { wave_rows = 32, waves = 4, block_n = 32, stages = 1, hold = false, value_block = 128 } },
+  { when = { kernel = "attention_fwd", target = "gfx908", head_dim = { 449, 576 } }, set = { wave_rows = 32, waves = 4, block_n = 32, stages = 1, hold = false, value_block = 128 } },
+  { when = { kernel = "attention_fwd", family = "cdna", head_dim = { 513, 576 } }, set = { wave_rows = 32, waves = 4, block_n = 32, stages = 1, hold = false, value_block = 192 } },
   { when = { kernel = "attention_fwd", family = "cdna", head_dim = { 257, 576 } }, set = { wave_rows = 32, waves = 4, block_n = 32, stages = 1, hold = false, value_block = 256 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 257, 320 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1, hold = true, late = true, value_block = 160 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 321, 384 } }, set = { wave_rows = 16, waves = 3, block_n = 16, stages = 1, hold = true, late = true, value_block = 192 } },
