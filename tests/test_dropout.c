@@ -206,6 +206,42 @@ static void none_and_all(void **state) {
   }
 }
 
+/* Seeds for which some key has the lowest number that is kept, and another the highest that is not: one value more or less is an error of a sixteenth. */
+static uint64_t seed_at_threshold(const fa_dropout_range *range) {
+  enum { ALL = 40 * 16 };
+  unsigned char keep[3][ALL];
+  for (fa_dropout_range r = *range;; r.philox_seed++) {
+    bool found[2] = { false, false };
+    for (int i = 0; i < 3; i++) { /* one value fewer is dropped, as asked, one more */
+      r.dropout_p = range->dropout_p + (float)(i - 1) * 0x1p-16f;
+      assert_int_equal(fa_dropout_keep(keep[i], &r), FA_OK);
+    }
+    for (int i = 0; i < ALL; i++) found[0] |= keep[0][i] != keep[1][i], found[1] |= keep[1][i] != keep[2][i];
+    if (found[0] && found[1]) return r.philox_seed;
+  }
+}
+
+static void to_the_last_value(void **state) {
+  (void)state;
+  static const float chances[] = { 0.25f, 0x1p-16f, 0.875f };
+  for (size_t i = 0; i < COUNT(chances); i++) {
+    fa_dropout_range range = { sizeof range, chances[i], 1000, 5, 0, 0, 1, 0, 40, 0, 16 };
+    range.philox_seed = seed_at_threshold(&range);
+    for (size_t t = 0; t < COUNT(targets); t++) {
+      if (!case_full() && (t + i) % 3 != 0) continue;
+      attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 1, .seqlen_q = 40, .seqlen_k = 16, .heads_q = 1, .heads_k = 1, .fill = FILL_ZERO_Q,
+                           .features = FA_FEATURE_DROPOUT, .dropout_p = chances[i], .seed = i };
+      case_tensors tensors;
+      case_make(&tensors, &c);
+      tensors.inputs.extras.philox_seed = range.philox_seed;
+      tensors.inputs.extras.philox_offset = range.philox_offset;
+      case_launch(&tensors, &c);
+      case_check_result(&tensors, &c);
+      case_free(&tensors);
+    }
+  }
+}
+
 /* Bit by bit the same over two runs, numbers of threads, and with a mask asked for or not. */
 static void deterministic(void **state) {
   (void)state;
@@ -252,7 +288,7 @@ static int release(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(known_answers), cmocka_unit_test(host_mask), cmocka_unit_test(kept_share), cmocka_unit_test(ends_and_errors), cmocka_unit_test(every_layout),
-    cmocka_unit_test(combined), cmocka_unit_test(none_and_all), cmocka_unit_test(deterministic), cmocka_unit_test(refused), cmocka_unit_test(few_above),
+    cmocka_unit_test(combined), cmocka_unit_test(none_and_all), cmocka_unit_test(to_the_last_value), cmocka_unit_test(deterministic), cmocka_unit_test(refused), cmocka_unit_test(few_above),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }
