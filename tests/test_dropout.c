@@ -160,7 +160,7 @@ static void every_layout(void **state) {
     }
 }
 
-/* With everything else that a forward pass may have. */
+/* With everything else that a forward pass may have, under all checks of the emulator. */
 static void combined(void **state) {
   (void)state;
   static const unsigned features[] = { FA_FEATURE_VARLEN, FA_FEATURE_SINK, FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK, FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI,
@@ -172,7 +172,7 @@ static void combined(void **state) {
       attention_case c = { .target = targets[t], .dtype = dtypes[(i + t) % 2], .head_dim = i % 3 == 2 ? 128 : 64, .batch = 3, .seqlen_q = 35, .seqlen_k = 77, .heads_q = 6, .heads_k = 2,
                            .mask = masks[(i + t) % COUNT(masks)], .window_left = 40, .window_right = 3, .chunk_size = 48, .features = FA_FEATURE_DROPOUT | features[i],
                            .dropout_p = t % 2 ? 0.5f : 0.1f, .dropout_mask = t % 3 == 0, .gqa_pack = (i + t / 2) % 2, .seqused = t % 2, .batch_order = t % 3 == 1, .layout = LAYOUT_PADDED,
-                           .seed = 100 + i };
+                           .checks = FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD, .seed = 100 + i };
       run(&c);
     }
 }

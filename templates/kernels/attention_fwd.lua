@@ -89,7 +89,7 @@ return function(t, spec)
 
   local shrink = 1.0
   if sink then m, l, shrink = sink(m, l) end
-  if drop then shrink = drop.scale * shrink end
+  if drop then shrink = drop.scale() * shrink end
   local inv_sum = t.let("inv_sum", t.where(l:gt(0.0), shrink / l, 0.0)) -- a row that sees no key gives 0
   t.store(o_of(at.first_head), t.cast(O * inv_sum, spec.dtype_o), q, dv)
   local function store_statistics()

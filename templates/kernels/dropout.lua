@@ -3,7 +3,7 @@
 -- alone, so that any layout of any kernel drops the same ones.  The sum of a row is that of P before it, so LSE stays what it is.
 local HALVES = 65536 -- values of 16 bits
 
--- Returns { of = function(P), scale, export = function() }: P with some elements 0; what O is to be multiplied with; writes the mask.
+-- Returns { of = function(P), scale = function(), export = function() }: P with some elements 0; what O is to be multiplied with; writes the mask.
 return function(t, spec, at)
   local probability = t.scalar("dropout_p", "f32", { at_least = 0, below = 1 })
   local function state(name) -- a value, and a place in device memory for graphs that are captured once and launched with new ones
@@ -20,7 +20,7 @@ return function(t, spec, at)
   })
   return {
     of = function(P) return t.keep(P, random, dropped) end,
-    scale = t.let("keep_scale", t.where(dropped:lt(HALVES), HALVES / t.float(HALVES - dropped), 0.0)), -- for the share that is kept in fact
+    scale = function() return t.let("keep_scale", t.where(dropped:lt(HALVES), HALVES / t.float(HALVES - dropped), 0.0)) end, -- for the share kept in fact
     export = function() t.store_kept(mask_of(), random, dropped, at.q) end,
   }
 end

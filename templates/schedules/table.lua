@@ -73,8 +73,10 @@ return {
   { when = { kernel = "attention_fwd", family = "rdna", plain = true, half = true, head_dim = { 1, 128 } }, set = { groups = 2 } },
   { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx942" }, plain = true, half = true, head_dim = { 65, 80 } }, set = { groups = 2 } },
   { when = { features = "dropout" }, set = { keep_keys = true } },
+  { when = { features = "dropout+varlen" }, set = { keep_keys = true } },
   { when = { dropout = true }, set = { late_stores = true } },
   { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1 } },
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout+varlen", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1 } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
   { when = { family = "rdna" }, set = { wave_rows = 16 } },
   -- at most 2,560 products of 8 bytes in the loop: instructions are cached in 32 KiB

@@ -276,15 +276,6 @@ function emit.grow(self, x)
   self:put("$FOR %s$n = max(%s$n, %s);", name, name, self:expr(x, x.args[1]))
 end
 
-function emit.raise(self, x)
-  local tensor = x.slice.tensor
-  self:use "raise"
-  self:put("// %s: the largest of all workgroups", tensor.name)
-  self:open("if (%sgroup == 0) $FOR {", tensor.optional and tensor.name .. "_base && " or "")
-  self:put("if (%s) raise(%s, %s);", self:expr(x, x.args[2]), self:slice_base(x.slice), self:expr(x, x.args[1]))
-  self:close()
-end
-
 function emit.leave(self, x) self:put("if (%s) return;", self:expr(x, x.args[1])) end
 
 function emit.load_elements(self, x) elements.load(self, x) end
@@ -292,7 +283,6 @@ function emit.view(self, x) elements.view(self, x) end
 
 function emit.random(self, x) random.print_source(self, x) end
 function emit.keep(self, x) random.print_keep(self, x) end
-function emit.store_kept(self, x) random.print_store(self, x) end
 
 -- The slots of one instruction, `want` elements of the `width` that the chunk's vector holds.
 function P:operand(want, width, vector, step)
@@ -459,15 +449,29 @@ local function store_tile(self, x)
   store(self, name, blocks, value, address, self:pack(source.dtype, plan.spec.rounding), most)
 end
 
-function emit.store(self, x)
-  local store, late = x.column and store_tile or store_vector, self.plan.spec.late_stores
-  if late then
-    self:open "{"
-    R.late(self, x.slice.tensor)
-  end
-  store(self, x)
-  if late then self:close() end
+local function raise(self, x)
+  local tensor = x.slice.tensor
+  self:use "raise"
+  self:put("// %s: the largest of all workgroups", tensor.name)
+  self:open("if (%sgroup == 0) $FOR {", tensor.optional and tensor.name .. "_base && " or "")
+  self:put("if (%s) raise(%s, %s);", self:expr(x, x.args[2]), self:slice_base(x.slice), self:expr(x, x.args[1]))
+  self:close()
 end
+
+-- What results are written to may be read here only.
+local function late(write)
+  return function(self, x)
+    local apart = self.plan.spec.late_stores
+    if apart then
+      self:open "{"
+      R.late(self, x.slice.tensor)
+    end
+    write(self, x)
+    if apart then self:close() end
+  end
+end
+emit.raise, emit.store_kept = late(raise), late(random.print_store)
+emit.store = late(function(self, x) (x.column and store_tile or store_vector)(self, x) end)
 
 function emit.loop(self, x) require("tile.loop").print(self, x) end
 

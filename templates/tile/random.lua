@@ -133,7 +133,8 @@ local function print_own(self, tile, source, deal, keys)
   local at = linear("c", calls, function(c) return deal.at[c + 1][0] - deal.at[1][0] end) .. " + " .. linear("i", words, function(i) return deal.at[1][i] end)
   self:open("FOR(i, %d) {", words)
   drop_two(self, tile, at, (halved and "bits" or "words") .. "[i]")
-  self:close(); self:close()
+  self:close()
+  self:close()
 end
 
 -- A lane makes every other call and gives its neighbour the half that that one's keys have.
@@ -179,9 +180,7 @@ function M.print_store(self, x)
   local name, columns = slice.tensor.name, slice.columns or slice.tensor.dims[#slice.tensor.dims][1]
   local first = slice.fold and self:expr(nil, slice.fold.first, 13) or plan.spread.name .. "_first"
   self:use "least_kept"
-  self:open "{ // the mask, for those who ask: a byte each, 1 where the key is kept"
-  R.late(self, slice.tensor)
-  self:open("if (%s_base) {", name)
+  self:open("if (%s_base) { // the mask, for those who ask: a byte each, 1 where the key is kept", name)
   self:put("unsigned char* %s_tile = %s + (long)%s * %s;", name, self:slice_base(slice), first, R.stride(slice))
   self:open("$FOR if (%s) {", R.inside(self, slice))
   self:put("unsigned char* row = %s_tile + %s;", name, R.offset(self, slice, 1))
@@ -191,7 +190,7 @@ function M.print_store(self, x)
   self:open("FOR(i, 8) {")
   self:put("const int key = block + i / 4 * 16 + part * 4 + i % 4, number = (int)(words[i / 2] << (i % 2 ? 0 : 16)) >> 16;")
   self:put("if (key < %s) row[key] = number >= %s - 32768;", columns, self:expr(x, x.args[2]))
-  for _ = 1, 6 do self:close() end
+  for _ = 1, 5 do self:close() end
 end
 
 M.device = {
