@@ -15,7 +15,7 @@ end
 
 return function(spec, target)
   local function fill(field, value) if spec[field] == "auto" or spec[field] == nil then spec[field] = value end end
-  local fixed = { waves = spec.waves, block_m = spec.block_m }
+  local fixed = { waves = spec.waves, block_m = spec.block_m, stages = spec.stages ~= "auto", schedule = spec.schedule ~= "auto" }
   for _, field in ipairs { "block_m", "block_n", "waves", "stages", "schedule" } do
     if spec[field] ~= "auto" then spec.groups = 1 end
   end
@@ -32,7 +32,8 @@ return function(spec, target)
       :format(spec.waves, threads, target.name, 1024 // target.wave) }, 0)
   end
 
-  local by_depth = lines[spec.schedule]
+  if not fixed.schedule and fixed.stages and not (lines[spec.schedule] or {})[spec.stages] then spec.schedule = "plain" end -- what the caller fixed comes first
+  local by_depth = target.issue_early and lines[spec.schedule .. "_early"] or lines[spec.schedule]
   if not by_depth then
     local names = {}
     for name in pairs(lines) do names[#names + 1] = name end

@@ -9,6 +9,7 @@
 -- groups: workgroups that share a compute unit (on RDNA a pair of them), which bounds the registers a lane; 1 where nothing is said, and where the
 -- caller fixes a field of the schedule.
 -- late: tiles of K and V are kept in no registers while the waves compute; each is brought when its place in LDS is free.
+-- dtype_kv = { "bf16", "fp16" }: a range, as all pairs are.
 -- hold: Q lies in LDS, not in registers, so that the scores are computed once; "memory": each tile reads it again, where LDS has no room either.
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
@@ -71,13 +72,21 @@ return {
   { when = { features = "none", head_dim = { 1, 128 } }, set = { keep_zero = true } }, -- registers for a zero, where nothing else wants them
   -- waves of another workgroup fill the gaps
   { when = { kernel = "attention_fwd", family = "rdna", plain = true, half = true, head_dim = { 1, 128 } }, set = { groups = 2 } },
-  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx942" }, plain = true, half = true, head_dim = { 65, 80 } }, set = { groups = 2 } },
   { when = { features = "dropout" }, set = { keep_keys = true } },
   { when = { features = "dropout+varlen" }, set = { keep_keys = true } },
   { when = { dropout = true }, set = { late_stores = true } },
   { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1 } },
   { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout+varlen", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1 } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
+  -- two waves a SIMD, one of each half of the workgroup: one multiplies while the other does the softmax
+  { when = { kernel = "attention_fwd", target = "gfx950", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 49, 64 } }, set = { waves = 8, block_n = 128, stages = 2, schedule = "pingpong" } },
+  { when = { kernel = "attention_fwd", target = "gfx950", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 65, 128 } }, set = { waves = 8, block_n = 64, stages = 2, schedule = "pingpong" } },
+  { when = { kernel = "attention_fwd", target = "gfx950", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 129, 256 } }, set = { waves = 8, block_n = 32, stages = 2, schedule = "pingpong" } },
+  { when = { kernel = "attention_fwd", family = "cdna", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 49, 64 } }, set = { waves = 8, block_n = 64, stages = 2, schedule = "pingpong" } },
+  { when = { kernel = "attention_fwd", family = "cdna", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 65, 128 } }, set = { waves = 8, block_n = 32, stages = 2, schedule = "pingpong" } },
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx942" }, features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 129, 224 } }, set = { waves = 8, block_n = 32, stages = 2, schedule = "pingpong_early" } },
+  -- with 512 registers a wave the compiler keeps sums in accumulation registers and copies them
+  { when = { kernel = "attention_fwd", family = "cdna", head_dim = { 1, 128 } }, set = { waves_per_eu = 2 } },
   { when = { family = "rdna" }, set = { wave_rows = 16 } },
   -- at most 2,560 products of 8 bytes in the loop: instructions are cached in 32 KiB
   { when = { kernel = "attention_fwd", target = "gfx1030", dtype_kv = "bf16", head_dim = { 81, 256 } }, set = { block_n = 16 } },

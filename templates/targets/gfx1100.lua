@@ -6,7 +6,7 @@ for key, value in pairs(require("targets.rdna").common) do target[key] = value e
 target.name = "gfx1100"
 local function wmma(dtype) return ("__builtin_amdgcn_wmma_f32_16x16x16_%s_w32($a, $b, $c)"):format(dtype) end
 target.matrix = { {
-  name = "wmma_16x16x16", m = 16, n = 16, k = 16, ab_len = 16, c_regs = 8, zero_in_registers = true,
+  name = "wmma_16x16x16", m = 16, n = 16, k = 16, ab_len = 16, c_regs = 8, zero_in_registers = 1,
   ab = {
     at = function(lane, e) return lane % 16, e end,
     find = function(index, k) return index, k end,

@@ -5,6 +5,7 @@ local cdna = require "targets.cdna"
 local target = {}
 for key, value in pairs(cdna.common) do target[key] = value end
 target.name, target.max_vgprs = "gfx908", 512
+target.two_files, target.issue_early = true, true
 target.matrix = {
   cdna.inst(32, 8, { fp16 = cdna.mfma "32x32x8f16" }),
   cdna.inst(32, 4, { bf16 = cdna.mfma "32x32x4bf16" }),

@@ -1,21 +1,28 @@
 -- SPDX-License-Identifier: MIT
 -- LDS bank model and what is chosen by it: row strides, orders of rows, and how pieces of a tile are dealt to threads.
 -- Banks are 4 bytes wide; lanes are served in phases of as many consecutive lanes as fill the banks once (AMD CDNA3 ISA, LDS;
--- RDNA3 ISA, LDS).  A phase takes as many cycles as its most loaded bank has different words.
+-- RDNA3 ISA, LDS), unless the target says otherwise (`read_phases`).  A phase takes as many cycles as its most loaded bank has different words.
 local M = {}
 
+-- How many banks serve an access, in which order the lanes come.
+local function phases(target, bytes, write)
+  local own = not write and target.read_phases and target.read_phases[bytes] or {}
+  return own.banks or target.banks, own.order or {}
+end
+
 -- Cycles of one access.  address(lane) -> byte address or nil for a lane that does not take part.
-function M.cycles(target, bytes, address)
-  local lanes = math.max(1, math.min(target.wave, target.banks * 4 // bytes))
+function M.cycles(target, bytes, address, write)
+  local banks, order = phases(target, bytes, write)
+  local lanes = math.max(1, math.min(target.wave, banks * 4 // bytes))
   local cycles = 0
   for first = 0, target.wave - 1, lanes do
     local words, load, worst = {}, {}, 0
-    for lane = first, first + lanes - 1 do
-      local a = address(lane)
+    for place = first, first + lanes - 1 do
+      local a = address(order[place % 32 + 1] and order[place % 32 + 1] + place // 32 * 32 or place)
       for word = a and a // 4 or 0, a and (a + bytes - 1) // 4 or -1 do
         if not words[word] then
           words[word] = true
-          local bank = word % target.banks
+          local bank = word % banks
           load[bank] = (load[bank] or 0) + 1
           worst = math.max(worst, load[bank])
         end
@@ -27,7 +34,7 @@ function M.cycles(target, bytes, address)
 end
 
 -- What the access costs when no two lanes meet in a bank.
-function M.least(target, bytes) return math.max(1, target.wave * bytes // (target.banks * 4)) end
+function M.least(target, bytes, write) return math.max(1, target.wave * bytes // (phases(target, bytes, write) * 4)) end
 
 -- The row stride in bytes, a multiple of 16, that makes cost(stride) least; the smaller one on a draw.
 function M.choose_stride(row_bytes, cost)

@@ -59,12 +59,13 @@ DEVICE int floor_div(int a, int b) { // toward minus infinity
   { "uniform_f32", text = "DEVICE float uniform_f32(float x) { return __builtin_bit_cast(float, __builtin_amdgcn_readfirstlane(__builtin_bit_cast(int, x))); }\n" },
   { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
   { "kept_zero", text = [[
-DEVICE f32x8 kept_zero() { // a zero that the compiler does not see, and so does not make anew in every tile
-  f32x8 zero = 0.0f;
+DEVICE f32x$c_regs kept_zero() { // a zero that the compiler does not see, and so does not make anew in every tile
+  f32x$c_regs zero = 0.0f;
   asm("" : "+v"(zero));
   return zero;
 }
 ]] },
+  { "in_vector_registers", text = "DEVICE void in_vector_registers(f32x$c_regs& x) { asm volatile(\"\" : \"+v\"(x)); } // not in accumulation registers\n" },
   { "other_half", text = "" }, -- these are the target's
   { "lane_xor", text = "" },
   { "product_fp16", text = "" },
@@ -185,6 +186,9 @@ DEVICE u32x8 lds_read32(int at) {
   return __builtin_shufflevector(low, high, 0, 1, 2, 3, 4, 5, 6, 7);
 }
 ]] },
+  { "load_to_lds", needs = { "rsrc", "lds" }, text = "" }, -- the target's
+  { "wait_for_loads", text = "" },
+  { "lds_read_turned", needs = { "lds" }, text = "" },
   { "lds_write8", needs = { "lds" }, text = "DEVICE void lds_write8(int at, u32x2 x) { *(LDS u32x2*)lds_at(at) = x; }\n" },
   { "lds_write16", needs = { "lds" }, text = "DEVICE void lds_write16(int at, u32x4 x) { *(LDS u32x4*)lds_at(at) = x; }\n" },
   { "cut16", text = [[

@@ -28,7 +28,7 @@ function M.plan(recording, target, spec)
   plan.stages = loop.stages_of(all[1].body)
   plan.schedule = schedule.derive(spec.schedule_line, plan.stages)
   local staged = {}
-  for i, s in ipairs(plan.staged) do staged[i] = { name = s.name, stage = s.load.stage } end
+  for i, s in ipairs(plan.staged) do staged[i] = { name = s.name, stage = s.load.stage, direct = s.direct ~= nil } end
   schedule.prove(plan.schedule, staged, spec.stages)
   plan.args, plan.kernarg_bytes = signature.arguments(plan)
   return plan
@@ -82,7 +82,7 @@ function M.text(plan, header)
   p:region(plan.body)
   local spec, target = plan.spec, plan.target
   local holes = {
-    row_text = plan.inst.c.row_text, wave = target.wave, buffer_flags = target.buffer_flags, lds_bytes = plan.lds_bytes,
+    row_text = plan.inst.c.row_text, wave = target.wave, buffer_flags = target.buffer_flags, lds_bytes = plan.lds_bytes, c_regs = plan.inst.c_regs,
     over_max = over_groups(plan, function(v) return "max(x, " .. v .. ")" end), over_sum = over_groups(plan, function(v) return "x + " .. v end),
   }
   for piece, name in pairs(formats.pack_names(spec)) do holes[piece] = name end

@@ -77,6 +77,12 @@ local function bounds(c, next_tile)
   end
 end
 
+local function wait_for_direct(c)
+  local any
+  each(c, function(s) any = any or s.direct end)
+  if any then c.p:use "wait_for_loads"; c.p:put "wait_for_loads();" end
+end
+
 local function prologue(c)
   local p = c.p
   p:put("\n// prologue: the first tiles")
@@ -86,11 +92,12 @@ local function prologue(c)
   for tile = 0, c.schedule.any_ahead and 1 or 0 do
     bounds(c, function() return c.x.start and c.first .. (tile > 0 and " + " .. tile or "") or tostring(tile) end)
     each(c, function(s)
-      if tile <= lead(c, s) then transfer.declare(p, s, suffix(s, tile)); transfer.fetch(p, s, suffix(s, tile)) end
+      if tile <= lead(c, s) then transfer.declare(p, s, suffix(s, tile)); transfer.fetch(p, s, suffix(s, tile), shift(tile)) end
       if tile <= lead(c, s) and s.late then transfer.deposit(p, s, "", shift(tile)) end
     end)
   end
   each(c, function(s) for tile = 0, s.late and -1 or lead(c, s) do transfer.deposit(p, s, suffix(s, tile), shift(tile)) end end)
+  wait_for_direct(c)
   p:put("lds_barrier();")
   p:close()
   if not c.two then return end
@@ -115,7 +122,7 @@ local function issue(c)
   p:put("// ---- load the next tile; the wait for it stands behind this tile's products")
   if c.x.visit then visits.move(c, each) end
   bounds(c, function(s) return ("tile + %d"):format(1 + lead(c, s) + (carried and 1 or 0)) end)
-  each(c, function(s) if not carried then transfer.declare(p, s, "") end transfer.fetch(p, s, "") end)
+  each(c, function(s) if not carried then transfer.declare(p, s, "") end transfer.fetch(p, s, "", 0) end)
   p:put("KEEP_ORDER();")
 end
 
@@ -148,6 +155,7 @@ local function pass(c, items)
     elseif item.op == "deposit" then
       p:put("KEEP_ORDER();")
       each(c, function(s) transfer.deposit(p, s, "", 0) end)
+      wait_for_direct(c)
     end
   end
 end
@@ -164,16 +172,18 @@ local function loop_ahead(c)
   p:put("lds_barrier();")
   if carried then
     bounds(c, function(s) return ("tile + %d"):format(1 + lead(c, s)) end)
-    each(c, function(s) transfer.fetch(p, s, "") end)
+    each(c, function(s) transfer.fetch(p, s, "", 0) end)
   end
   each(c, function(s) if lead(c, s) == 1 then transfer.turn_reads(p, s, "+=") end end)
   p:close()
+  if c.schedule.behind then p:put("if (wave >= %d) __builtin_amdgcn_s_barrier(); // from here on these waves are one barrier behind the others", c.plan.spec.waves // 2) end
   p:put("int tile = %s;", c.first)
   p:open("for (; tile + 1 < %s_tiles; ++tile) {", c.axis.name)
   pass(c, c.schedule.loop)
   turn(c)
   p:close()
   pass(c, c.schedule.after)
+  if c.schedule.behind then p:put("if (wave < %d) __builtin_amdgcn_s_barrier();", c.plan.spec.waves // 2) end
   p:close()
 end
 
@@ -199,8 +209,8 @@ function M.print(p, x)
   if x.visit then each(c, function(s) p:put("const int %s_all_bytes = %s_bytes;", s.name, s.name) end) else counts(c) end
   prologue(c)
   local new = false
-  for _, product in ipairs(plan.products) do new = new or not product.into end
-  if new and plan.inst.zero_in_registers and plan.spec.keep_zero then
+  for _, product in ipairs(plan.products) do new = new or not product.into and product.m_blocks >= (plan.inst.zero_in_registers or math.huge) end
+  if new and plan.spec.keep_zero then
     p.zero = "zero"
     p:put("const f32x%d zero = kept_zero(); // C of a new product", plan.inst.c_regs)
   end

@@ -4,6 +4,7 @@ local L, B, A = require "tile.layout", require "tile.banks", require "tile.assig
 local R, formats, expression = require "tile.rows", require "tile.formats", require "tile.expression"
 local elements, convert, operand = require "tile.elements", require "tile.convert", require "tile.operand"
 local random = require "tile.random"
+local direct = require "tile.direct"
 local fmt = string.format
 
 local P = {}
@@ -75,6 +76,10 @@ function P:assign(statement, variable, x)
   if A.root(x) == root then return end
   if x.by_steps and self:kind(root) == "tile" then return self:steps_of(root, x) end
   if self:kind(x) == "tile" and x.op == "mul" and A.root(x.args[1]) == root and self:kind(x.args[2]) == "row" then -- whole vectors
+    if self.plan.registers.accumulation then -- without, the copies out of accumulation registers stand before the branch, in every pass of the loop
+      self:use "in_vector_registers"
+      self:put("$FOR FOR(b, %d) in_vector_registers(%s$n[b]);", root.m_blocks, root.name)
+    end
     return self:put("$FOR FOR(b, %d) %s$n[b] *= %s;", root.m_blocks, root.name, self:expr(statement, x.args[2], 13))
   end
   if self:kind(x) == "tile" and x.op == "where" and root.m_blocks * self.plan.n_blocks > 1 then
@@ -335,6 +340,16 @@ function P:b_chunk(x, run, at_register)
   return b.name .. "_operand$n"
 end
 
+-- The A operand: what a lane reads of chunk c, block b of a shared tile.
+function P:a_chunk(x, s, run)
+  if s.direct then return direct.read(self, x, s, run) end
+  local element = self.plan.bytes
+  local bytes = run.a_width * element
+  self:use("lds_read" .. bytes)
+  return fmt("lds_read%d(%s_read_%d%s%s%s)", bytes, s.name, run.width, run.base > 0 and " + " .. run.base * element or "",
+    run.count > 1 and " + c * " .. run.groups * run.width * element or "", x.m_blocks > 1 and " + b * " .. self.plan.inst.m * s.stride or "")
+end
+
 function emit.dot(self, x)
   local plan, s, inst = self.plan, x.a.staged, self.plan.inst
   if not x.into then
@@ -354,14 +369,10 @@ function emit.dot(self, x)
   local name = A.root(x.into or x).name
   local sum = convert.chains(self, x, name)
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
-    local bytes = run.a_width * plan.bytes
     self:open("FOR(c, %d) {", run.count)
     local b = self:b_operand(x, run, run.base // plan.groups * plan.bytes // 4)
     self:open("FOR(b, %d) { // rows of %s%s", x.m_blocks, x.a.name, s.orientation == "transposed" and ", transposed" or "")
-    self:use("lds_read" .. bytes)
-    local at = fmt("%s_read_%d%s%s%s", s.name, run.width, run.base > 0 and " + " .. run.base * plan.bytes or "",
-      run.count > 1 and " + c * " .. run.groups * run.width * plan.bytes or "", x.m_blocks > 1 and " + b * " .. inst.m * s.stride or "")
-    self:put("const u32x%d %s_operand = lds_read%d(%s);", bytes // 4, x.a.name, bytes, at)
+    self:put("const u32x%d %s_operand = %s;", run.a_width * plan.bytes // 4, x.a.name, self:a_chunk(x, s, run))
     local step = run.steps > 1
     self:put("%s$FOR %s = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", sum,
       self:matrix_instruction(run.inst, self:operand(run.a_width // run.steps, run.a_width, x.a.name .. "_operand", "step"),

@@ -48,6 +48,7 @@ function M.check(plan)
   check_lds(plan)
   local e = M.estimate(plan)
   plan.registers = e
+  e.accumulation = plan.target.two_files or plan.target.family == "cdna" and e.budget > 256 -- sums may lie in accumulation registers
   if e.total > e.budget then
     error({ code = "FA_ERR_UNSUPPORTED", message = ("block_m=%d block_n=%d waves=%d needs at least %d registers a lane, %s has %d for it; use a smaller block_m, or more waves")
       :format(plan.spec.block_m, plan.spec.block_n, plan.spec.waves, e.total, plan.target.name, e.budget) }, 0)

@@ -5,13 +5,13 @@
 --                column, in the order of the other operand's registers, and reads are 16 bytes again
 -- plan.bytes: of an element.
 -- Row strides and the dealing of pieces to threads are chosen with the bank model; `report` says what every access costs.
-local L, B, R = require "tile.layout", require "tile.banks", require "tile.rows"
+local L, B, R, direct = require "tile.layout", require "tile.banks", require "tile.rows", require "tile.direct"
 local M = {}
 
 local READS_A_WRITE = 8 -- what is written once is read by every wave
 
-local function cost(plan, bytes, address, stride)
-  return B.cycles(plan.target, bytes, function(lane) return address(lane, stride) end)
+local function cost(plan, bytes, address, stride, write)
+  return B.cycles(plan.target, bytes, function(lane) return address(lane, stride) end, write)
 end
 
 -- One lane's part of an operand read: its row of A, its piece of a chunk.
@@ -31,9 +31,9 @@ local function plan_rows(plan, s)
   local read = read_access(plan, s.chunks)
   local function write(by) return function(lane, stride) return B.rotate_row(lane // s.per_row, by) * stride + lane % s.per_row * 16 end end
   local function rotation(stride) -- the order of rows with the fewest cycles, and these
-    local by, least = 0, cost(plan, 16, write(0), stride)
+    local by, least = 0, cost(plan, 16, write(0), stride, true)
     for k = 1, s.rows % 8 == 0 and 2 or 0 do
-      local c = cost(plan, 16, write(k), stride)
+      local c = cost(plan, 16, write(k), stride, true)
       if c < least then by, least = k, c end
     end
     return by, least
@@ -42,7 +42,7 @@ local function plan_rows(plan, s)
     return READS_A_WRITE * cost(plan, read.bytes, read.address, stride) + select(2, rotation(stride))
   end)
   s.rotation = rotation(s.stride)
-  s.accesses = { read, { what = "write", bytes = 16, address = write(s.rotation) } }
+  s.accesses = { read, { what = "write", bytes = 16, address = write(s.rotation), write = true } }
   s.registers = (s.pieces + plan.threads - 1) // plan.threads * 4
 end
 
@@ -83,7 +83,7 @@ local function plan_transposed(plan, s)
             local cycles = cost(plan, 4 * bytes, function(lane, stride)
               local column, quad = B.deal(lane, { c = c, q = q }, columns // width)
               return column * width * stride + quad * 4 * bytes
-            end, s.stride)
+            end, s.stride, true)
             if not best or cycles < best.cycles then best = { c = c, q = q, cycles = cycles, width = width } end
           end
         end
@@ -94,28 +94,44 @@ local function plan_transposed(plan, s)
   s.piece_columns = columns // s.width
   s.pieces = rows // 4 * s.piece_columns
   s.deal = best
-  s.accesses = { read, { what = "transposing write", bytes = 4 * bytes, address = function(lane, stride)
+  s.accesses = { read, { what = "transposing write", bytes = 4 * bytes, write = true, address = function(lane, stride)
     local column, quad = B.deal(lane, best, s.piece_columns)
     return column * s.width * stride + quad * 4 * bytes
   end } }
   s.registers = (s.pieces + plan.threads - 1) // plan.threads * s.width * bytes
 end
 
+-- Room behind a tile for what threads without a piece write: a branch around the deposit would cost more than the room.
+local function idle_room(plan, s)
+  if s.direct then return s.count * plan.spec.waves * direct.BYTES - s.size end
+  local idle = s.count * plan.threads - s.pieces
+  return idle > 0 and ((s.width or 1) * s.stride + idle * (s.width and 4 * plan.bytes or 16) + 15) // 16 * 16 or 0
+end
+
 function M.plan(plan)
-  local offset = 0
   plan.staged = {}
-  for _, x in ipairs(plan.shared) do
-    local s = { name = x.name, load = x, chunks = x.product.chunks, orientation = x.orientation }
+  local tiles, room = 0, 0
+  for i, x in ipairs(plan.shared) do
+    local s = { name = x.name, load = x, chunks = x.product.chunks, orientation = x.orientation, buffers = plan.spec.stages }
     s.k_at = x.product.convert and x.product.convert.k_at
-    if not s.k_at then s.k_at = {}; for i = 0, x.product.over.size - 1 do s.k_at[i] = i end end
-    if s.orientation == "rows" then plan_rows(plan, s) else plan_transposed(plan, s) end
-    s.count = (s.pieces + plan.threads - 1) // plan.threads
-    s.late = plan.spec.late or R.access(plan, x.slice) < 4 -- elements apart would take registers for the products
-    if s.late then s.registers = 0 end
-    s.offset, s.size, s.buffers = offset, s.rows * s.stride, plan.spec.stages
-    offset = offset + s.size
-    x.staged = s
-    plan.staged[#plan.staged + 1] = s
+    if not s.k_at then s.k_at = {}; for k = 0, x.product.over.size - 1 do s.k_at[k] = k end end
+    if direct.fits(plan, s) then direct.plan(plan, s)
+    else
+      if s.orientation == "rows" then plan_rows(plan, s) else plan_transposed(plan, s) end
+      s.count = (s.pieces + plan.threads - 1) // plan.threads
+      s.late = plan.spec.late or R.access(plan, x.slice) < 4 -- elements apart would take registers for the products
+      if s.late then s.registers = 0 end
+    end
+    s.size = s.rows * s.stride
+    tiles, room = tiles + s.size, room + idle_room(plan, s)
+    x.staged, plan.staged[i] = s, s
+  end
+  local wanted = plan.target.family == "cdna" and plan.spec.stages == 2 and (tiles + room) * 2 <= plan.target.lds_bytes
+  local offset = 0
+  for _, s in ipairs(plan.staged) do
+    local more = wanted and idle_room(plan, s) or 0
+    if more > 0 then s.idle_at, s.size = s.size, s.size + more end
+    s.offset, offset = offset, offset + s.size
   end
   plan.turn_bytes = offset -- from one buffer to the other: the second buffers of all tiles stand behind the first ones
   plan.lds_bytes = offset * plan.spec.stages
@@ -155,11 +171,11 @@ function M.report(plan)
     end
   end
   for _, s in ipairs(plan.staged) do
-    out[#out + 1] = ("%s: %s, %d x %d bytes from %d, row stride %d (%d + %d), %d pieces on %d threads"):format(s.name, s.orientation, s.buffers, s.size,
-      s.offset, s.stride, s.row_bytes, s.stride - s.row_bytes, s.pieces, plan.threads)
+    local how = s.direct and direct.report(s) or ("row stride %d (%d + %d), %d pieces on %d threads"):format(s.stride, s.row_bytes, s.stride - s.row_bytes, s.pieces, plan.threads)
+    out[#out + 1] = ("%s: %s, %d x %d bytes from %d, %s"):format(s.name, s.orientation, s.buffers, s.size, s.offset, how)
     for _, a in ipairs(s.accesses) do
       out[#out + 1] = ("  %s of %d bytes a lane: %d cycles, least possible %d"):format(a.what, a.bytes,
-        B.cycles(plan.target, a.bytes, function(lane) return a.address(lane, s.stride) end), B.least(plan.target, a.bytes))
+        cost(plan, a.bytes, a.address, s.stride, a.write), B.least(plan.target, a.bytes, a.write))
     end
   end
   return out

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: MIT
 -- How a shared tile travels, as HIP C: global memory -> registers (fetch) -> LDS (deposit), and the addresses that it keeps.
-local L, B, formats = require "tile.layout", require "tile.banks", require "tile.formats"
+local L, B, formats, direct = require "tile.layout", require "tile.banks", require "tile.formats", require "tile.direct"
 local P, R = require "tile.print", require "tile.rows"
 local M = {}
 
@@ -17,7 +17,8 @@ local function read_bases(p, s)
   end
 end
 
--- The offset of a piece; pieces behind the end of a row that ends inside the tile read 0: behind every buffer, whatever is added.
+-- The offset of a piece; pieces behind the end of a row that ends inside the tile read 0: behind every buffer, whatever is added.  A bit set, not
+-- the offset chosen: of a choice LLVM makes a branch, and with it the buffer's words no longer count as uniform.
 local function within_row(p, s, column, width, offset)
   if not P.filled(s.load) then return offset end
   local length = s.load.slice.tensor.dims[#s.load.slice.tensor.dims][1]
@@ -31,11 +32,20 @@ local function row_end(s)
   if bytes and bytes % 16 ~= 0 then return bytes % 16, bytes // 16 end
 end
 
+-- Threads without a piece read nothing and write behind the tile.  i: "[i]" where a thread brings several pieces.
+local function send_idle_away(p, s, i)
+  if not s.idle_at then return end
+  local piece = i == "" and "thread" or "piece"
+  p:put("%s_to%s = %s < %d ? %s_to%s : %d + (%s - %d) * %d; // threads without a piece write behind the tile", s.name, i, piece, s.pieces, s.name, i, s.offset + s.idle_at, piece,
+    s.pieces, s.width and 4 * p.plan.bytes or 16)
+  if s.width then p:put("%s_from%s |= %s < %d ? 0 : (int)0x80000000;", s.name, i, piece, s.pieces) end
+end
+
 -- Every thread brings `count` pieces.  Where a round of all threads covers whole rows, the rounds differ by a constant.
 local function row_pieces(p, s, stride)
   local bytes = p.plan.bytes
   s.round_rows = p.plan.threads % s.per_row == 0 and p.plan.threads // s.per_row or nil
-  if s.round_rows and s.count > 1 and s.rotation > 0 and s.round_rows % 8 ~= 0 then s.round_rows = nil end
+  if s.round_rows and s.count > 1 and s.rotation > 0 and s.round_rows % 8 ~= 0 or s.idle_at then s.round_rows = nil end
   local _, last = row_end(s)
   local order = s.rotation > 0 and " // in an order that spreads a phase's rows over the banks" or ""
   p:put("// pieces of 16 bytes, dealt to the threads: from an offset in the tile to an LDS address")
@@ -44,6 +54,7 @@ local function row_pieces(p, s, stride)
     p:put("const int %s_from = %s;\nint %s_to = %s_row * %d + %s_column * 16%s;", s.name,
       within_row(p, s, s.name .. "_column", 16 // bytes, ("%s_row * (int)%s * %d + %s_column * 16"):format(s.name, stride, bytes, s.name)), s.name, s.name, s.stride, s.name,
       s.offset > 0 and " + " .. s.offset or "")
+    send_idle_away(p, s, "")
     if last then p:put("const bool %s_last = %s_column == %d; // the row ends inside this piece", s.name, s.name, last) end
     return
   end
@@ -54,6 +65,7 @@ local function row_pieces(p, s, stride)
   p:put("%s_from[i] = %s;\n%s_to[i] = row * %d + column * 16%s;", s.name, within_row(p, s, "column", 16 // bytes, ("row * (int)%s * %d + column * 16"):format(stride, bytes)), s.name, s.stride,
     s.offset > 0 and " + " .. s.offset or "")
   if last then p:put("%s_last[i] = column == %d;", s.name, last) end
+  send_idle_away(p, s, "[i]")
   p:close()
 end
 
@@ -69,6 +81,7 @@ local function transposed_pieces(p, s, stride)
   local i = s.count > 1 and "[i]" or ""
   p:put("%s_from%s = %s;\n%s_to%s = column * %d + quad * %d%s;", s.name, i,
     within_row(p, s, "column", s.width, ("row * (int)%s * %d + column * %d"):format(stride, bytes, s.width * bytes)), s.name, i, s.width * s.stride, 4 * bytes, s.offset > 0 and " + " .. s.offset or "")
+  send_idle_away(p, s, i)
   p:close()
 end
 
@@ -85,20 +98,24 @@ function M.setup(p, s, stop, first)
   local stride = R.stride(slice)
   s.bases = {}
   p:put("\n// %s: LDS %d .. %d, and %s further on; rows of %d bytes", s.name, s.offset, s.offset + s.size - 1, s.buffers > 1 and "the second buffer " .. p.plan.turn_bytes or "no second buffer", s.stride)
-  read_bases(p, s)
-  if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
+  if s.direct then direct.setup(p, s, stride, within_row)
+  else
+    read_bases(p, s)
+    if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
+  end
   local column = s.load.column
   p:put("// the tile that is fetched next\nconst %s* %s_next = %s%s;", formats.type[slice.tensor.dtype], s.name, p:slice_base(slice), (column.origin and " + " .. p:column_first(column) or "") .. (first and (" + (long)%s * %d * %s"):format(first, s.load.row.size, stride) or ""))
   p:use "rows_bytes"
   p:put("// bytes of a whole tile, and of the one that the end cuts\nint %s_bytes = rows_bytes(%d, (int)%s * %d, %s);", s.name, s.load.row.size, stride, p.plan.bytes, p:row_bytes(slice, column))
-  p:put("const int %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * %d, %s);", s.name, stop, s.load.row.size, stride, p.plan.bytes, p:row_bytes(slice, column))
+  p:put("%sint %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * %d, %s);", s.direct and "" or "const ", s.name, stop, s.load.row.size, stride, p.plan.bytes, p:row_bytes(slice, column))
+  if s.direct then p:put("%s_next = uniform(%s_next), %s_bytes = uniform(%s_bytes), %s_cut_bytes = uniform(%s_cut_bytes);", s.name, s.name, s.name, s.name, s.name, s.name) end
 end
 
 -- ---- global memory -> registers -> LDS
 local function stage_type(p, s) return s.orientation == "rows" and "u32x4" or "u32x" .. s.width * p.plan.bytes // 4 end
 -- Registers that hold what a thread brings.
 function M.declare(p, s, suffix)
-  if s.late then return end
+  if s.late or s.direct then return end
   p:put("%s %s_stage%s%s%s;", stage_type(p, s), s.name, suffix, s.count > 1 and "[" .. s.count .. "]" or "", s.orientation == "rows" and "" or "[4]")
 end
 
@@ -113,7 +130,7 @@ end
 
 local function write_piece(p, s, loop, piece, shift)
   local at = to(s) .. (shift > 0 and " + " .. shift or "")
-  local guard = s.pieces % p.plan.threads ~= 0 and ("if (thread%s < %d) "):format(s.count > 1 and " + i * " .. p.plan.threads or "", s.pieces) or ""
+  local guard = s.pieces % p.plan.threads ~= 0 and not s.idle_at and ("if (thread%s < %d) "):format(s.count > 1 and " + i * " .. p.plan.threads or "", s.pieces) or ""
   if s.orientation == "rows" then
     p:use "lds_write16"
     local bytes = row_end(s)
@@ -162,26 +179,34 @@ local function bring(p, s, shift)
   p:close()
 end
 
--- Loads the tile at <name>_next and moves on.
 -- Leaves out so many tiles (C text).
-function M.jump(p, s, count) p:put("%s_next += (long)(%s) * (%s * %d);", s.name, count, R.stride(s.load.slice), s.load.row.size) end
+function M.jump(p, s, count)
+  p:put("%s_next += (long)(%s) * (%s * %d);", s.name, count, R.stride(s.load.slice), s.load.row.size)
+  if s.direct then p:put("%s_next = uniform(%s_next);", s.name, s.name) end
+end
 
-function M.fetch(p, s, suffix)
+-- Loads the tile at <name>_next and moves on.  shift: bytes from the running LDS address, where a tile goes to another buffer than the next
+-- deposit of the loop.
+function M.fetch(p, s, suffix, shift)
   if s.late then return end
   open_tile(p, s, suffix)
-  read_piece(p, s, suffix, rounds(s), stage_piece(s, suffix))
+  if s.direct then direct.fetch(p, s, suffix, shift) else read_piece(p, s, suffix, rounds(s), stage_piece(s, suffix)) end
   next_tile(p, s)
 end
 
--- shift: bytes from the running LDS address, where a tile goes to another buffer than the next deposit of the loop.
 function M.deposit(p, s, suffix, shift)
+  if s.direct then return end
   if s.late then return bring(p, s, shift) end
   write_piece(p, s, rounds(s), stage_piece(s, suffix), shift)
 end
 
 -- Moves the running LDS addresses of reads or deposits to the other buffer: sign is "+=" or "-=".
-function M.turn_reads(p, s, sign) for _, base in ipairs(s.bases) do p:put("%s %s turn;", base, sign) end end
+function M.turn_reads(p, s, sign)
+  if s.direct then return direct.turn_reads(p, s, sign) end
+  for _, base in ipairs(s.bases) do p:put("%s %s turn;", base, sign) end
+end
 function M.turn_deposit(p, s, sign)
+  if s.direct then return p:put("%s_to %s turn;", s.name, sign) end
   if s.count > 1 and not s.round_rows then p:put("FOR(i, %d) %s_to[i] %s turn;", s.count, s.name, sign)
   else p:put("%s_to %s turn;", s.name, sign) end
 end

@@ -90,7 +90,7 @@ end
 -- The loop of a window starts where the first row starts to see, and one comparison tests both ends.
 function cases.a_mask_may_say_where_seeing_starts()
   for _, target in ipairs { "gfx942", "gfx1100" } do
-    local text = generate { target = target, mask = "window", block_n = "32", stages = "2" }.source
+    local text = generate { target = target, mask = "window", block_n = "32", stages = "2", schedule = "plain" }.source
     assert(text:find("for (int tile = kv_first_tile; tile < kv_tiles; ++tile)", 1, true))
     assert(text:find("if (tile >= kv_wave_first_tile && tile < kv_wave_tiles)", 1, true))
     assert(text:find("if (tile >= kv_full_tiles || tile < kv_all_from_tile)", 1, true))

@@ -41,7 +41,7 @@ function cases.errors_name_the_line_and_the_fault()
   refused("* > |", 2, "< and > are needed")
   refused("< * wander > |", 2, "no stage is called wander")
   refused("< * > |", 1, "meets a read of the same buffer")
-  refused("< * >", 2, "before a barrier behind its deposit")
+  refused("< * >", 2, "meets a read of the same buffer")
   refused("< * | >", 1, "before a barrier behind its deposit")
 end
 
