@@ -78,7 +78,7 @@ static void finds_hot_path(void **state) {
   (void)state;
   fa_hot_loop loop;
   fa_error error;
-  assert_int_equal(fa_hot_loop_find(&loop, listing, &error), FA_OK);
+  assert_int_equal(fa_hot_loop_find(&loop, listing, NULL, &error), FA_OK);
   assert_int_equal(loop.first, 0xc);
   assert_int_equal(loop.last, 0x44);
   assert_int_equal(loop.hot_total, 9);
@@ -101,7 +101,7 @@ static void sees_an_early_wait(void **state) {
   strcpy(text, listing);
   memcpy(strstr(text, "28 4\tv_exp_f32_e32 v1, v2"), "28 4\ts_waitcnt vmcnt(0)  ", 25);
   fa_hot_loop loop;
-  assert_int_equal(fa_hot_loop_find(&loop, text, NULL), FA_OK);
+  assert_int_equal(fa_hot_loop_find(&loop, text, NULL, NULL), FA_OK);
   assert_int_equal(loop.flight, 1);
   assert_false(loop.staged_waits_last);
 }
@@ -117,7 +117,7 @@ static void counts_outstanding_loads(void **state) {
                              "24 4\ts_cbranch_scc1 65526\n"
                              "28 4\ts_endpgm\n";
   fa_hot_loop loop;
-  assert_int_equal(fa_hot_loop_find(&loop, text, NULL), FA_OK);
+  assert_int_equal(fa_hot_loop_find(&loop, text, NULL, NULL), FA_OK);
   assert_int_equal(loop.staged_loads, 2);
   assert_int_equal(loop.flight, 2);
   assert_true(loop.staged_waits_last);
@@ -137,7 +137,7 @@ static void refuses(void **state) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     fa_hot_loop loop;
     fa_error error;
-    assert_int_equal(fa_hot_loop_find(&loop, cases[i].text, &error), cases[i].status);
+    assert_int_equal(fa_hot_loop_find(&loop, cases[i].text, NULL, &error), cases[i].status);
     if (!strstr(error.text, cases[i].words)) fail_msg("\"%s\" has no \"%s\"", error.text, cases[i].words);
   }
 }

@@ -14,15 +14,34 @@ static json_t *classes_json(const unsigned *counts, double scale) {
   return object;
 }
 
+/* vector cycles of an iteration; none where the target has no MFMA */
+static json_t *overlap_json(const fa_overlap *o) {
+  if (!o->matrix_cycles) return json_null();
+  json_t *parts = json_array();
+  for (unsigned i = 0; parts && i < o->parts; i++)
+    json_array_append_new(parts, json_pack("{s:I,s:I,s:I}", "products", (json_int_t)o->part_products[i], "vector_cycles", (json_int_t)o->part_vector[i], "hidden_cycles",
+                                           (json_int_t)o->part_hidden[i]));
+  return json_pack("{s:I,s:I,s:I,s:I,s:I,s:o}", "matrix_cycles", (json_int_t)o->matrix_cycles, "shadow_cycles", (json_int_t)o->shadow_cycles, "vector_cycles",
+                   (json_int_t)o->vector_cycles, "hidden_cycles", (json_int_t)o->hidden_cycles, "hidden_cycles_with_turns", (json_int_t)o->turns_cycles, "between_barriers", parts);
+}
+
+/* The target that the variant names; NULL where it names none. */
+static const char *read_target(char *target, size_t size, const fa_bundle *reply) {
+  const char *at = strstr(fa_bundle_text(reply, "variant", ""), "target=");
+  if (!at) return NULL;
+  snprintf(target, size, "%.*s", (int)strcspn(at + 7, " "), at + 7);
+  return target;
+}
+
 static json_t *loop_json(const fa_hot_loop *loop) {
   double scale = fa_hot_loop_scale(loop);
-  return json_pack("{s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:b,s:I,s:I}", "products", (json_int_t)loop->products, "iteration", classes_json(loop->hot, 1), "per_64_matrix",
+  return json_pack("{s:I,s:o,s:o,s:o,s:I,s:I,s:I,s:f,s:f,s:I,s:I,s:b,s:I,s:I,s:o}", "products", (json_int_t)loop->products, "iteration", classes_json(loop->hot, 1), "per_64_matrix",
                    classes_json(loop->hot, scale), "with_side_blocks", classes_json(loop->all, 1), "instructions", (json_int_t)loop->hot_total,
                    "instructions_without_waits", (json_int_t)loop->working_total, "instructions_with_side_blocks", (json_int_t)loop->all_total,
                    "instructions_per_64_matrix", loop->hot_total * scale, "instructions_without_waits_per_64_matrix", loop->working_total * scale,
                    "staged_loads", (json_int_t)loop->staged_loads, "loads_in_flight_during_matrix", (json_int_t)loop->flight,
                    "load_waits_behind_last_matrix", (int)loop->staged_waits_last, "first_address", (json_int_t)loop->first, "last_address",
-                   (json_int_t)loop->last);
+                   (json_int_t)loop->last, "overlap", overlap_json(&loop->overlap));
 }
 
 static json_t *resources_json(const char *text) {
@@ -118,7 +137,8 @@ int fa_command_explain(fa_cli *cli) {
   }
   fa_status status = get_reply(&reply, cli, &problem, &error);
   if (status == FA_OK) {
-    status = fa_hot_loop_find(&loop, fa_bundle_text(reply, "listing", ""), &error);
+    char target[16];
+    status = fa_hot_loop_find(&loop, fa_bundle_text(reply, "listing", ""), read_target(target, sizeof target, reply), &error);
     found = status == FA_OK;
     if (status == FA_ERR_UNSUPPORTED) status = FA_OK;
   }

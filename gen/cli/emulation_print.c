@@ -10,6 +10,8 @@ static double percent(uint64_t part, uint64_t all) { return all ? 100.0 * (doubl
 
 static void print_counters(FILE *stream, const fa_emu_counters *c) {
   if (c->vector_lanes) fprintf(stream, "EXEC: %.1f %% of the lanes of vector instructions are active\n", percent(c->vector_active, c->vector_lanes));
+  if (c->vector_beside)
+    fprintf(stream, "turns: %" PRIu64 " vector instructions between two barriers of waves without a product, beside a wave of their SIMD that has some\n", c->vector_beside);
   if (c->lds_accesses)
     fprintf(stream, "LDS: %" PRIu64 " accesses of waves, %" PRIu64 " bytes, %" PRIu64 " cycles, %" PRIu64 " of them bank conflicts (model)\n", c->lds_accesses,
             c->lds_bytes, c->lds_cycles, c->lds_conflicts);
@@ -110,6 +112,7 @@ static json_t *counters_json(const fa_emu_counters *c) {
   }
   json_object_set_new(o, "vector_lanes", number(c->vector_lanes));
   json_object_set_new(o, "vector_active", number(c->vector_active));
+  json_object_set_new(o, "vector_beside", number(c->vector_beside));
   json_object_set_new(o, "lds_model", json_pack("{s:o,s:o,s:o,s:o}", "accesses", number(c->lds_accesses), "bytes", number(c->lds_bytes), "cycles", number(c->lds_cycles),
                                                 "conflicts", number(c->lds_conflicts)));
   json_object_set_new(o, "memory", memory);

@@ -410,9 +410,14 @@ static void follow_loads(fa_hot_loop *loop, const graph *g, int head, flight *f)
   }
 }
 
-static fa_status count_loop(fa_hot_loop *loop, graph *g, int head, bool *inside, fa_error *error) {
+static fa_status count_loop(fa_hot_loop *loop, graph *g, int head, bool *inside, const char *target, fa_error *error) {
   flight *f = calloc(1, sizeof *f);
-  if (!f) return fa_fail(error, FA_ERR_NOMEM, "hot loop: no memory");
+  const char **path = calloc(g->count + 1, sizeof *path);
+  if (!f || !path) {
+    free(f);
+    free(path);
+    return fa_fail(error, FA_ERR_NOMEM, "hot loop: no memory");
+  }
   mark_loop(g, head, inside);
   find_path(g, head, inside);
   for (int i = 0; i < g->block_count; i++)
@@ -424,17 +429,19 @@ static fa_status count_loop(fa_hot_loop *loop, graph *g, int head, bool *inside,
   for (int at = head; at >= 0; at = g->blocks[at].best_next)
     for (size_t j = g->blocks[at].first; j < g->blocks[at].end; j++) {
       loop->hot[g->code[j].class]++;
-      loop->hot_total++;
+      path[loop->hot_total++] = g->code[j].text;
       loop->last = g->code[j].address;
     }
   loop->products = loop->hot[FA_CLASS_MATRIX] + loop->hot[FA_CLASS_DOT];
   loop->working_total = loop->hot_total - loop->hot[FA_CLASS_WAIT] - loop->hot[FA_CLASS_NOP];
   follow_loads(loop, g, head, f);
+  if (target) fa_overlap_find(&loop->overlap, path, loop->hot_total, target);
   free(f);
+  free(path);
   return FA_OK;
 }
 
-fa_status fa_hot_loop_find(fa_hot_loop *loop, const char *listing, fa_error *error) {
+fa_status fa_hot_loop_find(fa_hot_loop *loop, const char *listing, const char *target, fa_error *error) {
   graph g = {0};
   bool *inside = NULL;
   unsigned *own = NULL;
@@ -460,12 +467,25 @@ fa_status fa_hot_loop_find(fa_hot_loop *loop, const char *listing, fa_error *err
     status = fa_fail(error, FA_ERR_UNSUPPORTED, "no loop of the listing holds a matrix instruction or dot product");
     goto cleanup;
   }
-  status = count_loop(loop, &g, head, inside, error);
+  status = count_loop(loop, &g, head, inside, target, error);
 cleanup:
   free(inside);
   free(own);
   graph_free(&g);
   return status;
+}
+
+static double percent(unsigned part, unsigned all) { return all ? 100.0 * part / all : 0; }
+
+static void print_overlap(FILE *stream, const fa_overlap *o) {
+  if (!o->matrix_cycles) return;
+  fprintf(stream, "overlap: of %u vector cycles %.0f %% stand in the shadow of the wave's own products (%u cycles, %u of them beside the issue)", o->vector_cycles,
+          percent(o->hidden_cycles, o->vector_cycles), o->matrix_cycles, o->shadow_cycles);
+  if (o->parts == 2) fprintf(stream, "; %.0f %% where half of the waves run one barrier behind", percent(o->turns_cycles, o->vector_cycles));
+  fprintf(stream, "\nbetween barriers:");
+  for (unsigned i = 0; i < o->parts; i++)
+    fprintf(stream, "%s %u products and %u vector cycles, %u of them hidden", i ? ";" : "", o->part_products[i], o->part_vector[i], o->part_hidden[i]);
+  fprintf(stream, "\n");
 }
 
 double fa_hot_loop_scale(const fa_hot_loop *loop) { return 64.0 / (loop->hot[FA_CLASS_MATRIX] + loop->hot[FA_CLASS_DOT] / 64.0); }
@@ -481,4 +501,5 @@ void fa_hot_loop_print(FILE *stream, const fa_hot_loop *loop) {
   fprintf(stream, "loop from 0x%llx to 0x%llx; %u vector loads an iteration, in flight during at least %u of its %u products; %s\n",
           (unsigned long long)loop->first, (unsigned long long)loop->last, loop->staged_loads, loop->flight, loop->products,
           loop->staged_waits_last ? "their waits stand behind the last one" : "a wait stands before the last one");
+  print_overlap(stream, &loop->overlap);
 }

@@ -4,6 +4,7 @@
 #define FAGEN_HOT_LOOP_H
 
 #include "error.h"
+#include "overlap.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -43,11 +44,12 @@ typedef struct fa_hot_loop {
   unsigned staged_loads;                     /* vector loads on the hot path */
   unsigned flight;                           /* fewest products between the issue of one of them and the wait for it */
   bool staged_waits_last;                    /* every such wait stands behind the iteration's last product */
+  fa_overlap overlap;                        /* of the hot path; all 0 where the target is not known */
 } fa_hot_loop;
 
-/* listing: one instruction a line, "<hex address> <bytes>\t<text>", ascending.  FA_ERR_ARGUMENT when a line is malformed,
+/* listing: one instruction a line, "<hex address> <bytes>\t<text>", ascending; target: its name, or NULL.  FA_ERR_ARGUMENT when a line is malformed,
  * FA_ERR_UNSUPPORTED when no loop holds a product. */
-fa_status fa_hot_loop_find(fa_hot_loop *loop, const char *listing, fa_error *error);
+fa_status fa_hot_loop_find(fa_hot_loop *loop, const char *listing, const char *target, fa_error *error);
 /* What a count is multiplied by to be per 64 matrix instructions; 64 dot products stand for one, as they do the work of a 16x16x16 of fp16. */
 double fa_hot_loop_scale(const fa_hot_loop *loop);
 /* A table for people: per iteration and per 64 matrix instructions. */

@@ -243,7 +243,8 @@ static void leave_barrier(emu_wave *w)
 uint64_t emu_check_run(emu_wave *w, uint64_t quantum)
 {
     const emu_op *ops = w->ops;
-    uint64_t left = quantum, *active = w->worker->counts ? w->worker->counts->active : NULL;
+    uint64_t left = quantum;
+    bool counts = w->worker->counts;
     w->stop = STOP_NONE;
     if (w->worker->check->race)
         leave_barrier(w);
@@ -256,8 +257,8 @@ uint64_t emu_check_run(emu_wave *w, uint64_t quantum)
         }
         const emu_op *op = &ops[w->pc];
         w->worker->executed[w->pc]++;
-        if (active && op->klass <= FA_EMU_CLASS_TRANS)
-            active[w->pc] += (uint64_t)__builtin_popcountll(w->exec);
+        if (counts && op->klass <= FA_EMU_CLASS_MATRIX)
+            emu_count_vector(w, op);
         w->pc++;
         step(w, op);
         if (w->stop)

@@ -152,6 +152,32 @@ void emu_count_scalar(emu_wave *w, uint64_t address, uint32_t bytes)
         add_pieces(w, r, &address, &bytes, 1, true, false);
 }
 
+/* ---- waves beside each other ------------------------------------------------------------------------------ */
+
+enum { SIMDS = 4 }; /* waves of a workgroup are dealt to them in turn */
+
+void emu_count_vector(emu_wave *w, const emu_op *op)
+{
+    emu_counts *c = w->worker->counts;
+    if (op->klass != FA_EMU_CLASS_MATRIX)
+        c->active[op - w->ops] += (uint64_t)__builtin_popcountll(w->exec);
+    c->since[w->id][op->klass == FA_EMU_CLASS_MATRIX]++;
+}
+
+void emu_count_barrier(emu_worker *k, bool passed)
+{
+    uint32_t waves = k->launch->waves_per_group;
+    emu_counts *c = k->counts;
+    for (uint32_t i = 0; passed && i < waves; i++) {
+        bool beside = false;
+        for (uint32_t j = i % SIMDS; j < waves; j += SIMDS)
+            beside = beside || c->since[j][1];
+        if (beside && !c->since[i][1])
+            c->vector_beside += c->since[i][0];
+    }
+    memset(c->since, 0, waves * sizeof *c->since);
+}
+
 /* ---- workers ---------------------------------------------------------------------------------------------- */
 
 static size_t touched_bytes(const emu_region *r) { return (size_t)(((r->end + 127) >> 7) - (r->base >> 7)) / 4 + 1; }
@@ -166,8 +192,9 @@ bool emu_counts_open(emu_worker *k)
     c->active = calloc(ops, sizeof *c->active);
     c->lds_cycles = calloc(ops, sizeof *c->lds_cycles);
     c->lds_conflicts = calloc(ops, sizeof *c->lds_conflicts);
+    c->since = calloc(l->waves_per_group, sizeof *c->since);
     c->regions = calloc(l->region_count + 1, sizeof *c->regions);
-    if (!c->active || !c->lds_cycles || !c->lds_conflicts || !c->regions)
+    if (!c->active || !c->lds_cycles || !c->lds_conflicts || !c->since || !c->regions)
         return false;
     c->region_count = l->region_count;
     for (size_t i = 0; i < l->region_count; i++) {
@@ -189,6 +216,7 @@ void emu_counts_close(emu_worker *k)
     free(c->active);
     free(c->lds_cycles);
     free(c->lds_conflicts);
+    free(c->since);
     free(c);
     k->counts = NULL;
 }
@@ -202,6 +230,7 @@ static void merge(emu_counts *to, const emu_counts *from, const emu_launch *l)
     }
     to->lds_accesses += from->lds_accesses;
     to->lds_bytes += from->lds_bytes;
+    to->vector_beside += from->vector_beside;
     for (size_t i = 0; i < l->region_count; i++) {
         emu_region_counts *a = &to->regions[i];
         const emu_region_counts *b = &from->regions[i];
@@ -255,6 +284,7 @@ bool emu_counts_collect(fa_emu_result *result, const emu_launch *l, emu_worker *
     }
     out->lds_accesses = sum->lds_accesses;
     out->lds_bytes = sum->lds_bytes;
+    out->vector_beside = sum->vector_beside;
     for (size_t i = 0; i < l->params->region_count; i++) /* in the caller's order: addresses differ from run to run */
         for (size_t k = 0; l->params->regions[i].name && k < l->region_count; k++)
             if (l->regions[k].base == (uintptr_t)l->params->regions[i].base)

@@ -16,6 +16,8 @@ typedef struct emu_region_counts {
 struct emu_counts {
     uint64_t *active, *lds_cycles, *lds_conflicts; /* by operation */
     uint64_t lds_accesses, lds_bytes;
+    uint64_t vector_beside;
+    uint32_t (*since)[2]; /* by wave of the workgroup: vector instructions and products since the last barrier */
     emu_region_counts *regions; /* as the launch's */
     size_t region_count;
 };
@@ -33,6 +35,9 @@ typedef struct emu_lds_cost {
 emu_lds_cost emu_lds_model(const emu_target *target, const uint32_t *at, uint32_t lanes, uint32_t bytes, bool store,
                            bool atomic);
 
+/* One of the classes up to FA_EMU_CLASS_MATRIX is about to be executed; a barrier is passed, or a workgroup begins. */
+void emu_count_vector(emu_wave *w, const emu_op *op);
+void emu_count_barrier(emu_worker *k, bool passed);
 /* Called by the handlers when w->worker->counts is there. A NULL place: the lane takes no part. */
 void emu_count_lds(emu_wave *w, const emu_op *op, uint8_t *const *at, uint32_t bytes, bool store);
 void emu_count_memory(emu_wave *w, const emu_op *op, uint8_t *const *at, const uint8_t *part);

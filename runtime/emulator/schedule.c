@@ -175,13 +175,14 @@ static uint64_t next_random(uint64_t *state)
 static uint64_t run_fast(emu_wave *w, uint32_t first, uint32_t count, uint64_t left)
 {
     const emu_op *ops = w->ops;
-    uint64_t *executed = w->worker->executed, *active = w->worker->counts ? w->worker->counts->active : NULL;
+    uint64_t *executed = w->worker->executed;
+    bool counts = w->worker->counts;
     while (left && w->pc - first < count) {
         const emu_op *op = &ops[w->pc];
         left--;
         executed[w->pc]++;
-        if (active && op->klass <= FA_EMU_CLASS_TRANS)
-            active[w->pc] += (uint64_t)__builtin_popcountll(w->exec);
+        if (counts && op->klass <= FA_EMU_CLASS_MATRIX)
+            emu_count_vector(w, op);
         w->pc++;
         op->exec(w, op);
         if (w->stop)
@@ -253,11 +254,14 @@ static void release_barrier(emu_worker *k, uint32_t count)
         alive += k->waves[i].stop != STOP_DONE;
         waiting += k->waves[i].stop != STOP_DONE && k->waves[i].signal == 1;
     }
-    if (waiting && waiting == alive)
-        for (uint32_t i = 0; i < count; i++) {
-            k->waves[i].signal = k->waves[i].in_barrier ? 0 : 2;
-            k->waves[i].in_barrier = false;
-        }
+    if (!waiting || waiting != alive)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        k->waves[i].signal = k->waves[i].in_barrier ? 0 : 2;
+        k->waves[i].in_barrier = false;
+    }
+    if (k->counts)
+        emu_count_barrier(k, true);
 }
 
 static uint32_t pick_wave(emu_worker *k, uint32_t count, uint32_t turn, uint64_t *quantum)
@@ -284,6 +288,8 @@ void emu_group_begin(emu_worker *k, uint64_t g)
     poison((uint32_t *)k->group.lds, (l->lds_bytes + 3) / 4);
     for (uint32_t i = 0; i < l->waves_per_group; i++)
         emu_wave_start(&k->waves[i], k, i);
+    if (k->counts)
+        emu_count_barrier(k, false);
     if (k->init)
         emu_init_begin_group(k);
     if (k->check)

@@ -1,8 +1,8 @@
 // attention_fwd for gfx942; what fa-gen emits carries no condition
 // fa-gen emit kernel=attention_fwd target=gfx942 dtype_q=bf16 dtype_kv=bf16 dtype_o=bf16 alignment=16 head_dim_qk=128 head_dim_v=128
 //   mask=causal gqa_pack=0 features=none functions=none rounding=nearest_even lse=natural
-//   block_m=256 block_n=32 waves=8 stages=2 schedule=plain
-// schedule < * > |; compile with -O3 -fno-slp-vectorize; templates ----------------
+//   block_m=256 block_n=32 waves=8 stages=2 schedule=pingpong
+// schedule ~ scores+ output > | < rescale+ softmax+ |; compile with -O3 -fno-slp-vectorize; templates ----------------
 
 typedef unsigned u32;
 typedef unsigned short u16;
@@ -76,7 +76,7 @@ DEVICE void lds_barrier() { // what the workgroup wrote to LDS is visible behind
   __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup", "local");
 }
 
-extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void attention_fwd(
+extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512), amdgpu_waves_per_eu(2, 2))) void attention_fwd(
     const u16* q_base, const u16* k_base, const u16* v_base, u16* o_base, float* lse_base, long q_stride_batch, long q_stride_seq,
     long q_stride_head, long k_stride_batch, long k_stride_seq, long k_stride_head, long v_stride_batch, long v_stride_seq,
     long v_stride_head, long o_stride_batch, long o_stride_seq, long o_stride_head, int batch, int seqlen_q, int seqlen_k, int heads_q,
@@ -146,15 +146,24 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
       k_bytes = 0 == kv_whole_tiles ? k_cut_bytes : 0;
       v_bytes = 0 == kv_whole_tiles ? v_cut_bytes : 0;
     }
-    u32x4 k_stage;
-    const rsrc_t k_rsrc = buffer(k_next, k_bytes);
-    k_stage = buffer_read16(k_rsrc, k_from);
+    u32x4 k_stage_0;
+    const rsrc_t k_rsrc_0 = buffer(k_next, k_bytes);
+    k_stage_0 = buffer_read16(k_rsrc_0, k_from);
     k_next += k_stride_seq * 32;
     u32x1 v_stage[4];
     const rsrc_t v_rsrc = buffer(v_next, v_bytes);
     FOR(j, 4) v_stage[j] = buffer_read4(v_rsrc, v_from + j * 2 * (int)v_stride_seq);
     v_next += v_stride_seq * 32;
-    lds_write16(k_to, k_stage);
+    if (__builtin_expect(1 >= kv_whole_tiles, 0)) { // what is at or behind the end is not read
+      k_bytes = 1 == kv_whole_tiles ? k_cut_bytes : 0;
+      v_bytes = 1 == kv_whole_tiles ? v_cut_bytes : 0;
+    }
+    u32x4 k_stage_1;
+    const rsrc_t k_rsrc_1 = buffer(k_next, k_bytes);
+    k_stage_1 = buffer_read16(k_rsrc_1, k_from);
+    k_next += k_stride_seq * 32;
+    lds_write16(k_to, k_stage_0);
+    lds_write16(k_to + 18944, k_stage_1);
     FOR(w, 1) { // turn 4 rows x 2 columns
       const u32 r0 = v_stage[0][w], r1 = v_stage[1][w], r2 = v_stage[2][w], r3 = v_stage[3][w];
       lds_write8(v_to + 2 * w * 80, (u32x2){low2(r0, r1), low2(r2, r3)});
@@ -163,24 +172,13 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
     lds_barrier();
   }
   int turn = 18944; // bytes from one buffer to the other
-  k_to += turn;
   v_to += turn;
-  for (int tile = 0; tile < kv_tiles; ++tile) {
-    // ---- load the next tile; the wait for it stands behind this tile's products
-    if (__builtin_expect(tile >= kv_whole_tiles - 1, 0)) { // what is at or behind the end is not read
-      k_bytes = tile == kv_whole_tiles - 1 ? k_cut_bytes : 0;
-      v_bytes = tile == kv_whole_tiles - 1 ? v_cut_bytes : 0;
-    }
+  if (kv_tiles > 0) {
+    u32 p16[8];
     u32x4 k_stage;
-    const rsrc_t k_rsrc = buffer(k_next, k_bytes);
-    k_stage = buffer_read16(k_rsrc, k_from);
-    k_next += k_stride_seq * 32;
     u32x1 v_stage[4];
-    const rsrc_t v_rsrc = buffer(v_next, v_bytes);
-    FOR(j, 4) v_stage[j] = buffer_read4(v_rsrc, v_from + j * 2 * (int)v_stride_seq);
-    v_next += v_stride_seq * 32;
-    KEEP_ORDER();
-    if (tile < kv_wave_tiles) { // this wave sees something here
+    { // the stages that run ahead, for the first tile
+      const int tile = 0;
       // ---- scores
       f32x16 s[1];
       FOR(b, 1) s[b] = (f32x16)0.0f;
@@ -220,8 +218,34 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
         }
         row_sum = even + odd;
       }
-      u32 p16[8];
       FOR(i, 8) p16[i] = pack2(p[i / 8][2 * i % 16], p[i / 8][2 * i % 16 + 1]);
+      lds_barrier();
+      if (__builtin_expect(tile >= kv_whole_tiles - 2, 0)) { // what is at or behind the end is not read
+        k_bytes = tile == kv_whole_tiles - 2 ? k_cut_bytes : 0;
+      }
+      if (__builtin_expect(tile >= kv_whole_tiles - 1, 0)) { // what is at or behind the end is not read
+        v_bytes = tile == kv_whole_tiles - 1 ? v_cut_bytes : 0;
+      }
+      const rsrc_t k_rsrc = buffer(k_next, k_bytes);
+      k_stage = buffer_read16(k_rsrc, k_from);
+      k_next += k_stride_seq * 32;
+      const rsrc_t v_rsrc = buffer(v_next, v_bytes);
+      FOR(j, 4) v_stage[j] = buffer_read4(v_rsrc, v_from + j * 2 * (int)v_stride_seq);
+      v_next += v_stride_seq * 32;
+      k_read_8 += turn;
+    }
+    if (wave >= 4) __builtin_amdgcn_s_barrier(); // from here on these waves are one barrier behind the others
+    int tile = 0;
+    for (; tile + 1 < kv_tiles; ++tile) {
+      // ---- scores
+      f32x16 s[1];
+      FOR(b, 1) s[b] = (f32x16)0.0f;
+      FOR(c, 8) {
+        FOR(b, 1) { // rows of k
+          const u32x4 k_operand = lds_read16(k_read_8 + c * 32);
+          FOR(step, 2) s[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(k_operand, step)), __builtin_bit_cast(short4, part2_of4(q_0[c], step)), s[b], 0, 0, 0);
+        }
+      }
       // ---- output
       // p16 is the operand as it stands; v lies in LDS in the order of its registers
       FOR(c, 2) {
@@ -232,21 +256,78 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
           FOR(step, 2) o[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(v_operand, step)), __builtin_bit_cast(short4, part2_of4(p16_operand, step)), o[b], 0, 0, 0);
         }
       }
+      KEEP_ORDER();
+      lds_write16(k_to, k_stage);
+      FOR(w, 1) { // turn 4 rows x 2 columns
+        const u32 r0 = v_stage[0][w], r1 = v_stage[1][w], r2 = v_stage[2][w], r3 = v_stage[3][w];
+        lds_write8(v_to + 2 * w * 80, (u32x2){low2(r0, r1), low2(r2, r3)});
+        lds_write8(v_to + (2 * w + 1) * 80, (u32x2){high2(r0, r1), high2(r2, r3)});
+      }
+      lds_barrier();
+      // ---- load the next tile; the wait for it stands behind this tile's products
+      if (__builtin_expect(tile >= kv_whole_tiles - 3, 0)) { // what is at or behind the end is not read
+        k_bytes = tile == kv_whole_tiles - 3 ? k_cut_bytes : 0;
+      }
+      if (__builtin_expect(tile >= kv_whole_tiles - 2, 0)) { // what is at or behind the end is not read
+        v_bytes = tile == kv_whole_tiles - 2 ? v_cut_bytes : 0;
+      }
+      const rsrc_t k_rsrc = buffer(k_next, k_bytes);
+      k_stage = buffer_read16(k_rsrc, k_from);
+      k_next += k_stride_seq * 32;
+      const rsrc_t v_rsrc = buffer(v_next, v_bytes);
+      FOR(j, 4) v_stage[j] = buffer_read4(v_rsrc, v_from + j * 2 * (int)v_stride_seq);
+      v_next += v_stride_seq * 32;
+      KEEP_ORDER();
+      // ---- rescale
+      if ((tile + 1) >= kv_full_tiles) { // the mask or the end of the keys cuts this tile
+        int stop_here = row_stop - ((tile + 1) * 32 + row_lane);
+        FOR(b, 1) FOR(r, 16) s[b][r] = b * 32 + ROW(r) < stop_here ? s[b][r] : -INF;
+      }
+      float top; // this lane's part of each row
+      {
+        float best = -INF;
+        FOR(b, 1) FOR(r, 16) best = max(best, s[b][r]);
+        top = best;
+      }
+      if (__builtin_expect(any_lane(fma(top, scale_log2, -8.0f) > row_max), 0)) { // a row maximum grew: rescale what was summed
+        float top_all = over_groups_max(top);
+        float new_max = max(row_max, top_all * scale_log2);
+        float shrink = exp2(row_max - new_max);
+        row_max = new_max;
+        row_sum = row_sum * shrink;
+        FOR(b, 4) o[b] *= shrink;
+      }
+      // ---- softmax
+      f32x16 p[1];
+      FOR(b, 1) FOR(r, 16) p[b][r] = exp2(fma(s[b][r], scale_log2, -row_max));
+      {
+        float even = row_sum, odd = -0.0f;
+        FOR(b, 1) FOR(i, 8) {
+          even += p[b][2 * i];
+          odd += p[b][2 * i + 1];
+        }
+        row_sum = even + odd;
+      }
+      FOR(i, 8) p16[i] = pack2(p[i / 8][2 * i % 16], p[i / 8][2 * i % 16 + 1]);
+      lds_barrier();
+      // the buffers change places
+      k_read_8 -= turn;
+      k_to += turn;
+      v_read_8 += turn;
+      v_to -= turn;
+      turn = -turn;
     }
-    KEEP_ORDER();
-    lds_write16(k_to, k_stage);
-    FOR(w, 1) { // turn 4 rows x 2 columns
-      const u32 r0 = v_stage[0][w], r1 = v_stage[1][w], r2 = v_stage[2][w], r3 = v_stage[3][w];
-      lds_write8(v_to + 2 * w * 80, (u32x2){low2(r0, r1), low2(r2, r3)});
-      lds_write8(v_to + (2 * w + 1) * 80, (u32x2){high2(r0, r1), high2(r2, r3)});
+    // ---- output
+    // p16 is the operand as it stands; v lies in LDS in the order of its registers
+    FOR(c, 2) {
+      u32x4 p16_operand;
+      FOR(i, 4) p16_operand[i] = p16[c * 4 + i];
+      FOR(b, 4) { // rows of v, transposed
+        const u32x4 v_operand = lds_read16(v_read_8 + c * 32 + b * 2560);
+        FOR(step, 2) o[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(v_operand, step)), __builtin_bit_cast(short4, part2_of4(p16_operand, step)), o[b], 0, 0, 0);
+      }
     }
-    lds_barrier();
-    // the buffers change places
-    k_read_8 += turn;
-    k_to -= turn;
-    v_read_8 += turn;
-    v_to -= turn;
-    turn = -turn;
+    if (wave < 4) __builtin_amdgcn_s_barrier();
   }
   float row_sum_all = over_groups_sum(row_sum);
   float inv_sum = row_sum_all > 0.0f ? 1.0f / row_sum_all : 0.0f;

@@ -290,6 +290,9 @@ typedef struct fa_emu_counters {
     size_t size;
     uint64_t lds_accesses, lds_bytes, lds_cycles, lds_conflicts;
     uint64_t vector_lanes, vector_active; /* VALU and transcendental instructions: lanes of the waves, lanes in EXEC */
+    /* such instructions, executed between two barriers by a wave without a matrix instruction, while another wave of its SIMD (each fourth wave of the
+     * workgroup) executed some: what the halves of a workgroup that take turns do beside each other */
+    uint64_t vector_beside;
     fa_emu_buffer_count *buffers; /* named regions, in the order of the launch */
     size_t buffer_count;
     uint64_t *active_lanes, *lds_cycles_each, *lds_conflicts_each; /* by instruction index */
