@@ -85,8 +85,6 @@ return {
   { when = { kernel = "attention_fwd", family = "cdna", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 49, 64 } }, set = { waves = 8, block_n = 64, stages = 2, schedule = "pingpong" } },
   { when = { kernel = "attention_fwd", family = "cdna", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 65, 128 } }, set = { waves = 8, block_n = 32, stages = 2, schedule = "pingpong" } },
   { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx942" }, features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 129, 224 } }, set = { waves = 8, block_n = 32, stages = 2, schedule = "pingpong_early" } },
-  -- with 512 registers a wave the compiler keeps sums in accumulation registers and copies them
-  { when = { kernel = "attention_fwd", family = "cdna", head_dim = { 1, 128 } }, set = { waves_per_eu = 2 } },
   { when = { family = "rdna" }, set = { wave_rows = 16 } },
   -- at most 2,560 products of 8 bytes in the loop: instructions are cached in 32 KiB
   { when = { kernel = "attention_fwd", target = "gfx1030", dtype_kv = "bf16", head_dim = { 81, 256 } }, set = { block_n = 16 } },

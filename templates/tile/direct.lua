@@ -29,7 +29,7 @@ end
 
 function M.fits(plan, s)
   local x, spec = s.load, plan.spec
-  if not plan.target.direct_loads or plan.bytes ~= 2 or x.slice.tensor.dtype == "fp32" or spec.stages ~= 2 or spec.alignment < 16 or (R.row_bytes(x.slice) or 0) % 16 ~= 0 or x.row.size % ROWS ~= 0 or x.column.size % COLUMNS ~= 0 then return false end
+  if not plan.target.direct_loads or spec.late or plan.bytes ~= 2 or x.slice.tensor.dtype == "fp32" or spec.stages ~= 2 or spec.alignment < 16 or (R.row_bytes(x.slice) or 0) % 16 ~= 0 or x.row.size % ROWS ~= 0 or x.column.size % COLUMNS ~= 0 then return false end
   if s.orientation == "transposed" then return quads_fit(s) end
   for _, c in ipairs(s.chunks) do if c.a_width ~= 8 then return false end end
   return true
