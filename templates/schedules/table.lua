@@ -75,8 +75,8 @@ return {
   { when = { features = "dropout" }, set = { keep_keys = true } },
   { when = { features = "dropout+varlen" }, set = { keep_keys = true } },
   { when = { dropout = true }, set = { late_stores = true } },
-  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1 } },
-  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout+varlen", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1 } },
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1, keep_zero = true } },
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout+varlen", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1, keep_zero = true } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
   -- two waves a SIMD, one of each half of the workgroup: one multiplies while the other does the softmax
   { when = { kernel = "attention_fwd", target = "gfx950", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 49, 64 } }, set = { waves = 8, block_n = 128, stages = 2, schedule = "pingpong" } },

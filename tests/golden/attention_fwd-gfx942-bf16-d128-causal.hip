@@ -76,7 +76,7 @@ DEVICE void lds_barrier() { // what the workgroup wrote to LDS is visible behind
   __builtin_amdgcn_fence(__ATOMIC_ACQUIRE, "workgroup", "local");
 }
 
-extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512), amdgpu_waves_per_eu(2, 2))) void attention_fwd(
+extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void attention_fwd(
     const u16* q_base, const u16* k_base, const u16* v_base, u16* o_base, float* lse_base, long q_stride_batch, long q_stride_seq,
     long q_stride_head, long k_stride_batch, long k_stride_seq, long k_stride_head, long v_stride_batch, long v_stride_seq,
     long v_stride_head, long o_stride_batch, long o_stride_seq, long o_stride_head, int batch, int seqlen_q, int seqlen_k, int heads_q,
