@@ -104,6 +104,54 @@ void cases_table(pairwise *table, uint64_t seed) {
   for (size_t i = 0; i < AXES; i++) table->levels[i] = axes[i].count;
 }
 
+static int axis_of(const char *name) {
+  int i = 0;
+  while (strcmp(axes[i].name, name) != 0) i++;
+  return i;
+}
+
+static int index_of(int axis, int value) {
+  int i = 0;
+  while (axes[axis].values[i] != value) i++;
+  return i;
+}
+
+static bool add_allowed(pairwise_rows *rows, const int row[PAIRWISE_AXES]) {
+  if (!allowed(row, NULL)) return true;
+  int(*more)[PAIRWISE_AXES] = realloc(rows->values, (rows->count + 1) * sizeof *more);
+  if (!more) return false;
+  rows->values = more;
+  memcpy(more[rows->count++], row, sizeof *more);
+  return true;
+}
+
+bool cases_common(pairwise_rows *rows) {
+  static const int dims[] = { 64, 80, 96, 128, 192, 256 };
+  const int target = axis_of("target"), dtype = axis_of("dtype"), dim = axis_of("head_dim"), mask = axis_of("mask");
+  int row[PAIRWISE_AXES] = { 0 };
+  bool ok = true;
+  *rows = (pairwise_rows){ 0 };
+  for (row[target] = 0; ok && row[target] < axes[target].count; row[target]++) {
+    for (int d = 0; ok && d < COUNT(dims); d++)
+      for (row[dtype] = 0; ok && row[dtype] < axes[dtype].count; row[dtype]++)
+        for (row[mask] = 0; ok && row[mask] <= 1; row[mask]++) { /* none, causal */
+          row[dim] = index_of(dim, dims[d]);
+          ok = add_allowed(rows, row);
+        }
+    row[dtype] = row[mask] = 0;
+    row[dim] = index_of(dim, 128);
+    for (int axis = 0; ok && axis < axis_of("seqlen_q"); axis++) /* what stands before it is the problem's */
+      for (int i = 1; ok && axis != target && i < axes[axis].count; i++) {
+        int plain = row[axis];
+        row[axis] = i;
+        ok = add_allowed(rows, row);
+        row[axis] = plain;
+      }
+  }
+  if (!ok) pairwise_free(rows);
+  return ok;
+}
+
 bool cases_make(pairwise_rows *rows, uint64_t seed) {
   pairwise table;
   cases_table(&table, seed);

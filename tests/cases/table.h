@@ -11,6 +11,9 @@
 bool cases_make(pairwise_rows *rows, uint64_t seed);
 /* The table itself, for tests of the rows. */
 void cases_table(pairwise *table, uint64_t seed);
+/* Rows that people ask for first, on every target: usual head dimensions by dtype and mask, and each value of each axis of the problem with all else
+ * plain at head dimension 128.  The caller frees them with pairwise_free. */
+bool cases_common(pairwise_rows *rows);
 /* The case that a row means; its data depend on seed and index. */
 void cases_case(attention_case *c, const int values[PAIRWISE_AXES], uint64_t seed, size_t index);
 /* Launches under all of the emulator's checks, compares, looks at the guards; `again`: launches twice more, on one thread and on several, without
