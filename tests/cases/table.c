@@ -37,8 +37,8 @@ static const struct axis {
 } axes[] = {
   { "target", TARGET, 0, 0, COUNT(targets), { 0 } },
   { "dtype", VALUE, AT(dtype), 0, 2, { FA_DTYPE_BF16, FA_DTYPE_FP16 } },
-  { "head_dim", VALUE, AT(head_dim), 0, 16, { 64, 128, 8, 40, 72, 80, 96, 112, 160, 192, 248, 256, 1, 33, 100, 203 } },
-  { "head_dim_v", VALUE, AT(head_dim_v), 0, 9, { 0, 64, 8, 72, 128, 200, 256, 3, 77 } },
+  { "head_dim", VALUE, AT(head_dim), 0, 19, { 64, 128, 8, 40, 72, 80, 96, 112, 160, 192, 248, 256, 1, 33, 100, 203, 320, 512, 576 } },
+  { "head_dim_v", VALUE, AT(head_dim_v), 0, 10, { 0, 64, 8, 72, 128, 200, 256, 3, 77, 512 } },
   { "rounding", VALUE, AT(rounding), 0, 2, { FA_ROUNDING_NEAREST_EVEN, FA_ROUNDING_TOWARD_ZERO } },
   { "mask", MASK, 0, 0, COUNT(masks), { 0 } },
   { "softcap", FEATURE, 0, FA_FEATURE_SOFTCAP, 2, { 0, 1 } },
