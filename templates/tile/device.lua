@@ -58,6 +58,7 @@ DEVICE int floor_div(int a, int b) { // toward minus infinity
   { "uniform_i32", text = "DEVICE int uniform_i32(int x) { return __builtin_amdgcn_readfirstlane(x); }\n" },
   { "uniform_f32", text = "DEVICE float uniform_f32(float x) { return __builtin_bit_cast(float, __builtin_amdgcn_readfirstlane(__builtin_bit_cast(int, x))); }\n" },
   { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
+  { "SETTLED", text = '#define SETTLED(x) asm volatile("" : "+v"(x)) // made here: LLVM would sink it behind the branch that follows, and keep all its operands\n' },
   { "kept_zero", text = [[
 DEVICE f32x$c_regs kept_zero() { // a zero that the compiler does not see, and so does not make anew in every tile
   f32x$c_regs zero = 0.0f;

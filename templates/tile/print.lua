@@ -384,6 +384,10 @@ function emit.dot(self, x)
     self:close()
   end
   if sum ~= name .. "$n[b]" then self:put("$FOR FOR(b, %d) %s$n[b] += %s_odd$n[b];", x.m_blocks, name, name) end
+  if not x.into and plan.spec.has.bias and plan.target.family == "rdna" then -- elements.lua branches
+    self:use "SETTLED"
+    self:put("$FOR FOR(b, %d) SETTLED(%s$n[b]);", x.m_blocks, name)
+  end
 end
 
 -- ---- stores

@@ -49,6 +49,7 @@ static const struct axis {
   { "varlen", FEATURE, 0, FA_FEATURE_VARLEN, 2, { 0, 1 } },
   { "gqa_pack", VALUE, AT(gqa_pack), 0, 2, { 0, 1 } },
   { "lse", VALUE, AT(lse_unit), 0, 2, { FA_LSE_NATURAL, FA_LSE_BASE2 } },
+  { "dropout", FEATURE, 0, FA_FEATURE_DROPOUT, 2, { 0, 1 } },
   { "max_logit", FEATURE, 0, FA_FEATURE_MAX_LOGIT, 2, { 0, 1 } },
   { "alignment", VALUE, AT(alignment), 0, 4, { 16, 8, 4, 2 } },
   /* of the launch */
