@@ -6,7 +6,8 @@ local layouts, groups, statistics = require "kernels.layouts", require "kernels.
 local functions = require "kernels.user_tile"
 
 local NEVER = -3.0e38 -- below every score, finite: exp2(-inf - NEVER) is 0 and no NaN arises from an empty row
-local SLACK = 8.0     -- powers of two by which exp2 may exceed 1; far from the range of fp16
+local SLACK = 8.0     -- powers of two by which exp2 may grow before that
+local LIFT = 7.0      -- and which it has from the start: small weights stay normal numbers of fp16, large ones (2^15) within its range
 local LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 local TINY = 0x1p-126 -- a scale of 0 counts as this, so that a masked score stays -inf
 
@@ -71,8 +72,8 @@ return function(t, spec)
     local top = t.rowmax("top", S, kv)
     if largest then largest.watch(top) end
     top = top * scale
-    m, l, O = t.when("a row maximum grew: rescale what was summed", (top - SLACK):gt(m), function()
-      local m_new = t.let("new_max", t.max(m, top))
+    m, l, O = t.when("a row maximum grew: rescale what was summed", (top - (LIFT + SLACK)):gt(m), function()
+      local m_new = t.let("new_max", t.max(m, top - LIFT))
       local shrink = t.let("shrink", t.exp2(m - m_new))
       return m_new, l * shrink, O * shrink
     end, m, l, O)
