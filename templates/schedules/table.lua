@@ -21,6 +21,7 @@ return {
   { when = { schedule = "light3" }, set = { waves = 2, value_block = 32 } },
   { when = { schedule = "light4" }, set = { waves = 4, wave_rows = 16, block_n = 16, stages = 1, hold = "memory", late = true, value_block = 64, groups = 1 } },
   { when = { schedule = { "light1", "light3" }, family = "rdna", head_dim = { 257, 576 } }, set = { waves = 2, late = true } },
+  { when = { schedule = { "light1", "light2" }, family = "cdna", head_dim = { 161, 256 } }, set = { hold = false } }, -- Q of four waves passes 64 KiB of LDS
   { when = { schedule = { "light1", "light3" }, family = "cdna", head_dim = { 257, 576 } }, set = { waves = 4, wave_rows = 16, block_n = 16, hold = false } },
   { when = { schedule = { "light1", "light3" }, dtype_kv = "fp32", family = "rdna", head_dim = { 113, 512 } }, set = { waves = 2 } },
   { when = { schedule = { "light1", "light3" }, dtype_kv = "fp32", family = "cdna" }, set = { hold = false, block_n = 16 } },
