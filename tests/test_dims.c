@@ -90,7 +90,7 @@ static void combinations(void **state) {
   (void)state;
   static const int some[][2] = { { 20, 20 }, { 63, 65 }, { 100, 100 }, { 129, 31 }, { 7, 130 }, { 210, 210 }, { 300, 300 } };
   static const fa_mask with[] = { FA_MASK_WINDOW, FA_MASK_PREFIX, FA_MASK_CHUNKED, FA_MASK_CAUSAL_TOP_LEFT, FA_MASK_NONE };
-  static const unsigned features[] = { FA_FEATURE_BIAS | FA_FEATURE_SINK, FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI, FA_FEATURE_BOOL_MASK, FA_FEATURE_VARLEN | FA_FEATURE_ALIBI, FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK };
+  static const unsigned features[] = { FA_FEATURE_BIAS | FA_FEATURE_SINK, FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI, FA_FEATURE_BOOL_MASK, FA_FEATURE_VARLEN | FA_FEATURE_DROPOUT, FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_FIRST_TOKENS };
   static const int lengths[][2] = { { 1, 67 }, { 31, 1 }, { 17, 97 }, { 67, 31 }, { 5, 0 } };
   for (size_t i = 0; i < COUNT(some); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
@@ -98,7 +98,7 @@ static void combinations(void **state) {
       for (size_t k = 0; k < 3; k++) {
         size_t n = i + t + 2 * k;
         attention_case c = { .target = targets[t], .dtype = dtypes[n % 2], .head_dim = some[i][0], .head_dim_v = some[i][1], .batch = 2, .seqlen_q = lengths[n % 5][0], .seqlen_k = lengths[n % 5][1],
-                             .heads_q = 4, .heads_k = 2, .mask = with[(n + k) % 5], .window_left = 13, .window_right = 2, .chunk_size = 11, .features = features[(i + k) % 5],
+                             .heads_q = 4, .heads_k = 2, .mask = with[(n + k) % 5], .window_left = 13, .window_right = 2, .chunk_size = 11, .first_tokens = 3, .features = features[(i + k) % 5],
                              .layout = LAYOUT_PADDED, .alignment = n % 2 ? 2 : 4, .gqa_pack = n % 4 == 1, .seed = n };
         run(&c);
       }
