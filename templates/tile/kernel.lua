@@ -140,6 +140,7 @@ function M.explain(plan)
   local function line(...) out[#out + 1] = fmt(...) end
   line("instruction    %s: %d x %d x %d, %d registers of C a lane, %d k of an operand a lane", inst.name, inst.m, inst.n, inst.k, inst.c_regs, inst.ab_len)
   line("workgroup      %d threads, %d waves; %s=%d on N, %d rows and %d column blocks a wave", plan.threads, plan.spec.waves, plan.spread.name, plan.spec.block_m, plan.wave_rows, plan.n_blocks)
+  if plan.recording.folded then line("rows           %s of the tile to one of memory, a head each", plan.recording.folded) end
   for _, x in ipairs(plan.products) do
     local from = x.convert and (x.convert.kind == "none" and "the accumulator's registers as they stand" or "one exchange of lane halves") or "loaded in operand layout"
     line("product        %s = %s (%s) x %s (LDS, %s), over %s in chunks of %s", x.name, x.b.name, from, x.a.name, x.a.orientation, x.over.name, (function()

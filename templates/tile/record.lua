@@ -160,6 +160,7 @@ function T.recorder()
   -- dimension that they walk; a slice gives that dimension's index of the first one.  text: the count as an expression over sizes.
   function t.fold(axis, count, members, text)
     local row = t.let("query", t.index(axis) / count)
+    t.folded = text
     return { count = count, text = text, members = members, row = row, member = t.let("member", t.index(axis) - row * count), first = t.let("query_first", t.first_index() / count) }
   end
 
