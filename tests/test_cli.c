@@ -264,6 +264,10 @@ static void run_refuses(void **state) {
   /* masks and features */
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 mask=window features=softcap -w window_left=5 -w softcap=20", 0, ": right", NULL);
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 mask=chunked -w chunk_size=0", 2, NULL, "chunk_size=0: must be >= 1");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout --with dropout_p=0.25 --with philox_seed=18446744073709551615", 0, ": right", NULL);
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout", 2, NULL, "the problem asks for dropout_p: give --with dropout_p=X");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout --with dropout_p=1", 2, NULL, "dropout_p=1: must be at least 0 and below 1");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout --with dropout_p=0.5 --with philox_seed=-1", 2, NULL, "--with philox_seed=-1: an integer of 0 to");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 mask=chunked", 2, NULL, "the problem asks for chunk_size: give --with chunk_size=N");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=softcap -w softcap=0", 2, NULL, "softcap=0: must be above 0");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=alibi -w alibi_slopes=\"$DATA/short_layer2_q.npy\"", 2, NULL, "alibi_slopes: the shape must be (heads_q)");

@@ -15,7 +15,7 @@
 #define COUNT(array) (sizeof array / sizeof *array)
 
 static const char *const targets[] = CASE_TARGETS;
-static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
+static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16, FA_DTYPE_FP32 };
 
 /* ---- the host ------------------------------------------------------------------------------------------------------- */
 
@@ -154,8 +154,8 @@ static void every_layout(void **state) {
   for (size_t i = 0; i < COUNT(shapes); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
       if (!case_full() && (i + t) % 3 != 0) continue;
-      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t / 3) % 2], .head_dim = shapes[i].head_dim, .block_n = shapes[i].block_n, .batch = 2, .seqlen_q = 37,
-                           .seqlen_k = 139, .heads_q = 2, .heads_k = 1, .causal = i % 2, .features = FA_FEATURE_DROPOUT, .dropout_mask = true, .philox_at = (i + t) % 2, .seed = i };
+      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t / 3) % (i % 3 == 0 ? 3 : 2)], .head_dim = shapes[i].head_dim, .block_n = shapes[i].block_n, .batch = 2, .seqlen_q = 37,
+                           .seqlen_k = 139, .heads_q = 2, .heads_k = 1, .causal = i % 2, .features = FA_FEATURE_DROPOUT, .dropout_mask = true, .philox_at = (i + t) % 2, .seed = i * 16 + t };
       run(&c);
     }
 }
@@ -169,7 +169,7 @@ static void combined(void **state) {
   for (size_t i = 0; i < COUNT(features); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
       if (!case_full() && (i + t) % 3 != 0) continue;
-      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t) % 2], .head_dim = i % 3 == 2 ? 128 : 64, .batch = 3, .seqlen_q = 35, .seqlen_k = 77, .heads_q = 6, .heads_k = 2,
+      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t) % 3], .head_dim = i % 3 == 2 ? 128 : 64, .batch = 3, .seqlen_q = 35, .seqlen_k = 77, .heads_q = 6, .heads_k = 2,
                            .mask = masks[(i + t) % COUNT(masks)], .window_left = 40, .window_right = 3, .chunk_size = 48, .features = FA_FEATURE_DROPOUT | features[i],
                            .dropout_p = t % 2 ? 0.5f : 0.1f, .dropout_mask = t % 3 == 0, .gqa_pack = (i + t / 2) % 2, .seqused = t % 2, .batch_order = t % 3 == 1, .layout = LAYOUT_PADDED,
                            .checks = FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD, .seed = 100 + i };
