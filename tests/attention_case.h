@@ -27,6 +27,7 @@ typedef enum case_fill {
   FILL_ZERO_Q      /* all probabilities equal */
 } case_fill;
 
+enum { CASE_ALL_CHECKS = FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD };
 enum { CASE_OVER_BATCH = 1, CASE_OVER_HEADS = 2, CASE_OVER_QUERIES = 4 };
 
 typedef struct attention_case {

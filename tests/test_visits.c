@@ -56,6 +56,7 @@ static const char even_text[] = "function mask(b, h, q, kv) return (q + kv) % 3 
 static void run_table(attention_case c, int block_q, int block_kv, bool user, bool shared, bool no_full) {
   case_tensors t;
   table made;
+  c.checks = CASE_ALL_CHECKS;
   c.features |= FA_FEATURE_BLOCK_TABLE | (user ? FA_FEATURE_USER : 0u);
   if (user) c.functions = even_text;
   case_make(&t, &c);
@@ -119,7 +120,7 @@ static void first_tokens(void **state) {
         if (!case_full() && (i * 3 + l + t) % COUNT(targets) != 0) continue;
         attention_case c = { .target = targets[t], .dtype = dtypes[(i + t) % 2], .head_dim = i % 3 == 1 ? 128 : 64, .batch = 2, .seqlen_q = lengths[l][0], .seqlen_k = lengths[l][1], .heads_q = 2, .heads_k = 1,
                              .mask = all[i].mask, .features = all[i].features | FA_FEATURE_FIRST_TOKENS, .window_left = all[i].left, .window_right = all[i].right, .chunk_size = all[i].chunk,
-                             .first_tokens = all[i].first, .gqa_pack = l == 2, .seed = i * 3 + l };
+                             .first_tokens = all[i].first, .gqa_pack = l == 2, .checks = CASE_ALL_CHECKS, .seed = i * 3 + l };
         if (case_run_by_rows(&c)) printf("right by rows, above the bound of the tensor: %s\n", case_name(&c));
       }
 }

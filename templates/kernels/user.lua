@@ -6,7 +6,7 @@ local syntax = require "kernels.user_syntax"
 local M = {}
 
 local MAX_PATHS, MAX_NODES, MAX_RANK, MAX_BUFFERS = 512, 4000, 4, 8
-local MAX_INSTRUCTIONS = 200000000 -- of Lua: about a second
+local MAX_INSTRUCTIONS = 100000000 -- of Lua: about half a second
 local INT_MAX = 0x7fffffff
 local limit = rawget(_G, "limit") or function() end -- of the worker
 

@@ -14,6 +14,9 @@
 -- With 32 keys a tile and head_dim / 16 waves, a tile of K is a whole number of 16-byte pieces a thread: the staging code needs no tests, and
 -- its registers stay within the budget (counted with `fa-gen explain`).
 return {
+  -- a block table's blocks are whole tiles: no more than 64 queries
+  { when = { kernel = "attention_fwd", family = "rdna", table = true, head_dim = { 1, 256 } }, set = { wave_rows = 16, waves = 4 } },
+  { when = { kernel = "attention_fwd", family = "cdna", table = true, head_dim = { 1, 256 } }, set = { wave_rows = 32, waves = 2 } },
   -- where the compiler spills with what the other rows choose, the worker tries these, one after the other (gen/ops.c): fewer columns of V a
   -- workgroup, Q in LDS, and so the scores computed once for each part
   { when = { schedule = "light1" }, set = { value_block = 128 } },
@@ -50,12 +53,9 @@ return {
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 321, 384 } }, set = { wave_rows = 16, waves = 3, block_n = 16, stages = 1, hold = true, late = true, value_block = 192 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 385, 576 } }, set = { wave_rows = 16, waves = 2, block_n = 16, stages = 1, hold = true, late = true, value_block = 256 } },
   { when = { kernel = "attention_fwd", visit = true }, set = { schedule = "plain" } },
-  -- a block table's blocks are whole tiles
   { when = { kernel = "attention_fwd", family = "cdna", table = true, head_dim = { 1, 128 } }, set = { wave_rows = 32, waves = 2, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", table = true, head_dim = { 65, 128 } }, set = { wave_rows = 16, waves = 4, block_n = 16, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", table = true, head_dim = { 1, 64 } }, set = { wave_rows = 16, waves = 4, block_n = 32, stages = 1 } },
-  { when = { kernel = "attention_fwd", family = "rdna", table = true }, set = { wave_rows = 16, waves = 4 } },
-  { when = { kernel = "attention_fwd", family = "cdna", table = true }, set = { wave_rows = 32, waves = 2 } },
   -- a user's functions may want many registers: small tiles leave room for them
   { when = { kernel = "attention_fwd", family = "rdna", user = true, head_dim = { 1, 64 } }, set = { wave_rows = 16, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", user = true, head_dim = { 65, 128 } }, set = { wave_rows = 16, block_n = 16, stages = 1 } },

@@ -63,7 +63,9 @@ function M.print(printer, statement, x, outer)
     local behind = ("%s >= %s_full_tiles"):format(printer.tile, x.axis.name)
     if not x.axis.has_start then return wrap(behind, 10) end
     local before = ("%s < %s_all_from_tile"):format(printer.tile, x.axis.name)
-    if x.axis.has_head then before = ("%s && %s >= %s_head_full_tiles"):format(before, printer.tile, x.axis.name) end
+    if x.axis.has_head then -- no branch: behind one LLVM counts wait states of products along one way alone
+      return wrap(("(%s) | (%s) & (%s >= %s_head_full_tiles)"):format(behind, before, printer.tile, x.axis.name), 6)
+    end
     return wrap(("%s || %s"):format(behind, before), 4)
   elseif op == "visited" then return wrap(("%s * %d"):format(printer.visit or printer.tile, x.axis.size), 13)
   elseif op == "tile_whole" then return "tile_whole"

@@ -130,7 +130,7 @@ end
 local function wave_sees(c)
   local out, name = {}, c.axis.name
   local first = ("tile >= %s_wave_first_tile"):format(name)
-  if c.x.start then out[1] = c.axis.has_head and ("(%s || tile < %s_head_tiles)"):format(first, name) or first end
+  if c.x.start then out[1] = c.axis.has_head and ("((%s) | (tile < %s_head_tiles))"):format(first, name) or first end
   if c.x.wave_stop then out[#out + 1] = ("tile < %s_wave_tiles"):format(name) end
   out[#out + 1] = visits.wave(c)
   return #out > 0 and out or { "true" }
@@ -143,7 +143,7 @@ local function pass(c, items)
   for i, item in ipairs(items) do
     if item.op == "stage" then
       if skip and not open then
-        p:open("if (%s) { // this wave sees something here", table.concat(wave_sees(c), " && "))
+        p:open("if (%s) { // this wave sees something here", c.x.visit and "(" .. table.concat(wave_sees(c), ") & (") .. ")" or table.concat(wave_sees(c), " && "))
         open = true
       end
       print_stage(p, c.x, item.name, item.ahead == 0 and "tile" or "(tile + 1)")
