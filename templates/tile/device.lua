@@ -56,6 +56,12 @@ DEVICE int floor_div(int a, int b) { // toward minus infinity
   { "pick_i32", text = "DEVICE int pick_i32(bool first, int a, int b) { return first ? a : b; }\n" },
   { "int_of", text = "DEVICE int int_of(float x) { return (int)x; } // toward zero\n" },
   { "uniform_i32", text = "DEVICE int uniform_i32(int x) { return __builtin_amdgcn_readfirstlane(x); }\n" },
+  { "uniform_i64", text = [[
+DEVICE long uniform_i64(long x) {
+  u32 low = __builtin_amdgcn_readfirstlane((int)x), high = __builtin_amdgcn_readfirstlane((int)(x >> 32));
+  return (long)((unsigned long)high << 32 | low);
+}
+]] },
   { "uniform_f32", text = "DEVICE float uniform_f32(float x) { return __builtin_bit_cast(float, __builtin_amdgcn_readfirstlane(__builtin_bit_cast(int, x))); }\n" },
   { "any_lane", text = "DEVICE bool any_lane(bool x) { return __builtin_amdgcn_ballot_w$wave(x) != 0; }\n" },
   { "SETTLED", text = '#define SETTLED(x) asm volatile("" : "+v"(x)) // made here: LLVM would sink it behind the branch that follows, and keep all its operands\n' },

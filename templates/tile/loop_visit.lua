@@ -60,7 +60,9 @@ end
 function M.move(c, each)
   local p = c.p
   seek(c)
+  p:open("if (next != tile + 1) {")
   each(c, function(s) transfer.jump(p, s, "next - tile - 1") end)
+  p:close()
 end
 
 -- What else a wave asks before it works on a tile; nil: nothing.

@@ -94,6 +94,7 @@ local function stage_piece(s, suffix) return s.name .. "_stage" .. suffix .. (s.
 
 -- Addresses of a tile and of its pieces.  C text: stop, the end of what is read; first, the first tile or nil for 0.
 function M.setup(p, s, stop, first)
+  if first == "next" then p:use "uniform_i64" end
   local slice = s.load.slice
   local stride = R.stride(slice)
   s.bases = {}
@@ -104,7 +105,7 @@ function M.setup(p, s, stop, first)
     if s.orientation == "rows" then row_pieces(p, s, stride) else transposed_pieces(p, s, stride) end
   end
   local column = s.load.column
-  p:put("// the tile that is fetched next\nconst %s* %s_next = %s%s;", formats.type[slice.tensor.dtype], s.name, p:slice_base(slice), (column.origin and " + " .. p:column_first(column) or "") .. (first and (" + (long)%s * %d * %s"):format(first, s.load.row.size, stride) or ""))
+  p:put("// the tile that is fetched next\nconst %s* %s_next = %s%s;", formats.type[slice.tensor.dtype], s.name, p:slice_base(slice), (column.origin and " + " .. p:column_first(column) or "") .. (first and (first == "next" and " + uniform_i64((long)%s * %d * %s)" or " + (long)%s * %d * %s"):format(first, s.load.row.size, stride) or ""))
   p:use "rows_bytes"
   p:put("// bytes of a whole tile, and of the one that the end cuts\nint %s_bytes = rows_bytes(%d, (int)%s * %d, %s);", s.name, s.load.row.size, stride, p.plan.bytes, p:row_bytes(slice, column))
   p:put("%sint %s_cut_bytes = rows_bytes(%s %% %d, (int)%s * %d, %s);", s.direct and "" or "const ", s.name, stop, s.load.row.size, stride, p.plan.bytes, p:row_bytes(slice, column))
@@ -181,8 +182,8 @@ end
 
 -- Leaves out so many tiles (C text).
 function M.jump(p, s, count)
-  p:put("%s_next += (long)(%s) * (%s * %d);", s.name, count, R.stride(s.load.slice), s.load.row.size)
-  if s.direct then p:put("%s_next = uniform(%s_next);", s.name, s.name) end
+  p:use "uniform_i64" -- LLVM multiplies 64 bits in vector registers
+  p:put("%s_next += uniform_i64((long)(%s) * (%s * %d));", s.name, count, R.stride(s.load.slice), s.load.row.size)
 end
 
 -- Loads the tile at <name>_next and moves on.  shift: bytes from the running LDS address, where a tile goes to another buffer than the next
