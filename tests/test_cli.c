@@ -254,6 +254,13 @@ static void run_real_data(void **state) {
     snprintf(command, sizeof command, "\"$FA_GEN\" run -q b.npy -k b.npy -v b.npy --device %s mask=causal", devices[i]); /* uint16: bf16 */
     expect(command, 0, "dtype_q=bf16", NULL);
   }
+  /* float32 files stay what they are, and Q in fp32 goes with K and V in fp16 */
+  expect("\"$FA_GEN\" run " SHORT " --dtype fp32 --device emulator:gfx942 -o f.npy && \"$FA_GEN\" run -q f.npy -k f.npy -v f.npy --device emulator:gfx1100", 0,
+         "dtype_q=fp32 dtype_kv=fp32 dtype_o=fp32", NULL);
+  expect("\"$FA_GEN\" run -q f.npy -k \"$DATA/short_layer2_k.npy\" -v \"$DATA/short_layer2_v.npy\" --device emulator:gfx1201 -o m.npy && \"$FA_GEN\" run -q m.npy -k m.npy -v m.npy --device emulator:gfx942", 0,
+         "dtype_q=fp32 dtype_kv=fp16 dtype_o=fp32", NULL);
+  expect("\"$FA_GEN\" run -q f.npy -k f.npy -v \"$DATA/short_layer2_v.npy\" --device emulator:gfx942 -o w.npy", 2, NULL, "k and v are of different types");
+  expect("\"$FA_GEN\" run -q f.npy -k f.npy -v \"$DATA/short_layer2_v.npy\" --device emulator:gfx942 dtype_kv=bf16 dtype_o=fp16 -o h.npy", 0, "dtype_q=fp32 dtype_kv=bf16 dtype_o=fp16", NULL);
 }
 
 static void run_refuses(void **state) {

@@ -24,6 +24,7 @@ function M.load(p, x, run, chunk, read)
   else
     p:put("FOR(i, %d) %s[i] = %s(%s, %s);", dwords, chunk, p:pack(to, "nearest_even"), value("i", "low"), value("i", "high"))
   end
+  if run.width * p.plan.bytes <= 4 then return end -- one register
   p:use "AS_IT_IS"
   p:put("AS_IT_IS(%s);", chunk)
 end

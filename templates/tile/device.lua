@@ -27,6 +27,12 @@ local pieces = {
   { "rcp", text = "DEVICE float rcp(float x) { return __builtin_amdgcn_rcpf(x); }\n" },
   { "fabs", text = "DEVICE float fabs(float x) { return __builtin_fabsf(x); }\n" },
   { "fma", text = "DEVICE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }\n" },
+  { "rounded_product", text = [[
+DEVICE float rounded_product(float a, float b, float c) { // a * b, rounded, + c
+#pragma clang fp contract(off)
+  return a * b + c;
+}
+]] },
   { "max", text = "DEVICE float max(float a, float b) { return __builtin_fmaxf(a, b); }\n" },
   { "min", text = "DEVICE float min(float a, float b) { return __builtin_fminf(a, b); }\n" },
   { "max_i32", text = "DEVICE int max_i32(int a, int b) { return a > b ? a : b; }\n" },
@@ -39,10 +45,11 @@ local pieces = {
   { "sin_f32", text = "DEVICE float sin_f32(float x) { return __builtin_amdgcn_sinf(__builtin_amdgcn_fractf(x * 0.15915494f)); } // in turns\n" },
   { "cos_f32", text = "DEVICE float cos_f32(float x) { return __builtin_amdgcn_cosf(__builtin_amdgcn_fractf(x * 0.15915494f)); }\n" },
   { "tanh_f32", needs = { "exp2", "rcp", "fabs" }, text = [[
-DEVICE float tanh_f32(float x) { // within a few units in the last place; below 0.6 a polynomial fitted to tanh(x) / x in x^2
+DEVICE float tanh_f32(float x) { // within two units in the last place; below 1 a polynomial in x^2 fitted to tanh(x) / x
   const float y = x * x, beyond = 1.0f - 2.0f * rcp(exp2(fabs(x) * 2.88539008f) + 1.0f);
-  const float inner = (((-5.74298762e-3f * y + 2.06714645e-2f) * y - 5.37491143e-2f) * y + 0.133315474f) * y - 0.333332866f;
-  return fabs(x) < 0.6f ? x + x * y * inner : __builtin_copysignf(beyond, x);
+  const float high = ((1.18127173e-4f * y - 8.28553399e-4f) * y + 3.05948709e-3f) * y - 8.58014636e-3f;
+  const float inner = (((high * y + 2.1778319e-2f) * y - 5.39516397e-2f) * y + 0.13333185f) * y - 0.333333284f;
+  return fabs(x) < 1.0f ? x + x * y * inner : __builtin_copysignf(beyond, x);
 }
 ]] },
   { "floor_div", text = [[

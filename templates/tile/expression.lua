@@ -70,9 +70,10 @@ function M.print(printer, statement, x, outer)
   elseif op == "visited" then return wrap(("%s * %d"):format(printer.visit or printer.tile, x.axis.size), 13)
   elseif op == "tile_whole" then return "tile_whole"
   elseif op == "sub" and x.dtype == "f32" and x.args[1].op == "mul" then
-    printer:use "fma"
-    local y = x.args[2]
-    return ("fma(%s, %s, -%s)"):format(go(x.args[1].args[1]), go(x.args[1].args[2]), go(y, 14))
+    local y, name = x.args[2], "fma"
+    if plan.bytes == 4 then name = "rounded_product" end -- what equals y then leaves exactly 0
+    printer:use(name)
+    return (name .. "(%s, %s, -%s)"):format(go(x.args[1].args[1]), go(x.args[1].args[2]), go(y, 14))
   elseif infix[op] then
     local text, precedence = infix[op][1], infix[op][2]
     return wrap(("%s %s %s"):format(go(x.args[1], precedence), text, go(x.args[2], precedence + 1)), precedence)

@@ -36,7 +36,9 @@ static const struct axis {
   int count, values[20]; /* the plainest first */
 } axes[] = {
   { "target", TARGET, 0, 0, COUNT(targets), { 0 } },
-  { "dtype", VALUE, AT(dtype), 0, 2, { FA_DTYPE_BF16, FA_DTYPE_FP16 } },
+  { "dtype_q", VALUE, AT(dtype_q), 0, 3, { FA_DTYPE_BF16, FA_DTYPE_FP16, FA_DTYPE_FP32 } },
+  { "dtype_kv", VALUE, AT(dtype), 0, 3, { FA_DTYPE_BF16, FA_DTYPE_FP16, FA_DTYPE_FP32 } },
+  { "dtype_o", VALUE, AT(dtype_o), 0, 3, { FA_DTYPE_BF16, FA_DTYPE_FP16, FA_DTYPE_FP32 } },
   { "head_dim", VALUE, AT(head_dim), 0, 19, { 64, 128, 8, 40, 72, 80, 96, 112, 160, 192, 248, 256, 1, 33, 100, 203, 320, 512, 576 } },
   { "head_dim_v", VALUE, AT(head_dim_v), 0, 10, { 0, 64, 8, 72, 128, 200, 256, 3, 77, 512 } },
   { "rounding", VALUE, AT(rounding), 0, 2, { FA_ROUNDING_NEAREST_EVEN, FA_ROUNDING_TOWARD_ZERO } },
@@ -85,7 +87,7 @@ static void set_axis(attention_case *c, const struct axis *axis, int index) {
 }
 
 void cases_case(attention_case *c, const int values[PAIRWISE_AXES], uint64_t seed, size_t index) {
-  *c = (attention_case){ .seed = seed * 65536 + index };
+  *c = (attention_case){ .mixed = true, .seed = seed * 65536 + index };
   for (size_t i = 0; i < AXES; i++) set_axis(c, &axes[i], values[i]);
 }
 
