@@ -52,6 +52,7 @@ static const struct axis {
   { "gqa_pack", VALUE, AT(gqa_pack), 0, 2, { 0, 1 } },
   { "lse", VALUE, AT(lse_unit), 0, 2, { FA_LSE_NATURAL, FA_LSE_BASE2 } },
   { "dropout", FEATURE, 0, FA_FEATURE_DROPOUT, 2, { 0, 1 } },
+  { "first_tokens", FEATURE, 0, FA_FEATURE_FIRST_TOKENS, 2, { 0, 1 } },
   { "max_logit", FEATURE, 0, FA_FEATURE_MAX_LOGIT, 2, { 0, 1 } },
   { "alignment", VALUE, AT(alignment), 0, 4, { 16, 8, 4, 2 } },
   /* of the launch */
@@ -87,7 +88,7 @@ static void set_axis(attention_case *c, const struct axis *axis, int index) {
 }
 
 void cases_case(attention_case *c, const int values[PAIRWISE_AXES], uint64_t seed, size_t index) {
-  *c = (attention_case){ .mixed = true, .seed = seed * 65536 + index };
+  *c = (attention_case){ .mixed = true, .first_tokens = 5, .seed = seed * 65536 + index };
   for (size_t i = 0; i < AXES; i++) set_axis(c, &axes[i], values[i]);
 }
 
@@ -107,10 +108,16 @@ void cases_table(pairwise *table, uint64_t seed) {
   for (size_t i = 0; i < AXES; i++) table->levels[i] = axes[i].count;
 }
 
-static int axis_of(const char *name) {
-  int i = 0;
-  while (strcmp(axes[i].name, name) != 0) i++;
+static int axis_of(const char *name) { /* -1: there is none */
+  int i = (int)AXES - 1;
+  while (i >= 0 && strcmp(axes[i].name, name) != 0) i--;
   return i;
+}
+
+/* All types the same. */
+static void set_dtypes(int row[PAIRWISE_AXES], int index) {
+  for (int i = 0; i < (int)AXES; i++)
+    if (strncmp(axes[i].name, "dtype", 5) == 0) row[i] = index;
 }
 
 static int index_of(int axis, int value) {
@@ -130,18 +137,20 @@ static bool add_allowed(pairwise_rows *rows, const int row[PAIRWISE_AXES]) {
 
 bool cases_common(pairwise_rows *rows) {
   static const int dims[] = { 64, 80, 96, 128, 192, 256 };
-  const int target = axis_of("target"), dtype = axis_of("dtype"), dim = axis_of("head_dim"), mask = axis_of("mask");
+  const int target = axis_of("target"), dim = axis_of("head_dim"), mask = axis_of("mask");
   int row[PAIRWISE_AXES] = { 0 };
   bool ok = true;
   *rows = (pairwise_rows){ 0 };
   for (row[target] = 0; ok && row[target] < axes[target].count; row[target]++) {
     for (int d = 0; ok && d < COUNT(dims); d++)
-      for (row[dtype] = 0; ok && row[dtype] < axes[dtype].count; row[dtype]++)
+      for (int dtype = 0; ok && dtype < 2; dtype++) /* bf16, fp16 */
         for (row[mask] = 0; ok && row[mask] <= 1; row[mask]++) { /* none, causal */
+          set_dtypes(row, dtype);
           row[dim] = index_of(dim, dims[d]);
           ok = add_allowed(rows, row);
         }
-    row[dtype] = row[mask] = 0;
+    set_dtypes(row, 0);
+    row[mask] = 0;
     row[dim] = index_of(dim, 128);
     for (int axis = 0; ok && axis < axis_of("seqlen_q"); axis++) /* what stands before it is the problem's */
       for (int i = 1; ok && axis != target && i < axes[axis].count; i++) {
