@@ -106,6 +106,7 @@ return {
   { when = { kernel = "attention_fwd", target = "gfx1030", features = "none", head_dim = { 161, 256 } }, set = { waves = 4, block_n = 16, stages = 1, hold = true, value_block = false } },
   { when = { kernel = "attention_fwd", family = "rdna", features = "none", head_dim = { 209, 256 } }, set = { waves = 4, block_n = 16, stages = 1, hold = true, value_block = 128 } },
   { when = { kernel = "attention_fwd", target = { "gfx1200", "gfx1201" }, head_dim = { 161, 512 } }, set = { waves = 8, block_n = 32, stages = 1, value_block = 128 } },
+  { when = { kernel = "attention_fwd", target = { "gfx1100", "gfx1153" }, dropout = true, head_dim = { 129, 144 } }, set = { waves = 9, block_n = 16, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 129, 144 } }, set = { waves = 9, block_n = 32, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 145, 160 } }, set = { waves = 5, block_n = 16, stages = 1 } },
   { when = { kernel = "attention_fwd", family = "rdna", head_dim = { 161, 208 } }, set = { waves = 8, block_n = 16, stages = 1, value_block = 96 } },
