@@ -322,16 +322,16 @@ static void check_bytes(const char *target, const char *problem, int seqlen_q, i
   bool causal = strstr(variant, " mask=causal ") != NULL;
   int rows = seqlen_q * group, tiles = (rows + block_m - 1) / block_m, programs = 2 * heads_q / group;
   double parts = json_number_value(json_array_get(grid, 1)) / programs; /* workgroups that share the columns of V */
-  double keys = 0;
+  double keys = 0, width_q = strstr(variant, " dtype_q=fp32 ") ? 4 : 2, width_kv = strstr(variant, " dtype_kv=fp32 ") ? 4 : 2, width_o = strstr(variant, " dtype_o=fp32 ") ? 4 : 2;
   assert_true(parts >= 1);
   for (int tile = 0; tile < tiles; tile++) {
     int last = ((tile + 1) * block_m < rows ? (tile + 1) * block_m : rows) - 1, place = last / group + seqlen_k - seqlen_q;
     keys += causal ? place + 1 : seqlen_k;
   }
   const struct { const char *name, *what; double unit, least; } wanted[] = {
-    { "k", "read_bytes", 1, keys * programs * parts * dim_qk * 2 }, { "v", "read_bytes", 1, keys * programs * dim_v * 2 },
-    { "q", "lines64", 64, 2.0 * seqlen_q * heads_q * dim_qk * 2 },  { "o", "lines64", 64, 2.0 * seqlen_q * heads_q * dim_v * 2 },
-    { "o", "write_bytes", 1, 2.0 * seqlen_q * heads_q * dim_v * 2 }, { "lse", "write_bytes", 1, 2.0 * seqlen_q * heads_q * 4 },
+    { "k", "read_bytes", 1, keys * programs * parts * dim_qk * width_kv }, { "v", "read_bytes", 1, keys * programs * dim_v * width_kv },
+    { "q", "lines64", 64, 2.0 * seqlen_q * heads_q * dim_qk * width_q },  { "o", "lines64", 64, 2.0 * seqlen_q * heads_q * dim_v * width_o },
+    { "o", "write_bytes", 1, 2.0 * seqlen_q * heads_q * dim_v * width_o }, { "lse", "write_bytes", 1, 2.0 * seqlen_q * heads_q * 4 },
   };
   for (size_t i = 0; i < COUNT(wanted); i++) {
     double found = bytes_of(memory, wanted[i].name, wanted[i].what) * wanted[i].unit;
@@ -347,6 +347,7 @@ static void bytes_of_memory(void **state) {
   static const struct { const char *problem; int seqlen_q, seqlen_k, heads_q, heads_k; } launches[] = {
     { "head_dim=128", 300, 500, 2, 1 },   { "head_dim=64 mask=causal", 300, 333, 2, 1 }, { "head_dim=128 gqa_pack=1", 9, 500, 6, 2 },
     { "head_dim=256 dtype=fp16", 70, 200, 1, 1 }, { "head_dim=80 mask=causal gqa_pack=1", 75, 201, 3, 1 },
+    { "head_dim=64 dtype=fp32 gqa_pack=1", 20, 150, 4, 2 }, { "head_dim=128 dtype_q=fp32 dtype_o=fp32", 100, 300, 1, 1 },
   };
   for (size_t t = 0; t < COUNT(targets); t++)
     for (size_t i = 0; i < COUNT(launches); i++)
