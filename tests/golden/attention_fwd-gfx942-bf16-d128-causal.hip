@@ -289,9 +289,9 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
         FOR(b, 1) FOR(r, 16) best = max(best, s[b][r]);
         top = best;
       }
-      if (__builtin_expect(any_lane(fma(top, scale_log2, -8.0f) > row_max), 0)) { // a row maximum grew: rescale what was summed
+      if (__builtin_expect(any_lane(fma(top, scale_log2, -15.0f) > row_max), 0)) { // a row maximum grew: rescale what was summed
         float top_all = over_groups_max(top);
-        float new_max = max(row_max, top_all * scale_log2);
+        float new_max = max(row_max, fma(top_all, scale_log2, -7.0f));
         float shrink = exp2(row_max - new_max);
         row_max = new_max;
         row_sum = row_sum * shrink;
