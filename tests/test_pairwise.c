@@ -69,7 +69,9 @@ static void row(void **state) {
   attention_case c;
   cases_case(&c, rows.values[index], SEED, index);
   bool lucky = cases_run(&c, index % 4 == 0);
-  if (c.rounding == FA_ROUNDING_TOWARD_ZERO) return; /* a weight just below 1 loses a unit, where the plain computation has 1: rows with one key */
+  /* Rows with one key, where the plain computation has the weight 1: a weight just below it loses a unit toward zero; O in fp32 shows that the sum has
+   * bits which P in 16 has not. */
+  if (c.rounding == FA_ROUNDING_TOWARD_ZERO || (case_dtype_o(&c) == FA_DTYPE_FP32 && c.dtype != FA_DTYPE_FP32)) return;
   if (lucky) printf("right by rows, above the bound of the tensor: %s\n", case_name(&c));
   above += lucky;
   runs++;

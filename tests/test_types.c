@@ -69,7 +69,7 @@ static void mixes(void **state) {
 static void features(void **state) {
   (void)state;
   static const fa_mask masks[] = { FA_MASK_CAUSAL, FA_MASK_WINDOW, FA_MASK_CHUNKED, FA_MASK_PREFIX, FA_MASK_CAUSAL_TOP_LEFT };
-  static const unsigned all[] = { FA_FEATURE_SOFTCAP, FA_FEATURE_ALIBI | FA_FEATURE_BIAS, FA_FEATURE_BIAS | FA_FEATURE_VARLEN, FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK,
+  static const unsigned all[] = { FA_FEATURE_SOFTCAP, FA_FEATURE_ALIBI | FA_FEATURE_BIAS, FA_FEATURE_BIAS | FA_FEATURE_VARLEN, FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_MAX_LOGIT, FA_FEATURE_DROPOUT, FA_FEATURE_DROPOUT | FA_FEATURE_BIAS | FA_FEATURE_VARLEN,
                                   FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK | FA_FEATURE_VARLEN };
   static const fa_dtype kinds[][3] = { { F, F, F }, { F, H, F }, { B, F, H }, { F, B, B } };
   static const int dims[] = { 64, 128, 192, 256 };

@@ -48,6 +48,7 @@ return function(t, spec)
   local Q = t.load("q", q_of(at.first_head), q, d)
   if not score then Q = t.flip_sign(Q, softmax_scale:lt(0.0)) end
   local K_all, V_all = k_of(at.head_k), v_of(at.head_k)
+  local lift = spec.dtype_kv == "fp32" and 0.0 or LIFT -- there a key that is seen alone has the weight 1 to the last bit
   local m = t.full("row_max", { q }, NEVER) -- in powers of two, scale included
   local l = t.full("row_sum", { q }, 0.0)
   local O = t.full("o", { q, dv }, 0.0)
@@ -72,8 +73,8 @@ return function(t, spec)
     local top = t.rowmax("top", S, kv)
     if largest then largest.watch(top) end
     top = top * scale
-    m, l, O = t.when("a row maximum grew: rescale what was summed", (top - (LIFT + SLACK)):gt(m), function()
-      local m_new = t.let("new_max", t.max(m, top - LIFT))
+    m, l, O = t.when("a row maximum grew: rescale what was summed", (top - (lift + SLACK)):gt(m), function()
+      local m_new = t.let("new_max", t.max(m, top - lift))
       local shrink = t.let("shrink", t.exp2(m - m_new))
       return m_new, l * shrink, O * shrink
     end, m, l, O)
