@@ -123,6 +123,39 @@ static void counts_outstanding_loads(void **state) {
   assert_true(loop.staged_waits_last);
 }
 
+/* A product of 32 cycles, the first 4 its issue: three additions and an exponential fill the other 28; what reads the sum waits for its end. */
+static void overlap_of_one_wave(void **state) {
+  (void)state;
+  static const char *const path[] = { "v_mfma_f32_32x32x8_f16 v[0:15], v[16:17], v[18:19], v[0:15]", "v_add_f32_e32 v20, v21, v22", "v_add_f32_e32 v20, v21, v22",
+                                      "v_add_f32_e32 v20, v21, v22", "v_exp_f32_e32 v23, v24", "v_add_f32_e32 v25, v0, v26" };
+  fa_overlap o;
+  fa_overlap_find(&o, path, 6, "gfx942");
+  assert_int_equal(o.matrix_cycles, 32);
+  assert_int_equal(o.shadow_cycles, 28);
+  assert_int_equal(o.vector_cycles, 32);
+  assert_int_equal(o.hidden_cycles, 28);
+  assert_int_equal(o.parts, 1);
+  fa_overlap_find(&o, path, 6, "gfx950"); /* 8 cycles of issue, exponentials twice as fast */
+  assert_int_equal(o.hidden_cycles, 20);
+  fa_overlap_find(&o, path, 6, "gfx90a"); /* all of it within 60 cycles, but for what reads the sum */
+  assert_int_equal(o.hidden_cycles, 28);
+  fa_overlap_find(&o, path, 6, "gfx1100");
+  assert_int_equal(o.matrix_cycles, 0);
+}
+
+/* Two parts between barriers: the second has nothing of its own to hide behind, and fits into the shadow of the other half's first. */
+static void overlap_of_two_halves(void **state) {
+  (void)state;
+  static const char *const path[] = { "v_mfma_f32_32x32x8_f16 v[0:15], v[16:17], v[18:19], v[0:15]", "s_barrier", "v_add_f32_e32 v20, v0, v22", "v_add_f32_e32 v20, v0, v22", "s_barrier" };
+  fa_overlap o;
+  fa_overlap_find(&o, path, 5, "gfx942");
+  assert_int_equal(o.parts, 2);
+  assert_int_equal(o.part_products[0], 1);
+  assert_int_equal(o.part_vector[1], 8);
+  assert_int_equal(o.hidden_cycles, 0);
+  assert_int_equal(o.turns_cycles, 8);
+}
+
 static void refuses(void **state) {
   (void)state;
   static const struct { const char *text; fa_status status; const char *words; } cases[] = {
@@ -145,7 +178,7 @@ static void refuses(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(classes), cmocka_unit_test(finds_hot_path), cmocka_unit_test(sees_an_early_wait), cmocka_unit_test(counts_outstanding_loads),
-    cmocka_unit_test(refuses),
+    cmocka_unit_test(overlap_of_one_wave), cmocka_unit_test(overlap_of_two_halves), cmocka_unit_test(refuses),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,7 @@ local pieces = {
   { "ROW", text = "#define ROW(r) ($row_text) // row of the accumulator in register r; row_lane adds the lane's part\n" },
   { "KEEP_ORDER", text = "#define KEEP_ORDER() __builtin_amdgcn_sched_barrier(0) // the scheduler moves nothing across\n" },
   { "AS_IT_IS", text = '#define AS_IT_IS(x) asm("" : "+v"(x)) // what was packed stays packed\n' },
+  { "WAIT_FOR_READS", text = "#define WAIT_FOR_READS(left) __builtin_amdgcn_s_waitcnt(0xc07f | (left) << 8) // of LDS, but for the last ones\n" },
   { "begin", text = "\n" },
   { "exp2", text = "DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }\n" },
   { "log2", text = "DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }\n" },

@@ -350,6 +350,54 @@ function P:a_chunk(x, s, run)
     run.count > 1 and " + c * " .. run.groups * run.width * element or "", x.m_blocks > 1 and " + b * " .. self.plan.inst.m * s.stride or "")
 end
 
+-- The products of a run, each behind the read of its A operand.  product: begin(run) prints what all blocks share, print(run, a) one product, `a` its operand.
+local function in_turn(self, x, s, run, product)
+  self:open("FOR(c, %d) {", run.count)
+  product.begin(run)
+  self:open("FOR(b, %d) { // rows of %s%s", x.m_blocks, x.a.name, s.orientation == "transposed" and ", transposed" or "")
+  self:put("const u32x%d %s_operand = %s;", run.a_width * self.plan.bytes // 4, x.a.name, self:a_chunk(x, s, run))
+  product.print(run, x.a.name .. "_operand")
+  self:close()
+  if x.b.held and (x.b.held.again or run.count > 4) then
+    self:put((x.b.held.again and "" or "if (c % 4 == 3) ") .. "KEEP_ORDER(); // all operands read at once would fill the registers")
+  end
+  self:close()
+end
+
+-- Where products stand alone between barriers: reads by groups, a group ahead of the products, and one wait for each (the compiler would put one before
+-- every product).  nil: the run cannot be cut evenly.
+local function by_groups(self, x, s, run, product)
+  local all, blocks, size, name = run.count * x.m_blocks, x.m_blocks, 4, x.a.name
+  while all % size ~= 0 do size = size - 1 end
+  if size < 2 or all == size then return end
+  local reads = s.direct and s.orientation == "transposed" and 2 or 1 -- instructions an operand
+  local function place(first)
+    return fmt("const int c = (%s + i) / %d, b = (%s + i) %% %d;", first, blocks, first, blocks)
+  end
+  local function read(group, first)
+    self:open("FOR(i, %d) {", size)
+    self:put(place(first))
+    self:put("%s_group[%s][i] = %s;", name, group, self:a_chunk(x, s, run))
+    self:close()
+  end
+  self:use "WAIT_FOR_READS"
+  self:put("u32x%d %s_group[2][%d]; // rows of %s: for the products of this turn and for those of the next", run.a_width * self.plan.bytes // 4, name, size, name)
+  read("0", "0")
+  self:open("FOR(g, %d) {", all // size)
+  self:open("if (g < %d) {", all // size - 1)
+  read("(g + 1) % 2", fmt("(g + 1) * %d", size))
+  self:put("KEEP_ORDER();\nWAIT_FOR_READS(%d);", size * reads)
+  self:close()
+  self:put("else WAIT_FOR_READS(0);\nKEEP_ORDER();")
+  self:open("FOR(i, %d) {", size)
+  self:put(place(fmt("g * %d", size)))
+  product.begin(run)
+  product.print(run, fmt("%s_group[g %% 2][i]", name))
+  self:close()
+  self:close()
+  return true
+end
+
 function emit.dot(self, x)
   local plan, s, inst = self.plan, x.a.staged, self.plan.inst
   if not x.into then
@@ -368,20 +416,18 @@ function emit.dot(self, x)
   end
   local name = A.root(x.into or x).name
   local sum = convert.chains(self, x, name)
+  local b
+  local product = {
+    begin = function(run) b = self:b_operand(x, run, run.base // plan.groups * plan.bytes // 4) end,
+    print = function(run, a)
+      self:put("%s$FOR %s = %s;", run.steps > 1 and fmt("FOR(step, %d) ", run.steps) or "", sum,
+        self:matrix_instruction(run.inst, self:operand(run.a_width // run.steps, run.a_width, a, "step"), self:operand(run.inst.ab_len, run.width, b, "step"), sum))
+    end,
+  }
+  local room = plan.registers.total + 80 <= plan.registers.budget -- two groups, and as much as LLVM usually adds
+  local alone = plan.schedule.behind and plan.target.family == "cdna" and room and not x.b.held
   for _, run in ipairs(L.chunk_runs(x.chunks)) do
-    self:open("FOR(c, %d) {", run.count)
-    local b = self:b_operand(x, run, run.base // plan.groups * plan.bytes // 4)
-    self:open("FOR(b, %d) { // rows of %s%s", x.m_blocks, x.a.name, s.orientation == "transposed" and ", transposed" or "")
-    self:put("const u32x%d %s_operand = %s;", run.a_width * plan.bytes // 4, x.a.name, self:a_chunk(x, s, run))
-    local step = run.steps > 1
-    self:put("%s$FOR %s = %s;", step and fmt("FOR(step, %d) ", run.steps) or "", sum,
-      self:matrix_instruction(run.inst, self:operand(run.a_width // run.steps, run.a_width, x.a.name .. "_operand", "step"),
-        self:operand(run.inst.ab_len, run.width, b, "step"), sum))
-    self:close()
-    if x.b.held and (x.b.held.again or run.count > 4) then
-      self:put((x.b.held.again and "" or "if (c % 4 == 3) ") .. "KEEP_ORDER(); // all operands read at once would fill the registers")
-    end
-    self:close()
+    if not (alone and by_groups(self, x, s, run, product)) then in_turn(self, x, s, run, product) end
   end
   if sum ~= name .. "$n[b]" then self:put("$FOR FOR(b, %d) %s$n[b] += %s_odd$n[b];", x.m_blocks, name, name) end
   if not x.into and plan.spec.has.bias and plan.target.family == "rdna" then -- elements.lua branches

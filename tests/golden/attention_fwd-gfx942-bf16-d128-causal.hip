@@ -17,6 +17,7 @@ typedef short short4 __attribute__((ext_vector_type(4)));
 #define INF __builtin_inff()
 #define ROW(r) (8 * (r / 4) + r % 4) // row of the accumulator in register r; row_lane adds the lane's part
 #define KEEP_ORDER() __builtin_amdgcn_sched_barrier(0) // the scheduler moves nothing across
+#define WAIT_FOR_READS(left) __builtin_amdgcn_s_waitcnt(0xc07f | (left) << 8) // of LDS, but for the last ones
 
 DEVICE float exp2(float x) { return __builtin_amdgcn_exp2f(x); }
 DEVICE float log2(float x) { return __builtin_amdgcn_logf(x); }
@@ -182,10 +183,25 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
       // ---- scores
       f32x16 s[1];
       FOR(b, 1) s[b] = (f32x16)0.0f;
-      FOR(c, 8) {
-        FOR(b, 1) { // rows of k
-          const u32x4 k_operand = lds_read16(k_read_8 + c * 32);
-          FOR(step, 2) s[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(k_operand, step)), __builtin_bit_cast(short4, part2_of4(q_0[c], step)), s[b], 0, 0, 0);
+      u32x4 k_group[2][4]; // rows of k: for the products of this turn and for those of the next
+      FOR(i, 4) {
+        const int c = (0 + i) / 1, b = (0 + i) % 1;
+        k_group[0][i] = lds_read16(k_read_8 + c * 32);
+      }
+      FOR(g, 2) {
+        if (g < 1) {
+          FOR(i, 4) {
+            const int c = ((g + 1) * 4 + i) / 1, b = ((g + 1) * 4 + i) % 1;
+            k_group[(g + 1) % 2][i] = lds_read16(k_read_8 + c * 32);
+          }
+          KEEP_ORDER();
+          WAIT_FOR_READS(4);
+        }
+        else WAIT_FOR_READS(0);
+        KEEP_ORDER();
+        FOR(i, 4) {
+          const int c = (g * 4 + i) / 1, b = (g * 4 + i) % 1;
+          FOR(step, 2) s[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(k_group[g % 2][i], step)), __builtin_bit_cast(short4, part2_of4(q_0[c], step)), s[b], 0, 0, 0);
         }
       }
       // ---- rescale
@@ -240,20 +256,50 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
       // ---- scores
       f32x16 s[1];
       FOR(b, 1) s[b] = (f32x16)0.0f;
-      FOR(c, 8) {
-        FOR(b, 1) { // rows of k
-          const u32x4 k_operand = lds_read16(k_read_8 + c * 32);
-          FOR(step, 2) s[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(k_operand, step)), __builtin_bit_cast(short4, part2_of4(q_0[c], step)), s[b], 0, 0, 0);
+      u32x4 k_group[2][4]; // rows of k: for the products of this turn and for those of the next
+      FOR(i, 4) {
+        const int c = (0 + i) / 1, b = (0 + i) % 1;
+        k_group[0][i] = lds_read16(k_read_8 + c * 32);
+      }
+      FOR(g, 2) {
+        if (g < 1) {
+          FOR(i, 4) {
+            const int c = ((g + 1) * 4 + i) / 1, b = ((g + 1) * 4 + i) % 1;
+            k_group[(g + 1) % 2][i] = lds_read16(k_read_8 + c * 32);
+          }
+          KEEP_ORDER();
+          WAIT_FOR_READS(4);
+        }
+        else WAIT_FOR_READS(0);
+        KEEP_ORDER();
+        FOR(i, 4) {
+          const int c = (g * 4 + i) / 1, b = (g * 4 + i) % 1;
+          FOR(step, 2) s[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(k_group[g % 2][i], step)), __builtin_bit_cast(short4, part2_of4(q_0[c], step)), s[b], 0, 0, 0);
         }
       }
       // ---- output
       // p16 is the operand as it stands; v lies in LDS in the order of its registers
-      FOR(c, 2) {
-        u32x4 p16_operand;
-        FOR(i, 4) p16_operand[i] = p16[c * 4 + i];
-        FOR(b, 4) { // rows of v, transposed
-          const u32x4 v_operand = lds_read16(v_read_8 + c * 32 + b * 2560);
-          FOR(step, 2) o[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(v_operand, step)), __builtin_bit_cast(short4, part2_of4(p16_operand, step)), o[b], 0, 0, 0);
+      u32x4 v_group[2][4]; // rows of v: for the products of this turn and for those of the next
+      FOR(i, 4) {
+        const int c = (0 + i) / 4, b = (0 + i) % 4;
+        v_group[0][i] = lds_read16(v_read_8 + c * 32 + b * 2560);
+      }
+      FOR(g, 2) {
+        if (g < 1) {
+          FOR(i, 4) {
+            const int c = ((g + 1) * 4 + i) / 4, b = ((g + 1) * 4 + i) % 4;
+            v_group[(g + 1) % 2][i] = lds_read16(v_read_8 + c * 32 + b * 2560);
+          }
+          KEEP_ORDER();
+          WAIT_FOR_READS(4);
+        }
+        else WAIT_FOR_READS(0);
+        KEEP_ORDER();
+        FOR(i, 4) {
+          const int c = (g * 4 + i) / 4, b = (g * 4 + i) % 4;
+          u32x4 p16_operand;
+          FOR(i, 4) p16_operand[i] = p16[c * 4 + i];
+          FOR(step, 2) o[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(v_group[g % 2][i], step)), __builtin_bit_cast(short4, part2_of4(p16_operand, step)), o[b], 0, 0, 0);
         }
       }
       KEEP_ORDER();
@@ -319,12 +365,27 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
     }
     // ---- output
     // p16 is the operand as it stands; v lies in LDS in the order of its registers
-    FOR(c, 2) {
-      u32x4 p16_operand;
-      FOR(i, 4) p16_operand[i] = p16[c * 4 + i];
-      FOR(b, 4) { // rows of v, transposed
-        const u32x4 v_operand = lds_read16(v_read_8 + c * 32 + b * 2560);
-        FOR(step, 2) o[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(v_operand, step)), __builtin_bit_cast(short4, part2_of4(p16_operand, step)), o[b], 0, 0, 0);
+    u32x4 v_group[2][4]; // rows of v: for the products of this turn and for those of the next
+    FOR(i, 4) {
+      const int c = (0 + i) / 4, b = (0 + i) % 4;
+      v_group[0][i] = lds_read16(v_read_8 + c * 32 + b * 2560);
+    }
+    FOR(g, 2) {
+      if (g < 1) {
+        FOR(i, 4) {
+          const int c = ((g + 1) * 4 + i) / 4, b = ((g + 1) * 4 + i) % 4;
+          v_group[(g + 1) % 2][i] = lds_read16(v_read_8 + c * 32 + b * 2560);
+        }
+        KEEP_ORDER();
+        WAIT_FOR_READS(4);
+      }
+      else WAIT_FOR_READS(0);
+      KEEP_ORDER();
+      FOR(i, 4) {
+        const int c = (g * 4 + i) / 4, b = (g * 4 + i) % 4;
+        u32x4 p16_operand;
+        FOR(i, 4) p16_operand[i] = p16[c * 4 + i];
+        FOR(step, 2) o[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(v_group[g % 2][i], step)), __builtin_bit_cast(short4, part2_of4(p16_operand, step)), o[b], 0, 0, 0);
       }
     }
     if (wave < 4) __builtin_amdgcn_s_barrier();

@@ -45,6 +45,27 @@ function cases.errors_name_the_line_and_the_fault()
   refused("< * | >", 1, "before a barrier behind its deposit")
 end
 
+-- Half of the waves one barrier behind: what one half deposits must not meet what the other reads.
+function cases.halves_do_not_meet()
+  local function ok(line, direct)
+    local tiles = { { name = "k", stage = "scores", direct = direct }, { name = "v", stage = "output", direct = direct } }
+    return pcall(function() S.prove(S.derive(line, stages), tiles, 2) end)
+  end
+  assert(ok "~ scores+ output > | < rescale+ softmax+ |" and ok "~ < scores+ output > | rescale+ softmax+ |")
+  assert(ok("~ < scores+ output > | rescale+ softmax+ |", true), "a buffer is free when the other half has read it")
+  -- each of these is right where all waves go together
+  for _, line in ipairs { "scores+ output > | < rescale+ softmax+", "scores+ output > < rescale+ softmax+ |" } do
+    assert(ok(line) and not ok("~ " .. line), line)
+  end
+  -- the load into a buffer is under way from its issue on
+  assert(ok("scores+ output | < rescale+ softmax+ > |", true) and not ok("~ scores+ output | < rescale+ softmax+ > |", true))
+  assert(ok "~ < scores+ output | > rescale+ softmax+ |" == false)
+  refused("~ < * > |", 2, "wants a stage that runs ahead")
+  local loaded = { { name = "k", stage = "scores", direct = true }, { name = "v", stage = "output", direct = true } }
+  local taken, e = pcall(function() S.prove(S.derive("scores+ output > | < rescale+ softmax+ |", stages), loaded, 2) end)
+  assert(not taken and e.message:find("< must stand before >", 1, true))
+end
+
 function cases.ahead_stages_run_before_and_the_others_behind()
   local s = S.derive("scores+ output > | < rescale+ softmax+ |", stages)
   assert(s.carried and s.any_ahead)
