@@ -76,7 +76,8 @@ function P:assign(statement, variable, x)
   if A.root(x) == root then return end
   if x.by_steps and self:kind(root) == "tile" then return self:steps_of(root, x) end
   if self:kind(x) == "tile" and x.op == "mul" and A.root(x.args[1]) == root and self:kind(x.args[2]) == "row" then -- whole vectors
-    if self.plan.registers.accumulation then -- without, the copies out of accumulation registers stand before the branch, in every pass of the loop
+    local few = self.plan.target.two_files and root.m_blocks * self.plan.n_blocks < 4 -- then the compiler does well
+    if self.plan.registers.accumulation and not few then -- without, the copies out of accumulation registers stand before the branch, in every pass of the loop
       self:use "in_vector_registers"
       self:put("$FOR FOR(b, %d) in_vector_registers(%s$n[b]);", root.m_blocks, root.name)
     end
