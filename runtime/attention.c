@@ -67,12 +67,11 @@ static const struct {
 enum { ROWS = sizeof rows / sizeof *rows, USER = -1 }; /* USER: an argument of the user's functions, found by its name */
 
 fa_status fa_attention_bind(signed char bound[FA_MAX_ARGS], const fa_manifest *manifest, fa_error *error) {
-  bool functions = strstr(manifest->problem, " functions=") && !strstr(manifest->problem, " functions=none");
   if (strcmp(manifest->kernel, "attention_fwd") != 0) return FA_OK;
   for (size_t i = 0; i < manifest->arg_count; i++) {
     int row = 0;
     while (row < ROWS && (strcmp(rows[row].name, manifest->args[i].name) != 0 || rows[row].kind != manifest->args[i].kind)) row++;
-    if (row == ROWS && functions) row = USER;
+    if (manifest->args[i].of_functions) row = USER;
     if (row == ROWS)
       return fa_fail(error, FA_ERR_VALIDATION, "manifest: argument %s of attention_fwd is unknown to this library, or of another kind", manifest->args[i].name);
     bound[i] = (signed char)row;

@@ -112,6 +112,7 @@ static fa_status read_arg(reader *r, json_t *object, unsigned end) {
   if (arg->offset % arg->size || arg->offset < end || arg->offset + arg->size > r->out->kernarg_bytes)
     return refuse(r, arg->name, "does not lie behind the argument before it, aligned and within kernarg_bytes");
   if (arg->kind == FA_ARG_POINTER && (status = read_pointer(r, arg, object))) return status;
+  arg->of_functions = json_is_true(json_object_get(object, "functions"));
   arg->positive = json_is_true(json_object_get(object, "positive"));
   if ((status = get_limit(r, &arg->at_least, -INFINITY, object, "at_least")) || (status = get_limit(r, &arg->below, INFINITY, object, "below"))) return status;
   r->out->arg_count++;

@@ -17,6 +17,7 @@ typedef struct fa_manifest_arg {
   unsigned offset, size;
   bool positive; /* above 0 */
   float at_least, below; /* of an f32; infinite: no limit */
+  bool of_functions; /* declared by the user's functions */
   bool is_size; /* an integer that a shape or the grid names: never negative */
   /* pointers */
   bool reads, writes, optional;

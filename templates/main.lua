@@ -47,8 +47,9 @@ function M.generate(fields, names, digest, functions)
   local plan = kernel.plan(recording, target, spec)
   local options = { "-O3" }
   for _, option in ipairs(target.options) do options[#options + 1] = option end
+  local file = functions and " --functions FILE" or ""
   local header = ("// %s for %s; what fa-gen emits carries no condition\n// fa-gen emit %s\n// schedule %s; compile with %s; templates %s\n\n")
-    :format(spec.kernel, spec.target, spec.variant:gsub(" (block_m)", "\n//   %1"):gsub(" (mask)", "\n//   %1"), spec.schedule_line, table.concat(options, " "), digest and digest:sub(1, 16) or "unknown")
+    :format(spec.kernel, spec.target, spec.variant:gsub(" (block_m)", "\n//   %1"):gsub(" (mask)", "\n//   %1") .. file, spec.schedule_line, table.concat(options, " "), digest and digest:sub(1, 16) or "unknown")
   return {
     variant = spec.variant, source = kernel.text(plan, header), manifest = signature.manifest(plan, plan.args, plan.kernarg_bytes), options = options,
     explain = kernel.explain(plan), plan = kernel.numbers(plan), symbol = spec.kernel, block = plan.threads, lds_bytes = plan.lds_bytes, kernarg_bytes = plan.kernarg_bytes,

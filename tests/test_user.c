@@ -68,7 +68,7 @@ static void add_args(world *w, const char *names) {
   const struct { const char *name; fa_named_arg arg; } known[] = {
     { "window", { "window", { .pointer = w->window } } }, { "document", { "document", { .pointer = w->document } } }, { "prefix", { "prefix", { .pointer = w->prefix } } },
     { "rel_bias", { "rel_bias", { .pointer = w->rel_bias } } }, { "t5_bias", { "t5_bias", { .pointer = w->t5_bias } } }, { "gain", { "gain", { .pointer = w->gain } } },
-    { "pos", { "pos", { .pointer = w->pos } } }, { "keep", { "keep", { .pointer = w->keep } } }, { "cap", { "cap", { .f32 = 5 } } }, { "alpha", { "alpha", { .f32 = 0.25f } } },
+    { "pos", { "pos", { .pointer = w->pos } } }, { "keep", { "keep", { .pointer = w->keep } } }, { "bias", { "bias", { .pointer = w->gain } } }, { "cap", { "cap", { .f32 = 5 } } }, { "alpha", { "alpha", { .f32 = 0.25f } } },
     { "reach", { "reach", { .i32 = LIMIT } } }, { "near", { "reach", { .i32 = REACH } } }, { "width", { "width", { .i32 = WIDTH } } }, { "height", { "height", { .i32 = WIDTH } } },
   };
   for (const char *at = names; *at; at += strspn(at, " ")) {
@@ -148,6 +148,12 @@ MASK(many) {
   return w->keep[b * w->c->seqlen_k + kv] && q % 5 != 4 && (h == 1 || q + 30 >= kv);
 }
 
+MASK(nothing) { WORLD; return false; }
+
+/* A name that a feature has too, where the problem does not ask for the feature. */
+static const char names_text[] = "local bias = buffer('bias', 'fp32', { 'batch', 'heads_q', 'seqlen_k' })\nreturn { score = function(s, b, h, q, kv) return s + bias[b][h][kv] end }";
+SCORE(names) { WORLD; return s + (double)w->gain[(b * w->c->heads_q + h) * w->c->seqlen_k + kv]; }
+
 static const struct function {
   const char *name, *text; /* text NULL: the file of that name */
   const char *args;
@@ -163,6 +169,8 @@ static const struct function {
   { "relative_bias", NULL, "reach rel_bias", relative_bias_score, NULL },
   { "t5_bias", NULL, "t5_bias", t5_bias_score, NULL },
   { "neighbourhood", NULL, "width height near", NULL, neighbourhood_mask },
+  { "constant", "function mask() return false end", "", NULL, nothing_mask },
+  { "names", names_text, "bias", names_score, NULL },
   { "many", many_text, "width reach alpha rel_bias pos gain keep", many_score, many_mask },
 };
 
@@ -231,6 +239,7 @@ static void together(void **state) {
     { "sliding_window", FA_MASK_NONE, 0, true, 192 },
     { "prefix_lm", FA_MASK_WINDOW, FA_FEATURE_VARLEN | FA_FEATURE_SOFTCAP, false, 40 },
     { "t5_bias", FA_MASK_CHUNKED, FA_FEATURE_BIAS, true, 256 },
+    { "sliding_window", FA_MASK_NONE, FA_FEATURE_FIRST_TOKENS, false, 320 },
   };
   for (size_t i = 0; i < COUNT(all); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
@@ -258,6 +267,7 @@ static void errors(void **state) {
     { "local t = buffer('t', 'fp32', { 4 })\nfunction score(s, b, h, q, kv)\n  return s + t[s]\nend", "functions.lua:3: an integer is wanted here" },
     { "local t = buffer('t', 'fp32', { 4 })\nfunction score(s, b, h, q, kv)\n  return s + t[h][q]\nend", "functions.lua:3: a float has no member 'an integer'" },
     { "local t = buffer('q', 'fp32', { 4 })\nfunction score(s, b, h, q, kv)\n  return s + t[h]\nend", "q: the kernel has an argument of this name already" },
+    { "local t = scalar('softmax_scale')\nfunction score(s, b, h, q, kv)\n  return s + t\nend", "softmax_scale: the kernel has an argument of this name already" },
     { "function score(s, b, h, q, kv)\n  return s + io.read()\nend", "functions.lua:2: 'io' is not known here" },
     { "function score(s, b, h, q, kv)\n  local n = 0\n  for i = 1, 20 do if q > i then n = n + 1 end end\n  return s + n\nend", "functions.lua: more than 512 ways" },
     { "function scores(s, b, h, q, kv) return s end", "functions.lua: it defines neither score" },

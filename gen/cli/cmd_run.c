@@ -258,7 +258,7 @@ int fa_command_run(fa_cli *cli) {
     code = fa_cli_fail_last(cli, status);
     goto cleanup;
   }
-  if (problem.features & FA_FEATURE_USER) status = fa_function_args_read(&run, plan, cli, &error);
+  if (problem.features & FA_FEATURE_USER) status = fa_function_args_read(&run, &problem, plan, cli, &error);
   if (status != FA_OK) goto cleanup;
   status = compute(&run, cli, context, plan, &in, &error);
   if (status != FA_OK) goto cleanup;

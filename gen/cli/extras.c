@@ -149,6 +149,12 @@ static fa_status read_one(fa_attention_run *run, const struct row *row, const ch
   return status;
 }
 
+bool fa_extras_asked(const fa_problem *problem, const char *name, size_t length) {
+  for (size_t i = 0; i < ROWS; i++)
+    if (strlen(rows[i].name) == length && memcmp(rows[i].name, name, length) == 0) return asked(&rows[i], problem);
+  return false;
+}
+
 static fa_status refuse_name(const char *text, fa_error *error) {
   char names[256] = "";
   for (size_t i = 0, n = 0; i < ROWS && n < sizeof names; i++) n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", rows[i].name);
@@ -166,7 +172,7 @@ fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const
   for (int n = 0; (text = fa_cli_value_at(cli, "with", n)); n++) {
     size_t length = strcspn(text, "="), i = 0;
     while (i < ROWS && (strlen(rows[i].name) != length || memcmp(rows[i].name, text, length) != 0)) i++;
-    if (i == ROWS && text[length] && problem->features & FA_FEATURE_USER) continue; /* function_args.c */
+    if (text[length] && problem->features & FA_FEATURE_USER && !fa_extras_asked(problem, text, length)) continue; /* function_args.c */
     if (i == ROWS || !text[length]) return refuse_name(text, error);
     if (!asked(&rows[i], problem)) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s: the problem's mask and features do not use it", rows[i].name);
     if (given[i]) return fa_fail(error, FA_ERR_ARGUMENT, "--with %s: given twice", rows[i].name);

@@ -11,6 +11,8 @@
  * and not asked for, are errors. */
 fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const fa_cli *cli, fa_error *error);
 
+/* True for an argument of the problem's mask or features. */
+bool fa_extras_asked(const fa_problem *problem, const char *name, size_t length);
 /* Element i, whatever the array's type. */
 double fa_extras_number(const fa_npy *array, size_t i);
 

@@ -89,7 +89,19 @@ static fa_status read_one(fa_attention_run *run, const fa_manifest_arg *arg, con
   return status;
 }
 
-fa_status fa_function_args_read(fa_attention_run *run, const fa_plan *plan, const fa_cli *cli, fa_error *error) {
+/* A name that nobody declared is a typing error. */
+static fa_status refuse_others(const fa_attention_run *run, const fa_problem *problem, const fa_cli *cli, fa_error *error) {
+  const char *text;
+  for (int n = 0; (text = fa_cli_value_at(cli, "with", n)); n++) {
+    size_t length = strcspn(text, "=");
+    bool known = fa_extras_asked(problem, text, length);
+    for (int i = 0; i < run->function_count; i++) known |= strlen(run->function_names[i]) == length && strncmp(run->function_names[i], text, length) == 0;
+    if (!known) return fa_fail(error, FA_ERR_ARGUMENT, "--with %.60s: neither a feature's argument nor one that the functions declare", text);
+  }
+  return FA_OK;
+}
+
+fa_status fa_function_args_read(fa_attention_run *run, const fa_problem *problem, const fa_plan *plan, const fa_cli *cli, fa_error *error) {
   const struct { const char *name; int value; } sizes[] = {
     { "batch", run->batch }, { "seqlen_q", run->seqlen_q }, { "seqlen_k", run->seqlen_k }, { "heads_q", run->heads_q }, { "heads_k", run->heads_k } };
   fa_plan_info info = { .size = sizeof info };
@@ -110,6 +122,7 @@ fa_status fa_function_args_read(fa_attention_run *run, const fa_plan *plan, cons
       const char *dtype = json_string_value(json_object_get(json_array_get(json_object_get(document, "args"), i), "dtype"));
       if (fa_plan_function_arg(plan, i) && (arg->kind == FA_ARG_POINTER) == arrays) status = read_one(run, arg, dtype, &integers[i], integers, cli, error);
     }
+  if (status == FA_OK) status = refuse_others(run, problem, cli, error);
   json_decref(document);
   fa_manifest_free(manifest);
   return status;

@@ -7,6 +7,6 @@
 #include "command.h"
 
 /* Fills run->functions by the plan's manifest; what is declared and not given is an error. */
-fa_status fa_function_args_read(fa_attention_run *run, const fa_plan *plan, const fa_cli *cli, fa_error *error);
+fa_status fa_function_args_read(fa_attention_run *run, const fa_problem *problem, const fa_plan *plan, const fa_cli *cli, fa_error *error);
 
 #endif

@@ -4,8 +4,6 @@ local user, ranges, T = require "kernels.user", require "kernels.user_range", re
 local M = {}
 local LOG2_E, LN_2 = 1.4426950408889634, 0.6931471805599453
 
-local function refuse(text, ...) error({ code = "FA_ERR_PROBLEM", message = text:format(...) }, 0) end
-
 -- ---- arguments
 
 -- A dimension of a buffer as the manifest writes it.
@@ -18,24 +16,14 @@ local function dimension(n, layout)
 end
 
 local function declare(t, at, program)
-  local taken = {}
-  for _, list in ipairs { t.tensors, t.sizes, t.scalars } do
-    for _, x in ipairs(list) do
-      taken[x.name] = true
-      for _, dim in ipairs(x.dims or {}) do if dim[2] then taken[("%s_stride_%s"):format(x.name, dim[2])] = true end end
-    end
-  end
-  for _, name in ipairs { "q", "k", "v", "o", "lse", "softmax_scale", "workspace" } do taken[name] = true end
-  local function check(name) if taken[name] then refuse("%s: the kernel has an argument of this name already; choose another", name) end end
-  for _, s in ipairs(program.scalars) do check(s.name); t.scalar(s.name, s.type, { c_name = "user_" .. s.name }) end
+  for _, s in ipairs(program.scalars) do t.scalar(s.name, s.type, { c_name = "user_" .. s.name }) end
   for _, b in ipairs(program.buffers) do
-    check(b.name)
     local dims = {}
     for i, n in ipairs(b.shape) do
       local text = dimension(n, at.layout)
       dims[i] = { n.op == "const" and n.value or n.op == "scalar" and "(" .. text .. ")" or text }
     end
-    b.tensor, b.views = t.tensor(b.name, "read", b.dtype, dims, { align = ({ fp32 = 4, i32 = 4, u8 = 1 })[b.dtype] or 2 }), {}
+    b.tensor, b.views = t.tensor(b.name, "read", b.dtype, dims, { of_functions = true, align = ({ fp32 = 4, i32 = 4, u8 = 1 })[b.dtype] or 2 }), {}
   end
 end
 
@@ -82,7 +70,7 @@ local function lowering(t, at)
     s = function() return L.s end,
     const = function(n) return t.constant(n.value, n.type) end,
     size = function(n) return size[n.name] end,
-    scalar = function(n) return t.scalar(n.name, n.type) end,
+    scalar = function(n) return t.scalar(n.name, n.type, { c_name = "user_" .. n.name }) end,
     gather = function(n)
       local view, leading = view_of(n)
       local offset

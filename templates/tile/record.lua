@@ -106,14 +106,14 @@ function T.recorder()
   -- tensor is contiguous.  Strides become 64-bit arguments called <tensor>_stride_<name>.
   -- options: optional, may be null; initial, what the caller must have put there; align, bytes to which rows are aligned at most, whatever the problem promises.
   function t.tensor(name, access, dtype, dims, options)
-    local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false, align = options and options.align, initial = options and options.initial }
+    local x = { name = name, access = access, dtype = dtype, dims = dims, optional = options and options.optional or false, align = options and options.align, initial = options and options.initial, of_functions = options and options.of_functions }
     t.tensors[#t.tensors + 1] = x
     for _, dim in ipairs(dims) do if type(dim[1]) == "string" and dim[1]:match "^[%a_][%w_]*$" then t.size(dim[1]) end end
     return x
   end
   local function argument(list, name, dtype, options)
-    for _, n in ipairs(list) do if n.name == name then return n end end
     options = options or {}
+    for _, n in ipairs(list) do if n.name == name and n.c_name == options.c_name then return n end end
     list[#list + 1] = node("argument", {}, { name = name, c_name = options.c_name, dtype = dtype, axes = {}, above_zero = options.positive, at_least = options.at_least, below = options.below })
     return list[#list]
   end

@@ -20,9 +20,11 @@ function M.arguments(plan)
     end
   end
   for _, x in ipairs(t.sizes) do add { name = x.name, kind = "i32", size = 4, c = "int " .. x.name } end
-  for _, x in ipairs(t.scalars) do add { name = x.name, kind = x.dtype, size = scalar_bytes[x.dtype], positive = x.above_zero, at_least = x.at_least, below = x.below, c = scalar_type[x.dtype] .. (x.c_name or x.name) } end
-  local offset = 0
+  for _, x in ipairs(t.scalars) do add { name = x.name, kind = x.dtype, size = scalar_bytes[x.dtype], positive = x.above_zero, at_least = x.at_least, below = x.below, of_functions = x.c_name ~= nil, c = scalar_type[x.dtype] .. (x.c_name or x.name) } end
+  local offset, seen = 0, {}
   for _, a in ipairs(args) do
+    if seen[a.name] then error({ code = "FA_ERR_PROBLEM", message = a.name .. ": the kernel has an argument of this name already; the functions' one needs another" }, 0) end
+    seen[a.name] = true
     offset = (offset + a.size - 1) // a.size * a.size
     a.offset = offset
     offset = offset + a.size
@@ -115,7 +117,9 @@ function M.manifest(plan, args, bytes)
     local x = a.tensor
     if x then
       list[i] = json.object("name", a.name, "kind", "pointer", "offset", a.offset, "size", 8, "access", x.access, "dtype", x.dtype, "align", M.alignment(x, spec),
-        "optional", x.optional, "initial", x.initial, "shape", shape(x), "strides", strides(x), "element_bytes", formats.bytes[x.dtype])
+        "optional", x.optional, "initial", x.initial, "shape", shape(x), "strides", strides(x), "element_bytes", formats.bytes[x.dtype],
+        "functions", x.of_functions)
+    elseif a.of_functions then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "functions", true)
     elseif a.unit then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "unit", a.unit)
     elseif a.below then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "at_least", a.at_least, "below", a.below)
     elseif a.positive then list[i] = json.object("name", a.name, "kind", a.kind, "offset", a.offset, "size", a.size, "positive", true)
