@@ -95,17 +95,23 @@ function M.lane_call(self, keys)
   return linear("group", plan.groups, function(group) return deal.lane_bits[group] ~ deal.lane_bits[0] end)
 end
 
--- Number of the tile's first call.
-local function first_call(self, keys)
-  if keys < 32 then return self.tile .. " / 2" end
-  return keys == 32 and self.tile or fmt("%s * %d", self.tile, keys // 32)
+-- What the tile's first call begins with.
+local function print_first(self, source, keys)
+  local number = keys < 32 and self.tile .. " / 2" or keys == 32 and self.tile or fmt("%s * %d", self.tile, keys // 32)
+  self:use "of_lane"
+  if self.plan.n_blocks > 1 then self:put("u32 first_call$N;") end
+  self:put("%sfirst_call$n = of_lane(%s$n.second ^ (%s));", self.plan.n_blocks > 1 and "$FOR " or "const u32 ", source.name, number)
 end
 
--- The words of a call.  The keys of its rounds are eighteen scalar registers, the same in every call; where others want them they are added up anew.
-local function words_text(self, source, call)
-  if self.plan.spec.keep_keys then return fmt("random_words(%s$n, %s)", source.name, call) end
-  self:use "renewed"
-  return fmt("random_words(renewed(%s$n, %s), %s)", source.name, call, call)
+-- The words of a call: those of the tile's first one are known as far as the row and the tile go (print_first), `number` is what the call differs in.
+-- The keys of its rounds are eighteen scalar registers, the same in every call; where others want them they are added up anew.
+local function words_text(self, source, number)
+  local row = source.name .. "$n"
+  if not self.plan.spec.keep_keys then
+    self:use "renewed"
+    row = fmt("renewed(%s, %s ^ (%s))", row, self.tile, number)
+  end
+  return fmt("random_words(%s, first_call$n ^ (%s))", row, number)
 end
 
 -- Drops of the two neighbours in register `at` of a tile.
@@ -126,9 +132,9 @@ end
 local function print_own(self, tile, source, deal, keys)
   local calls, halved = #deal.calls, keys < 32
   local words = halved and 2 or 4
+  print_first(self, source, keys)
   self:open("$FOR FOR(c, %d) { // eight keys at a time%s", calls, halved and ", of which this tile has four" or "")
-  self:put("const u32 call = %s ^ (%s);", first_call(self, keys), linear("c", calls, function(c) return deal.calls[c + 1] end))
-  self:put("const u32x4 words = %s;", words_text(self, source, "call"))
+  self:put("const u32x4 words = %s;", words_text(self, source, linear("c", calls, function(c) return deal.calls[c + 1] end)))
   if halved then self:put("const u32x2 bits = %s %% 2 ? words.zw : words.xy;", self.tile) end
   local at = linear("c", calls, function(c) return deal.at[c + 1][0] - deal.at[1][0] end) .. " + " .. linear("i", words, function(i) return deal.at[1][i] end)
   self:open("FOR(i, %d) {", words)
@@ -146,9 +152,9 @@ local function print_split(self, tile, source, deal, keys)
     if call & LANE_BIT == 0 then evens[#evens + 1] = call end
   end
   self:use "other_half"
+  print_first(self, source, keys)
   self:open("$FOR FOR(c, %d) { // two times eight keys: each half of the wave makes one, and has every other key of both", #evens)
-  self:put("const u32 call = %s ^ (%s);", first_call(self, keys), linear("c", #evens, function(c) return evens[c + 1] end))
-  self:put("const u32x4 words = %s;", words_text(self, source, "call"))
+  self:put("const u32x4 words = %s;", words_text(self, source, linear("c", #evens, function(c) return evens[c + 1] end)))
   for i = 0, words - 1 do
     local low, high = i == 0 and "x" or "z", i == 0 and "y" or "w"
     local pair = halved and fmt("%s %% 2 ? words.w : words.y, %s %% 2 ? words.z : words.x", self.tile, self.tile) or fmt("words.%s, words.%s", high, low)
@@ -178,6 +184,7 @@ end
 function M.print_store(self, x)
   local slice, plan = x.slice, self.plan
   local name, columns = slice.tensor.name, slice.columns or slice.tensor.dims[#slice.tensor.dims][1]
+  local source = x.args[1].name
   local first = slice.fold and self:expr(nil, slice.fold.first, 13) or plan.spread.name .. "_first"
   self:use "least_kept"
   self:open("if (%s_base) { // the mask, for those who ask: a byte each, 1 where the key is kept", name)
@@ -186,7 +193,7 @@ function M.print_store(self, x)
   self:put("unsigned char* row = %s_tile + %s;", name, R.offset(self, slice, 1))
   self:open("for (int block = 0; block < %s; block += 32) {", columns)
   self:open("for (int part = group; part < 4; part += %d) { // those of the row's lanes in turn", plan.groups)
-  self:put("const u32x4 words = random_words(%s$n, (block / 32 | part * 0x%xu) ^ %s$n.lane_call);", x.args[1].name, LANE_BIT, x.args[1].name)
+  self:put("const u32x4 words = random_words(%s$n, %s$n.second ^ %s$n.lane_call ^ (block / 32 | part * 0x%xu));", source, source, source, LANE_BIT)
   self:open("FOR(i, 8) {")
   self:put("const int key = block + i / 4 * 16 + part * 4 + i % 4, number = (int)(words[i / 2] << (i % 2 ? 0 : 16)) >> 16;")
   self:put("if (key < %s) row[key] = number >= %s - 32768;", columns, self:expr(x, x.args[2]))
@@ -226,6 +233,12 @@ DEVICE random_row make_random_row(u32 query, u32 sequence, u64 offset, u64 seed,
   return x;
 }
 ]] },
+  { "of_lane", text = [[
+DEVICE u32 of_lane(u32 x) { // keeps the compiler from joining what is a lane's with constants of calls in scalar registers: these want an instruction each
+  asm("" : "+v"(x));
+  return x;
+}
+]] },
   { "renewed", needs = { "random_row" }, text = [[
 DEVICE random_row renewed(random_row x, u32 call) { // hides that the key is the same in every call
   asm("" : "+s"(x.key_a), "+s"(x.key_b) : "s"(call));
@@ -234,8 +247,8 @@ DEVICE random_row renewed(random_row x, u32 call) { // hides that the key is the
 ]] },
   { "xor3", text = "DEVICE u32 xor3(u32 x, u32 y, u32 z) { return x ^ y ^ z; }\n" },
   { "random_words", needs = { "random_row", "xor3" }, text = [[
-DEVICE u32x4 random_words(random_row x, u32 call) { // call: without what the lane adds
-  u64 b = times_b(x.second ^ call);
+DEVICE u32x4 random_words(random_row x, u32 second) { // second: x.second ^ the call's number, without what the lane adds
+  u64 b = times_b(second);
   u64 a = times_a(high_word(b) ^ x.third);
   u32 c0 = low_word(b) ^ x.fourth, c1, c2 = high_word(a) ^ x.into_third, c3 = low_word(a);
   b = times_b(c2);
