@@ -27,7 +27,7 @@ function M.generate(fields, names, digest, functions)
   if functions then spec.functions_text, spec.functions_name = functions.text, functions.name end
   spec.half = spec.dtype_kv ~= "fp32"
   spec.plain = (spec.mask == "none" or spec.mask == "causal") and spec.features == "none"
-  spec.dropout = spec.has.dropout or false
+  spec.dropout, spec.dropout_alone = spec.has.dropout or false, spec.features == "dropout" or spec.features == "dropout+varlen"
   spec.table = spec.has.block_table or false
   spec.visit = spec.user or spec.table or spec.has.first_tokens or false -- tiles are visited one by one
   spec.user = spec.has.user or false -- functions that nobody has seen

@@ -5,6 +5,7 @@
 -- head_dim: the larger of head_dim_qk and head_dim_v.
 -- wave_rows: rows of the spread axis a wave; block_m = waves * wave_rows.
 -- value_block: columns of V and O a workgroup; the others are other workgroups', which compute the scores anew.
+-- dropout_alone: with varlen or without, and no other feature.
 -- keep_keys: the keys of dropout's rounds stay in scalar registers; late_stores: what results are written to is read behind the loop, for the same reason.
 -- groups: workgroups that share a compute unit (on RDNA a pair of them), which bounds the registers a lane; 1 where nothing is said, and where the
 -- caller fixes a field of the schedule.
@@ -73,11 +74,11 @@ return {
   { when = { features = "none", head_dim = { 1, 128 } }, set = { keep_zero = true } }, -- registers for a zero, where nothing else wants them
   -- waves of another workgroup fill the gaps
   { when = { kernel = "attention_fwd", family = "rdna", plain = true, half = true, head_dim = { 1, 128 } }, set = { groups = 2 } },
-  { when = { features = "dropout" }, set = { keep_keys = true } },
-  { when = { features = "dropout+varlen" }, set = { keep_keys = true } },
+  { when = { dropout_alone = true }, set = { keep_keys = true } },
   { when = { dropout = true }, set = { late_stores = true } },
-  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1, keep_zero = true } },
-  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, features = "dropout+varlen", head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1, keep_zero = true } },
+  { when = { kernel = "attention_fwd", target = "gfx950", dropout_alone = true, head_dim = { 113, 128 } }, set = { waves = 8, block_n = 64, stages = 1, keep_zero = true } }, -- the fewest instructions
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx950" }, dropout_alone = true, dtype_kv = { "bf16", "fp16" }, head_dim = { 49, 64 } }, set = { waves = 8, block_n = 64, stages = 2, schedule = "pingpong" } },
+  { when = { kernel = "attention_fwd", target = { "gfx90a", "gfx942" }, dropout_alone = true, dtype_kv = { "bf16", "fp16" }, head_dim = { 65, 128 } }, set = { waves = 8, block_n = 32, stages = 2, schedule = "pingpong" } },
   { when = { family = "cdna" }, set = { wave_rows = 32 } },
   -- two waves a SIMD, one of each half of the workgroup: one multiplies while the other does the softmax
   { when = { kernel = "attention_fwd", target = "gfx950", features = "none", dtype_kv = { "bf16", "fp16" }, head_dim = { 49, 64 } }, set = { waves = 8, block_n = 128, stages = 2, schedule = "pingpong" } },
