@@ -16,9 +16,12 @@ typedef struct product_cost {
 } product_cost;
 
 static const product_cost costs[] = {
-  { "gfx908", "v_mfma_f32_32x32", 64, 8 },  { "gfx908", "v_mfma_f32_16x16", 32, 8 },  { "gfx90a", "v_mfma_f32_32x32", 64, 4 },    { "gfx90a", "v_mfma_f32_16x16", 32, 4 },
-  { "gfx942", "v_mfma_f32_32x32x2_f32", 64, 4 }, { "gfx942", "v_mfma_f32_16x16x4_f32", 32, 4 }, { "gfx942", "v_mfma_f32_32x32", 32, 4 }, { "gfx942", "v_mfma_f32_16x16", 16, 4 },
-  { "gfx950", "v_mfma_f32_32x32x2_f32", 64, 8 }, { "gfx950", "v_mfma_f32_16x16x4_f32", 32, 8 }, { "gfx950", "v_mfma_f32_32x32", 32, 8 }, { "gfx950", "v_mfma_f32_16x16", 16, 8 },
+  { "gfx908", "v_mfma_f32_32x32", 64, 8 },       { "gfx908", "v_mfma_f32_16x16", 32, 8 },
+  { "gfx90a", "v_mfma_f32_32x32", 64, 4 },       { "gfx90a", "v_mfma_f32_16x16", 32, 4 },
+  { "gfx942", "v_mfma_f32_32x32x2_f32", 64, 4 }, { "gfx942", "v_mfma_f32_16x16x4_f32", 32, 4 },
+  { "gfx942", "v_mfma_f32_32x32", 32, 4 },       { "gfx942", "v_mfma_f32_16x16", 16, 4 },
+  { "gfx950", "v_mfma_f32_32x32x2_f32", 64, 8 }, { "gfx950", "v_mfma_f32_16x16x4_f32", 32, 8 },
+  { "gfx950", "v_mfma_f32_32x32", 32, 8 },       { "gfx950", "v_mfma_f32_16x16", 16, 8 },
 };
 
 static const product_cost *find_cost(const char *text, const char *target) {

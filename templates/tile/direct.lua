@@ -29,7 +29,9 @@ end
 
 function M.fits(plan, s)
   local x, spec = s.load, plan.spec
-  if not plan.target.direct_loads or spec.late or plan.bytes ~= 2 or x.slice.tensor.dtype == "fp32" or spec.stages ~= 2 or spec.alignment < 16 or (R.row_bytes(x.slice) or 0) % 16 ~= 0 or x.row.size % ROWS ~= 0 or x.column.size % COLUMNS ~= 0 then return false end
+  local elements = plan.bytes == 2 and x.slice.tensor.dtype ~= "fp32" and spec.alignment >= 16 and (R.row_bytes(x.slice) or 0) % 16 == 0
+  if not plan.target.direct_loads or not elements or spec.late or spec.stages ~= 2 then return false end
+  if x.row.size % ROWS ~= 0 or x.column.size % COLUMNS ~= 0 then return false end
   if s.orientation == "transposed" then return quads_fit(s) end
   for _, c in ipairs(s.chunks) do if c.a_width ~= 8 then return false end end
   return true
@@ -55,11 +57,13 @@ function M.plan(plan, s)
   local function cost(swizzle) return B.cycles(plan.target, bytes, function(lane) return read_at(plan, s, swizzle, lane) end) end
   d.swizzle = s.orientation == "rows" and cost(true) < cost(false)
   d.bases = s.orientation == "rows" and 4 // s.chunks[1].groups or 1 -- pieces of a unit's row that a chunk does not reach
-  s.accesses = { { what = s.orientation == "rows" and "read" or "turning read", bytes = bytes, address = function(lane) return read_at(plan, s, d.swizzle, lane) end } }
+  local what = s.orientation == "rows" and "read" or "turning read"
+  s.accesses = { { what = what, bytes = bytes, address = function(lane) return read_at(plan, s, d.swizzle, lane) end } }
 end
 
 function M.report(s)
-  return ("straight from memory, %d units of %d rows x %d bytes%s"):format(s.direct.units, ROWS, ROW_BYTES, s.direct.swizzle and ", pieces of a row in an order that changes every 4 rows" or "")
+  local order = s.direct.swizzle and ", pieces of a row in an order that changes every 4 rows" or ""
+  return ("straight from memory, %d units of %d rows x %d bytes%s"):format(s.direct.units, ROWS, ROW_BYTES, order)
 end
 
 -- ---- as HIP C
@@ -70,16 +74,18 @@ function M.setup(p, s, stride, within_row)
   if s.orientation == "rows" then
     local row = inst.m == 32 and ("lane %% 32 / 16 * %d + "):format(d.across * BYTES) or ""
     p:put("int %s_read%s; // of this lane's row, the pieces of 16 bytes that it multiplies", s.name, d.bases > 1 and "[" .. d.bases .. "]" or "")
-    p:put("%s%s_read%s = %slane %% 16 * %d + ((%sgroup)%s) * 16%s;", d.bases > 1 and ("FOR(i, %d) "):format(d.bases) or "", s.name, d.bases > 1 and "[i]" or "", row, ROW_BYTES,
-      d.bases > 1 and s.chunks[1].groups .. " * i + " or "", d.swizzle and " ^ lane % 16 / 4" or "", offset)
+    local each, i, slot = "", "", "group"
+    if d.bases > 1 then each, i, slot = ("FOR(i, %d) "):format(d.bases), "[i]", s.chunks[1].groups .. " * i + group" end
+    p:put("%s%s_read%s = %slane %% 16 * %d + ((%s)%s) * 16%s;", each, s.name, i, row, ROW_BYTES, slot, d.swizzle and " ^ lane % 16 / 4" or "", offset)
   else
-    p:put("int %s_read = (group * %d + lane %% 16 / 4) * %d + lane %% 32 / 16 * 32 + lane %% 4 * 8%s; // of 4 rows x 16 columns, which 16 lanes read, this lane's 8 bytes",
-      s.name, s.k_at[8] - s.k_at[0], ROW_BYTES, offset)
+    p:put("// of 4 rows x 16 columns, which 16 lanes read, this lane's 8 bytes")
+    p:put("int %s_read = (group * %d + lane %% 16 / 4) * %d + lane %% 32 / 16 * 32 + lane %% 4 * 8%s;", s.name, s.k_at[8] - s.k_at[0], ROW_BYTES, offset)
   end
   p:put("// a wave brings %d bytes at once, 16 rows x 64 bytes: the piece of this lane, and where the wave's first unit stands", BYTES)
   p:put("int %s_from%s, %s_to = wave * %d%s;", s.name, s.count > 1 and "[" .. s.count .. "]" or "", s.name, BYTES, offset)
   p:open(s.count > 1 and "FOR(i, %d) {" or "{", s.count)
-  p:put("const int unit = wave%s, column = unit %% %d * 4 + (lane %% 4%s), row = unit / %d * %d + lane / 4;", s.count > 1 and " + i * " .. waves or "", d.across, swizzle, d.across, ROWS)
+  p:put("const int unit = wave%s;", s.count > 1 and " + i * " .. waves or "")
+  p:put("const int column = unit %% %d * 4 + (lane %% 4%s), row = unit / %d * %d + lane / 4;", d.across, swizzle, d.across, ROWS)
   p:put("%s_from%s = %s;", s.name, s.count > 1 and "[i]" or "", within_row(p, s, "column", 8, ("row * (int)%s * 2 + column * 16"):format(stride)))
   p:close()
 end
@@ -88,9 +94,10 @@ end
 function M.fetch(p, s, suffix, shift)
   local d, waves = s.direct, p.plan.spec.waves
   p:use "load_to_lds"
-  local guard = d.units % waves ~= 0 and not s.idle_at and ("if (wave%s < %d) "):format(s.count > 1 and " + i * " .. waves or "", d.units) or ""
-  p:put("%s%sload_to_lds(%s_rsrc%s, %s_from%s, %s_to%s%s);", s.count > 1 and ("FOR(i, %d) "):format(s.count) or "", guard, s.name, suffix, s.name, s.count > 1 and "[i]" or "", s.name,
-    shift > 0 and " + " .. shift or "", s.count > 1 and (" + i * %d"):format(waves * BYTES) or "")
+  local each, i, unit, further = "", "", "wave", ""
+  if s.count > 1 then each, i, unit, further = ("FOR(i, %d) "):format(s.count), "[i]", "wave + i * " .. waves, " + i * " .. waves * BYTES end
+  local guard = d.units % waves ~= 0 and not s.idle_at and ("if (%s < %d) "):format(unit, d.units) or ""
+  p:put("%s%sload_to_lds(%s_rsrc%s, %s_from%s, %s_to%s%s);", each, guard, s.name, suffix, s.name, i, s.name, shift > 0 and " + " .. shift or "", further)
 end
 
 function M.turn_reads(p, s, sign)
@@ -101,14 +108,16 @@ end
 -- The operand of chunk c, block b of a product, as C text.
 function M.read(p, x, s, run)
   local d, inst = s.direct, p.plan.inst
-  if s.orientation == "rows" then
-    p:use "lds_read16"
-    local chunk = run.base > 0 and ("(c + %d)"):format(run.base // (run.groups * 8)) or "c"
-    local base, unit = d.bases > 1 and ("[%s %% %d]"):format(chunk, d.bases) or "", d.bases > 1 and " / " .. d.bases or ""
-    return ("lds_read16(%s_read%s + %s%s * %d%s)"):format(s.name, base, chunk, unit, BYTES, x.m_blocks > 1 and (" + b * %d"):format(inst.m // ROWS * d.across * BYTES) or "")
+  local function block(bytes) return x.m_blocks > 1 and " + b * " .. bytes or "" end
+  if s.orientation == "transposed" then
+    p:use "lds_read_turned"
+    return ("lds_read_turned(%s_read + c * %d%s, %d)"):format(s.name, run.groups * 8 // ROWS * d.across * BYTES, block(BYTES), s.k_at[4] * ROW_BYTES)
   end
-  p:use "lds_read_turned"
-  return ("lds_read_turned(%s_read + c * %d%s, %d)"):format(s.name, run.groups * 8 // ROWS * d.across * BYTES, x.m_blocks > 1 and (" + b * %d"):format(BYTES) or "", s.k_at[4] * ROW_BYTES)
+  p:use "lds_read16"
+  local chunk = run.base > 0 and ("(c + %d)"):format(run.base // (run.groups * 8)) or "c"
+  local base, unit = "", ""
+  if d.bases > 1 then base, unit = ("[%s %% %d]"):format(chunk, d.bases), " / " .. d.bases end
+  return ("lds_read16(%s_read%s + %s%s * %d%s)"):format(s.name, base, chunk, unit, BYTES, block(inst.m // ROWS * d.across * BYTES))
 end
 
 return M
