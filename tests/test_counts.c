@@ -160,7 +160,8 @@ static void check_executed(int row, const char *mask) {
   }
   double vector = number(run, "classes", "valu") + number(run, "classes", "trans"), beside = number(run, "counters", "vector_beside");
   snprintf(text, sizeof text, "%s: %.0f %% of the vector instructions stand beside the other half's products", problem, 100 * beside / vector);
-  if (turns && beside < 0.7 * vector) fail_msg("%s", text);
+  double least = strncmp(problem, "target=gfx908", 13) == 0 ? 0.55 : 0.7; /* gfx908: moves between registers of products and others stand with the products */
+  if (turns && beside < least * vector) fail_msg("%s", text);
   json_decref(run);
   json_decref(object);
 }
