@@ -50,11 +50,13 @@ fa_status fa_dropout_scale(float *scale, float dropout_p) {
 static fa_status check_range(const fa_dropout_range *r, fa_error *error) {
   if (!r) return fa_fail(error, FA_ERR_ARGUMENT, "range is NULL");
   if (r->size != sizeof *r)
-    return fa_fail(error, FA_ERR_ARGUMENT, "range.size=%zu: this library's fa_dropout_range has %zu bytes; begin with FA_DROPOUT_RANGE_INIT", r->size, sizeof *r);
+    return fa_fail(error, FA_ERR_ARGUMENT, "range.size=%zu: this library's fa_dropout_range has %zu bytes; begin with FA_DROPOUT_RANGE_INIT", r->size,
+        sizeof *r);
   if (r->batch < 0 || r->head < 0 || r->head >= r->heads_q)
     return fa_fail(error, FA_ERR_ARGUMENT, "batch=%d head=%d heads_q=%d: batch must be 0 or more, head one of the query heads", r->batch, r->head, r->heads_q);
   if (r->first_q < 0 || r->count_q < 0 || r->first_k < 0 || r->count_k < 0 || r->count_q > INT32_MAX - r->first_q || r->count_k > INT32_MAX - r->first_k)
-    return fa_fail(error, FA_ERR_ARGUMENT, "queries %d + %d, keys %d + %d: none may be negative nor a sum pass 31 bits", r->first_q, r->count_q, r->first_k, r->count_k);
+    return fa_fail(error, FA_ERR_ARGUMENT, "queries %d + %d, keys %d + %d: none may be negative nor a sum pass 31 bits", r->first_q, r->count_q, r->first_k,
+        r->count_k);
   return check_probability(r->dropout_p, error);
 }
 

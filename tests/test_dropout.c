@@ -58,7 +58,8 @@ static void host_mask(void **state) {
     assert_int_equal(fa_dropout_keep(keep, &r), FA_OK);
     for (int q = 0; q < r.count_q; q++)
       for (int k = 0; k < r.count_k; k++)
-        if (keep[q * r.count_k + k] != keeps(&r, (uint32_t)(r.first_q + q), (uint32_t)(r.first_k + k))) fail_msg("p %g query %d key %d", (double)r.dropout_p, q, k);
+        if (keep[q * r.count_k + k] != keeps(&r, (uint32_t)(r.first_q + q), (uint32_t)(r.first_k + k)))
+          fail_msg("p %g query %d key %d", (double)r.dropout_p, q, k);
   }
 }
 
@@ -90,7 +91,8 @@ static void kept_share(void **state) {
     assert_true(fabs(kept - (1 - (double)p)) <= 0x1p-17 + 1e-7);
     for (int other = 0; other < 5; other++) { /* itself, another head, offset, half of the offset, seed */
       fa_dropout_range changed = r;
-      changed.head = other == 1, changed.philox_offset = other == 2 ? 1 : other == 3 ? (uint64_t)7 << 32 : 0, changed.philox_seed += other == 4 ? (uint64_t)1 << 32 : 0;
+      changed.head = other == 1, changed.philox_offset = other == 2 ? 1 : other == 3 ? (uint64_t)7 << 32 : 0,
+          changed.philox_seed += other == 4 ? (uint64_t)1 << 32 : 0;
       assert_int_equal(fa_dropout_keep(keep[other], &changed), FA_OK);
       near("kept", p, share(keep[other], NULL, ALL), kept, ALL);
       if (other) near("agree with another head, offset or seed", p, share(keep[0], keep[other], ALL), agree, ALL);
@@ -150,12 +152,14 @@ static void few_above(void **state) {
 /* Every layout of P: instructions of 32 and of 16 rows, tiles of 16, 32 and 64 keys, one or two column blocks a wave; O and the mask. */
 static void every_layout(void **state) {
   (void)state;
-  static const struct { int head_dim, block_n; } shapes[] = { { 64, 0 }, { 80, 0 }, { 128, 0 }, { 64, 16 }, { 64, 32 }, { 40, 64 }, { 128, 16 }, { 256, 0 }, { 8, 0 } };
+  static const struct { int head_dim, block_n; } shapes[] = { { 64, 0 }, { 80, 0 }, { 128, 0 }, { 64, 16 }, { 64, 32 }, { 40, 64 }, { 128, 16 }, { 256, 0 },
+                                                           { 8, 0 } };
   for (size_t i = 0; i < COUNT(shapes); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
       if (!case_full() && (i + t) % 3 != 0) continue;
-      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t / 3) % (i % 3 == 0 ? 3 : 2)], .head_dim = shapes[i].head_dim, .block_n = shapes[i].block_n, .batch = 2, .seqlen_q = 37,
-                           .seqlen_k = 139, .heads_q = 2, .heads_k = 1, .causal = i % 2, .features = FA_FEATURE_DROPOUT, .dropout_mask = true, .philox_at = (i + t) % 2, .seed = i * 16 + t };
+      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t / 3) % (i % 3 == 0 ? 3 : 2)], .head_dim = shapes[i].head_dim,
+                           .block_n = shapes[i].block_n, .batch = 2, .seqlen_q = 37, .seqlen_k = 139, .heads_q = 2, .heads_k = 1, .causal = i % 2,
+                           .features = FA_FEATURE_DROPOUT, .dropout_mask = true, .philox_at = (i + t) % 2, .seed = i * 16 + t };
       run(&c);
     }
 }
@@ -169,9 +173,10 @@ static void combined(void **state) {
   for (size_t i = 0; i < COUNT(features); i++)
     for (size_t t = 0; t < COUNT(targets); t++) {
       if (!case_full() && (i + t) % 3 != 0) continue;
-      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t) % 3], .head_dim = i % 3 == 2 ? 128 : 64, .batch = 3, .seqlen_q = 35, .seqlen_k = 77, .heads_q = 6, .heads_k = 2,
-                           .mask = masks[(i + t) % COUNT(masks)], .window_left = 40, .window_right = 3, .chunk_size = 48, .features = FA_FEATURE_DROPOUT | features[i],
-                           .dropout_p = t % 2 ? 0.5f : 0.1f, .dropout_mask = t % 3 == 0, .gqa_pack = (i + t / 2) % 2, .seqused = t % 2, .batch_order = t % 3 == 1, .layout = LAYOUT_PADDED,
+      attention_case c = { .target = targets[t], .dtype = dtypes[(i + t) % 3], .head_dim = i % 3 == 2 ? 128 : 64, .batch = 3, .seqlen_q = 35, .seqlen_k = 77,
+                           .heads_q = 6, .heads_k = 2, .mask = masks[(i + t) % COUNT(masks)], .window_left = 40, .window_right = 3, .chunk_size = 48,
+                           .features = FA_FEATURE_DROPOUT | features[i], .dropout_p = t % 2 ? 0.5f : 0.1f, .dropout_mask = t % 3 == 0,
+                           .gqa_pack = (i + t / 2) % 2, .seqused = t % 2, .batch_order = t % 3 == 1, .layout = LAYOUT_PADDED,
                            .checks = FA_CHECK_MEMORY | FA_CHECK_INIT | FA_CHECK_RACE | FA_CHECK_SYNC | FA_CHECK_HAZARD, .seed = 100 + i };
       run(&c);
     }
@@ -182,8 +187,8 @@ static void none_and_all(void **state) {
   (void)state;
   for (size_t t = 0; t < COUNT(targets); t++) {
     if (!case_full() && t > 3) continue;
-    attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 1, .seqlen_q = 33, .seqlen_k = 70, .heads_q = 2, .heads_k = 1, .causal = true, .block_n = 32, .stages = 2,
-                         .seed = t };
+    attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 1, .seqlen_q = 33, .seqlen_k = 70, .heads_q = 2, .heads_k = 1,
+                         .causal = true, .block_n = 32, .stages = 2, .seed = t };
     case_tensors plain, dropped;
     case_make(&plain, &c);
     case_launch(&plain, &c);
@@ -229,8 +234,8 @@ static void to_the_last_value(void **state) {
     range.philox_seed = seed_at_threshold(&range);
     for (size_t t = 0; t < COUNT(targets); t++) {
       if (!case_full() && (t + i) % 3 != 0) continue;
-      attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 1, .seqlen_q = 40, .seqlen_k = 16, .heads_q = 1, .heads_k = 1, .fill = FILL_ZERO_Q,
-                           .features = FA_FEATURE_DROPOUT, .dropout_p = chances[i], .seed = i };
+      attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 1, .seqlen_q = 40, .seqlen_k = 16, .heads_q = 1,
+                           .heads_k = 1, .fill = FILL_ZERO_Q, .features = FA_FEATURE_DROPOUT, .dropout_p = chances[i], .seed = i };
       case_tensors tensors;
       case_make(&tensors, &c);
       tensors.inputs.extras.philox_seed = range.philox_seed;
@@ -247,8 +252,8 @@ static void deterministic(void **state) {
   (void)state;
   for (size_t t = 0; t < COUNT(targets); t++) {
     if (!case_full() && t > 2) continue;
-    attention_case c = { .target = targets[t], .dtype = FA_DTYPE_BF16, .head_dim = 128, .batch = 2, .seqlen_q = 150, .seqlen_k = 100, .heads_q = 2, .heads_k = 2,
-                         .features = FA_FEATURE_DROPOUT, .threads = 1, .seed = t };
+    attention_case c = { .target = targets[t], .dtype = FA_DTYPE_BF16, .head_dim = 128, .batch = 2, .seqlen_q = 150, .seqlen_k = 100, .heads_q = 2,
+                         .heads_k = 2, .features = FA_FEATURE_DROPOUT, .threads = 1, .seed = t };
     case_tensors first, second;
     case_make(&first, &c);
     case_launch(&first, &c);
@@ -267,7 +272,8 @@ static void deterministic(void **state) {
 
 static void refused(void **state) {
   (void)state;
-  attention_case c = { .target = "gfx942", .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 1, .seqlen_q = 3, .seqlen_k = 3, .heads_q = 1, .heads_k = 1, .features = FA_FEATURE_DROPOUT };
+  attention_case c = { .target = "gfx942", .dtype = FA_DTYPE_BF16, .head_dim = 64, .batch = 1, .seqlen_q = 3, .seqlen_k = 3, .heads_q = 1, .heads_k = 1,
+                       .features = FA_FEATURE_DROPOUT };
   for (int i = 0; i < 3; i++) {
     case_tensors t;
     c.dropout_p = (float[]){ 1, -0.1f, NAN }[i];
@@ -287,8 +293,9 @@ static int release(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-    cmocka_unit_test(known_answers), cmocka_unit_test(host_mask), cmocka_unit_test(kept_share), cmocka_unit_test(ends_and_errors), cmocka_unit_test(every_layout),
-    cmocka_unit_test(combined), cmocka_unit_test(none_and_all), cmocka_unit_test(to_the_last_value), cmocka_unit_test(deterministic), cmocka_unit_test(refused), cmocka_unit_test(few_above),
+    cmocka_unit_test(known_answers), cmocka_unit_test(host_mask), cmocka_unit_test(kept_share), cmocka_unit_test(ends_and_errors),
+    cmocka_unit_test(every_layout),  cmocka_unit_test(combined),  cmocka_unit_test(none_and_all), cmocka_unit_test(to_the_last_value),
+    cmocka_unit_test(deterministic), cmocka_unit_test(refused),   cmocka_unit_test(few_above),
   };
   return cmocka_run_group_tests(tests, NULL, release);
 }

@@ -66,7 +66,8 @@ function M.deal(inst, wave, keys)
       for i = 1, #deal.calls do
         for word, there in pairs(deal.at[i]) do
           if there == register then
-            assert(low.call == deal.calls[i] | deal.lane_bits[group] ~ first and (split and low.word // 2 or low.word) == word, "lanes hold calls of different shape")
+            assert(low.call == deal.calls[i] | deal.lane_bits[group] ~ first and (split and low.word // 2 or low.word) == word,
+              "lanes hold calls of different shape")
           end
         end
       end
@@ -83,7 +84,8 @@ function M.print_source(self, x)
   self:use "random_words"
   self:put("// %s: Philox4x32-10, keyed by the seed; what a row's keys share of it, and of each call what this lane adds to its number", x.name)
   self:put("random_row %s$N;", x.name)
-  self:put("$FOR %s$n = make_random_row(%s, %s, %s, %s, %s);", x.name, self:expr(x, x.args[3]), self:expr(x, x.args[4]), self:expr(x, x.args[2]), self:expr(x, x.args[1]),
+  self:put("$FOR %s$n = make_random_row(%s, %s, %s, %s, %s);", x.name, self:expr(x, x.args[3]), self:expr(x, x.args[4]),
+    self:expr(x, x.args[2]), self:expr(x, x.args[1]),
     M.lane_call(self, x.over.size))
 end
 
@@ -159,7 +161,8 @@ local function print_split(self, tile, source, deal, keys)
     local low, high = i == 0 and "x" or "z", i == 0 and "y" or "w"
     local pair = halved and fmt("%s %% 2 ? words.w : words.y, %s %% 2 ? words.z : words.x", self.tile, self.tile) or fmt("words.%s, words.%s", high, low)
     self:put("const u32 own%d = __builtin_amdgcn_perm(%s, group ? 0x07060302u : 0x05040100u);", i, pair)
-    self:put("const u32 given%d = __builtin_amdgcn_perm(%s, group ? 0x05040100u : 0x07060302u), taken%d = %s;", i, pair, i, (exchange:gsub("%$x", "given" .. i)))
+    self:put("const u32 given%d = __builtin_amdgcn_perm(%s, group ? 0x05040100u : 0x07060302u), taken%d = %s;", i, pair, i,
+      (exchange:gsub("%$x", "given" .. i)))
     for odd = 0, 1 do
       local at = linear("c", #evens, function(c) return deal.at[index[evens[c + 1] | odd * LANE_BIT]][i] end)
       drop_two(self, tile, at, fmt("group ? %s%d : %s%d", odd == 1 and "own" or "taken", i, odd == 1 and "taken" or "own", i))
