@@ -67,7 +67,7 @@ static void read_again(void **state) {
   for (size_t t = 0; t < COUNT(targets); t++) {
     if (!case_full() && t % 4 != 1) continue;
     attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 200 + 2 * (int)t, .head_dim_v = 72, .batch = 1, .seqlen_q = 71, .seqlen_k = 53, .heads_q = 2, .heads_k = 1, .causal = true,
-                         .layout = LAYOUT_PADDED, .schedule = "light4", .scale = t % 2 ? -0.1f : 0, .seed = t };
+                         .layout = LAYOUT_PADDED, .schedule = "light4", .gqa_pack = t % 3 == 2, .scale = t % 2 ? -0.1f : 0, .seed = t };
     run(&c);
   }
 }

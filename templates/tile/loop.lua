@@ -182,8 +182,9 @@ local function loop_ahead(c)
   pass(c, c.schedule.loop)
   turn(c)
   p:close()
-  pass(c, c.schedule.after)
+  -- before the last products: behind them LLVM counts the wait states of the longer way only, and the branch around the barrier has one less
   if c.schedule.behind then p:put("if (wave < %d) __builtin_amdgcn_s_barrier();", c.plan.spec.waves // 2) end
+  pass(c, c.schedule.after)
   p:close()
 end
 

@@ -363,6 +363,7 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
       v_to -= turn;
       turn = -turn;
     }
+    if (wave < 4) __builtin_amdgcn_s_barrier();
     // ---- output
     // p16 is the operand as it stands; v lies in LDS in the order of its registers
     u32x4 v_group[2][4]; // rows of v: for the products of this turn and for those of the next
@@ -388,7 +389,6 @@ extern "C" __attribute__((global, amdgpu_flat_work_group_size(512, 512))) void a
         FOR(step, 2) o[b] = __builtin_amdgcn_mfma_f32_32x32x8bf16_1k(__builtin_bit_cast(short4, part2_of4(v_group[g % 2][i], step)), __builtin_bit_cast(short4, part2_of4(p16_operand, step)), o[b], 0, 0, 0);
       }
     }
-    if (wave < 4) __builtin_amdgcn_s_barrier();
   }
   float row_sum_all = over_groups_sum(row_sum);
   float inv_sum = row_sum_all > 0.0f ? 1.0f / row_sum_all : 0.0f;
