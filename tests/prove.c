@@ -3,7 +3,8 @@
  * on the emulator under all of its checks, compared with double precision, and noted with the hash of its source.  What is noted and has not
  * changed is not run again, so that it may be interrupted at any time.  Lines that are stale and no longer a case are taken out.
  *
- *     prove [--jobs N] [--only TEXT] [FILE]      N processes (2); only problems whose text has TEXT; FILE: runtime/proven.txt of the tree */
+ *     prove [--jobs N] [--only TEXT] [--clean] [FILE]   N processes (2); only problems whose text has TEXT; --clean: take out what is stale, run
+ *                                                     nothing; FILE: runtime/proven.txt of the tree */
 #include "cases/table.h"
 #include "problem.h"
 #include "proven_check.h"
@@ -24,6 +25,7 @@ enum { SEED = 5, MAX_JOBS = 16 };
 typedef struct run {
   const char *path, *only;
   int jobs, running;
+  bool clean;
   size_t done, fresh, failed;
 } run;
 
@@ -104,6 +106,7 @@ int main(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     if (!strcmp(argv[i], "--jobs") && i + 1 < argc) r.jobs = atoi(argv[++i]);
     else if (!strcmp(argv[i], "--only") && i + 1 < argc) r.only = argv[++i];
+    else if (!strcmp(argv[i], "--clean")) r.clean = true;
     else r.path = argv[i];
   }
   if (r.jobs < 1 || r.jobs > MAX_JOBS) r.jobs = 1;
@@ -112,7 +115,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s\n", error.text);
     return 1;
   }
-  for (int i = 0; i < 2; i++) prove_rows(&r, &rows[i], &file);
+  for (int i = 0; i < 2 && !r.clean; i++) prove_rows(&r, &rows[i], &file);
   while (r.running) reap(&r);
   size_t removed = r.only ? 0 : remove_stale(r.path);
   printf("%zu cases run, %zu of them failed; %zu were proven before; %zu stale lines removed; %lld seconds\n", r.done, r.failed, r.fresh, removed,
