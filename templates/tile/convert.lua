@@ -57,6 +57,12 @@ function M.chains(p, x, name)
   return ("(c %% 2 ? %s_odd$n[b] : %s$n[b])"):format(name, name)
 end
 
+-- Behind a product of one chunk LLVM counts the wait states up to a read behind a branch along one way alone; these are enough for either.
+function M.settle(p)
+  p:use "KEEP_ORDER"
+  p:put('KEEP_ORDER();\nasm volatile("s_nop 15");\nKEEP_ORDER();')
+end
+
 -- ---- an accumulator to memory in fp32
 local function store_alternating(p, name, blocks, value, address)
   local function at(r) return (value:gsub("%[r%]", "[2 * i" .. r .. "]")) end

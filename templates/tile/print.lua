@@ -431,6 +431,7 @@ function emit.dot(self, x)
     if not (alone and by_groups(self, x, s, run, product)) then in_turn(self, x, s, run, product) end
   end
   if sum ~= name .. "$n[b]" then self:put("$FOR FOR(b, %d) %s$n[b] += %s_odd$n[b];", x.m_blocks, name, name) end
+  if not x.into and plan.bytes == 4 and plan.target.family == "cdna" and #x.chunks == 1 then convert.settle(self) end
   if not x.into and plan.spec.has.bias and plan.target.family == "rdna" then -- elements.lua branches
     self:use "SETTLED"
     self:put("$FOR FOR(b, %d) SETTLED(%s$n[b]);", x.m_blocks, name)
