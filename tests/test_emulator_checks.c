@@ -217,11 +217,19 @@ static void each_missing_barrier_is_a_race(void **state) {
   }
 }
 
+/* The source's own waits, which group reads of LDS, go: behind products that the compiler moved they may wait for nothing. */
+static void leave_waits_to_the_compiler(char *source) {
+  static const char grouping[] = "__builtin_amdgcn_s_waitcnt(0xc07f | (left) << 8)";
+  char *at = strstr(source, grouping);
+  if (at) memset(at, ' ', sizeof grouping - 1);
+}
+
 /* Each wait of the object taken away. */
 static void each_missing_wait_is_found(void **state) {
   (void)state;
   for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
     forward f = emit_for(targets[t], variants[0]);
+    leave_waits_to_the_compiler(f.source);
     compiled c = compile(f.source, targets[t]);
     unsigned found = 0;
     fa_emu_object *whole = load(&c);
