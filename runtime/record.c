@@ -100,6 +100,8 @@ static fa_status compile(fa_record *record, fa_context *context, const char *key
   fa_status status = call_worker(&reply, context, "build", input, inputs, error);
   if (!status) status = fill(record, reply, "compiled", error);
   if (status) return status;
+  const char *lighter = strstr(problem, "schedule=auto") ? strstr(fa_bundle_text(record->bundle, "variant", ""), "schedule=light") : NULL;
+  if (lighter) fa_context_log(context, 1, "%s: what the schedules' table chooses does not fit; %s is used, which is slower", problem, lighter);
   /* Somebody edits the templates, or the worker is of another build: the key would name the wrong kernel. */
   if (strcmp(fa_bundle_text(record->bundle, "templates_digest", context->templates), context->templates) != 0)
     fa_context_log(context, 1, "the worker's templates are not those of the key: the kernel is not kept on disk");

@@ -2,6 +2,7 @@
  * Schedules: what the table chooses fits, by calculation and by the compiled object (no scratch, LDS and waves as planned); a field that the caller fixes is
  * taken; what does not fit is refused with the limit.  A sample by seed; FA_TEST_FULL=1: all. */
 #include "cli_run.h"
+#include "scratch.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,7 +121,23 @@ static void what_does_not_fit_is_refused(void **state) {
   }
 }
 
+/* Where the table's choice spills, the lighter one is named. */
+static void a_lighter_choice_is_said(void **state) {
+  (void)state;
+  static const char *const commands[] = { "explain", "build -o ." };
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+    char folder[64], command[256];
+    scratch_make(folder, sizeof folder);
+    snprintf(command, sizeof command, "\"$FA_GEN\" %s target=gfx1100 head_dim=160 features=block_table+dropout", commands[i]);
+    cli_result result = cli_shell(folder, command);
+    if (result.code != 0 || !strstr(result.out, "schedule light1: what the schedules' table chooses does not fit")) fail_msg("%s: exit code %d, %s%s", command, result.code, result.out, result.err);
+    cli_free(&result);
+    scratch_remove(folder);
+  }
+}
+
 int main(void) {
-  const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_chosen_fits), cmocka_unit_test(what_is_fixed_is_taken), cmocka_unit_test(what_does_not_fit_is_refused) };
+  const struct CMUnitTest tests[] = { cmocka_unit_test(what_is_chosen_fits), cmocka_unit_test(what_is_fixed_is_taken), cmocka_unit_test(what_does_not_fit_is_refused),
+                                      cmocka_unit_test(a_lighter_choice_is_said) };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -182,11 +182,13 @@ static double now(void) {
 
 /* Under the mutex: one line for what is done; on a terminal a line that is overwritten. */
 static void show_done(build *b, const item *one) {
+  char lighter[128];
+  fa_session_lighter(lighter, sizeof lighter, one->variant ? one->variant : "");
   if (b->progress) fprintf(stderr, "\r\033[K");
   if (one->status != FA_OK)
     fprintf(stderr, "fa-gen build: %s: %s\n", one->name, one->trouble ? one->trouble : "failed");
   else if (!fa_cli_value(b->cli, "json"))
-    printf("%s  %s, %zu bytes, %.2f s\n", one->name, one->origin, one->bytes, one->seconds);
+    printf("%s  %s, %zu bytes, %.2f s%s%s\n", one->name, one->origin, one->bytes, one->seconds, lighter[0] ? ";" : "", lighter);
   fflush(stdout);
   if (b->progress) fprintf(stderr, "%d of %d done, %d failed", b->done, b->count, b->failed);
 }

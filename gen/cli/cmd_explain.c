@@ -73,7 +73,9 @@ static int print_reply(fa_cli *cli, const fa_bundle *reply, const fa_hot_loop *l
   }
   if (!fa_cli_value(cli, "hot") && fa_bundle_find(reply, "explain")) {
     const char *text = fa_bundle_text(reply, "explain", "");
-    printf("variant %s\n\n%s%s\n", variant, text, text[0] && text[strlen(text) - 1] != '\n' ? "\n" : "");
+    char lighter[128];
+    fa_session_lighter(lighter, sizeof lighter, variant);
+    printf("variant %s\n%s%s\n%s%s\n", variant, lighter[0] ? lighter + 1 : "", lighter[0] ? "\n" : "", text, text[0] && text[strlen(text) - 1] != '\n' ? "\n" : "");
     print_resources(fa_bundle_text(reply, "resources", "{}"));
     printf("\nhot loop, counted from the object\n");
   }

@@ -205,6 +205,12 @@ json_t *fa_session_counters(const fa_counters *c) {
                    (json_int_t)c->other);
 }
 
+void fa_session_lighter(char *text, size_t capacity, const char *variant) {
+  const char *at = strstr(variant, "schedule=light");
+  text[0] = 0;
+  if (at) snprintf(text, capacity, " schedule %.*s: what the schedules' table chooses does not fit (docs/supports.md)", (int)strcspn(at + 9, " "), at + 9);
+}
+
 void fa_session_name(char *name, size_t capacity, const fa_problem *p) {
   static const char *const kernels[] = { "attention_fwd", "attention_dv", "gemm" };
   char dims[32], types[48];

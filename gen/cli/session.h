@@ -35,6 +35,8 @@ int fa_session_json(const fa_cli *cli, json_t *object);
 json_t *fa_session_real(double value);
 /* JSON object of the counters of a launch. */
 json_t *fa_session_counters(const fa_counters *counters);
+/* " schedule light1: what the schedules' table chooses does not fit (docs/supports.md)" for such a variant, else "". */
+void fa_session_lighter(char *text, size_t capacity, const char *variant);
 /* Short name of a variant for tables and file names: "attention_fwd-gfx942-bf16-d128-causal". */
 void fa_session_name(char *name, size_t capacity, const fa_problem *problem);
 
