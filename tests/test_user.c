@@ -154,6 +154,12 @@ MASK(nothing) { WORLD; return false; }
 static const char names_text[] = "local bias = buffer('bias', 'fp32', { 'batch', 'heads_q', 'seqlen_k' })\nreturn { score = function(s, b, h, q, kv) return s + bias[b][h][kv] end }";
 SCORE(names) { WORLD; return s + (double)w->gain[(b * w->c->heads_q + h) * w->c->seqlen_k + kv]; }
 
+/* A table whose middle is a constant: distances before it are negative. */
+static const char distance_text[] =
+  "local rel_bias = buffer('rel_bias', 'fp16', { 'heads_q', 81 })\n"
+  "function score(s, b, h, q, kv) return s + rel_bias[h][clamp(q - kv, -40, 40) + 40] + rel_bias[h][clamp(kv - q + 60, 40, 80)] end";
+SCORE(distance) { WORLD; return s + rel_bias(w, h, q - kv) + rel_bias(w, h, clamp(kv - q + 20, 0, 40)); }
+
 static const struct function {
   const char *name, *text; /* text NULL: the file of that name */
   const char *args;
@@ -167,6 +173,7 @@ static const struct function {
   { "document", NULL, "document", NULL, document_mask },
   { "prefix_lm", NULL, "prefix", NULL, prefix_lm_mask },
   { "relative_bias", NULL, "reach rel_bias", relative_bias_score, NULL },
+  { "distance", distance_text, "rel_bias", distance_score, NULL },
   { "t5_bias", NULL, "t5_bias", t5_bias_score, NULL },
   { "neighbourhood", NULL, "width height near", NULL, neighbourhood_mask },
   { "constant", "function mask() return false end", "", NULL, nothing_mask },
@@ -254,6 +261,8 @@ static void errors(void **state) {
   (void)state;
   static const struct { const char *text, *want; } all[] = {
     { "function score(s, b, h, q, kv)\n  return s + foo\nend", "functions.lua:2: 'foo' is not known here" },
+    { "function mask(b, h, q, kv)\n  local t = { 1, 2 }\n  return t[q] == kv\nend", "functions.lua:3: a value is wanted here, and this is nil" },
+    { "function mask(b, h, q, kv)\n  return not kv\nend", "functions.lua:2: a condition is wanted here, and this is an integer" },
     { "function score(s, b, h, q, kv)\n  s = s + 1\nend", "functions.lua: score returns nothing" },
     { "function score(s, b, h, q, kv)\n  if q > kv then return s end\nend", "functions.lua: score returns nothing on one of its ways" },
     { "function score(s, b, h, q, kv)\n\n  return s + (q > 3)\nend", "functions.lua:3: a number is wanted here, and this is a condition" },

@@ -310,6 +310,7 @@ function functions.any(...)
   return out
 end
 for name, f in pairs(comparisons) do functions[name], functions["__" .. name] = f, f end
+function functions.__values(...) return ... end
 functions.__and, functions.__or, functions.__is = lua_and, lua_or, is
 function functions.__not(x)
   if is_node(x) then return negate(x) end
@@ -412,6 +413,7 @@ function M.run(text, name)
   chunk = name
   nodes, count, paths = {}, 0, nil
   local program = { buffers = {}, scalars = {} }
+  text = text:gsub("^\xEF\xBB\xBF", "") -- an editor's mark of UTF-8
   local _, problem = load(text, "=" .. name, "t", {})
   if problem then error({ code = "FA_ERR_PROBLEM", message = problem }, 0) end
   local env = environment(program)

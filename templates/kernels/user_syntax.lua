@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: MIT
 -- A user's file as Lua that records.  Lua turns the result of a comparison into a plain boolean and tests conditions itself; so comparisons,
--- and, or, not, and the conditions of if, while and until become calls (user.lua has the functions).  Everything else, and every line's number,
--- stays.  The text is known to be right Lua.
+-- and, or, not, and the conditions of if, while and until become calls (user.lua has the functions).  What is returned goes through a call, too: a
+-- tail call would take its line along, which an error is to name.  Everything else, and every line's number, stays.  The text is known to be right Lua.
 local M = {}
 
 local function set(text) local out = {}; for word in text:gmatch "%S+" do out[word] = true end return out end
@@ -151,7 +151,7 @@ function M.rewrite(source)
     end,
     ["return"] = function()
       local text = take()
-      if not (block_ends[tokens[at][2]] or tokens[at][1] == "end" or peek ";") then text = text .. expressions() end
+      if not (block_ends[tokens[at][2]] or tokens[at][1] == "end" or peek ";") then text = text .. " __values(" .. expressions() .. ")" end
       return peek ";" and text .. take() or text
     end,
   }

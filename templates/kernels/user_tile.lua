@@ -38,6 +38,19 @@ local function power_of_two(n) -- its exponent
   return fraction == 1 and exponent > -60 and exponent < 60 and exponent or nil
 end
 
+-- True: no term of an integer's value is negative, however its sums are taken apart.
+local no_term = { const = function(n) return n.value >= 0 end }
+for _, op in ipairs { "b", "h", "q", "kv", "size" } do no_term[op] = function() return true end end
+local function not_negative(n) return n.type == "i32" and no_term[n.op] ~= nil and no_term[n.op](n) end
+for _, op in ipairs { "add", "mul", "min", "max", "floor_div" } do
+  no_term[op] = function(n) return not_negative(n.args[1]) and not_negative(n.args[2]) end
+end
+no_term.floor_mod = function(n) return not_negative(n.args[2]) end
+no_term.band = function(n) return not_negative(n.args[1]) or not_negative(n.args[2]) end
+no_term.shr = function(n) return not_negative(n.args[1]) end
+no_term.where = function(n) return not_negative(n.args[2]) and not_negative(n.args[3]) end
+no_term.gather = function(n) return n.buffer.dtype == "u8" end
+
 local function lowering(t, at)
   local size = { batch = t.size "batch", heads_q = t.size "heads_q", heads_k = t.size "heads_k", seqlen_q = at.seqlen_q, seqlen_k = at.seqlen_k }
   local L = { values = {} }
@@ -73,12 +86,12 @@ local function lowering(t, at)
     scalar = function(n) return t.scalar(n.name, n.type, { c_name = "user_" .. n.name }) end,
     gather = function(n)
       local view, leading = view_of(n)
-      local offset
+      local offset, terms = nil, true
       for i = leading + 1, #n.args do
         local index = lower(n.args[i])
-        offset = offset and offset * extent(n.buffer.shape[i]) + index or index
+        offset, terms = offset and offset * extent(n.buffer.shape[i]) + index or index, terms and not_negative(n.args[i])
       end
-      return t.gather(view, offset or 0)
+      return t.gather(view, offset or 0, terms)
     end,
     div = function(n, a, b)
       local exponent = power_of_two(n.args[2])
@@ -158,12 +171,12 @@ local function lowering(t, at)
   L.extent = extent
   function L.element(n, last)
     local view, leading = view_of(n)
-    local offset
+    local offset, terms = nil, true
     for i = leading + 1, #n.args do
       local index = i == #n.args and last or L.point(n.args[i])
-      offset = offset and offset * extent(n.buffer.shape[i]) + index or index
+      offset, terms = offset and offset * extent(n.buffer.shape[i]) + index or index, terms and not_negative(n.args[i])
     end
-    return t.gather(view, offset or 0)
+    return t.gather(view, offset or 0, terms)
   end
   -- The value of `root` in the loop; what depends on the score or the key is made anew at each call.
   function L.value(root, s)

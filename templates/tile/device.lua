@@ -164,6 +164,12 @@ DEVICE rsrc_t rows(const void* first, int count, int stride_bytes, int row_bytes
 }
 ]] },
   { "buffer_read1", needs = { "rsrc" }, text = "DEVICE u32 buffer_read1(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b8(r, at, 0, 0); }\n" },
+  { "as_one", text = [[
+DEVICE int as_one(int at) { // LLVM would take a constant out into the instruction, and what is left may be negative: outside of the buffer
+  asm("" : "+v"(at));
+  return at;
+}
+]] },
   { "buffer_read2", needs = { "rsrc" }, text = "DEVICE u32 buffer_read2(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b16(r, at, 0, 0); }\n" },
   { "buffer_read4", needs = { "rsrc" }, text = "DEVICE u32 buffer_read4(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b32(r, at, 0, 0); }\n" },
   { "buffer_read8", needs = { "rsrc" }, text = "DEVICE u32x2 buffer_read8(rsrc_t r, int at) { return __builtin_amdgcn_raw_buffer_load_b64(r, at, 0, 0); }\n" },

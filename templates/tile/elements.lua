@@ -64,7 +64,9 @@ function M.gather(self, x, offset)
   local dtype = x.view.tensor.dtype
   local width = formats.bytes[dtype]
   self:use("buffer_read" .. width)
-  local text = ("buffer_read%d(%s, %s)"):format(width, x.view.name, width > 1 and offset .. " * " .. width or offset)
+  local at = width > 1 and offset .. " * " .. width or offset
+  if not x.not_negative then self:use "as_one"; at = "as_one(" .. at .. ")" end
+  local text = ("buffer_read%d(%s, %s)"):format(width, x.view.name, at)
   if dtype == "fp32" then text = ("__builtin_bit_cast(float, %s)"):format(text)
   elseif dtype == "fp16" or dtype == "bf16" then self:use(dtype .. "_low"); text = ("%s_low(%s)"):format(dtype, text)
   else text = "(int)" .. text end

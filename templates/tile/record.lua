@@ -61,7 +61,10 @@ T.int = elementwise("int", "i32") -- of a number that the whole workgroup has: w
 T.within = elementwise("within", "bool") -- 0 <= a < b, of integers: one comparison
 function T.where(condition, a, b) return node("where", { condition, lift(a), lift(b) }, { dtype = lift(a).dtype }) end
 -- One element of a view for each element of `offset` (in elements; outside of the view it reads 0).
-function T.gather(view, offset) return node("gather", { lift(offset) }, { view = view, dtype = (view.tensor.dtype == "i32" or view.tensor.dtype == "u8") and "i32" or "f32" }) end
+-- not_negative: so is each of the terms that make up the offset.
+function T.gather(view, offset, not_negative)
+  return node("gather", { lift(offset) }, { view = view, not_negative = not_negative, dtype = (view.tensor.dtype == "i32" or view.tensor.dtype == "u8") and "i32" or "f32" })
+end
 function T.constant(value, dtype) return node("const", {}, { value = value, dtype = dtype, axes = {} }) end
 -- A scalar that is computed in steps in front of the statement that needs it; name: of its variables.
 function T.bound(x, name) return node("bound", { x }, { name = name }) end
