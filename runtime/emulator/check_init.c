@@ -94,25 +94,22 @@ static void put_rows(emu_row_set *s, const emu_span *list, unsigned count)
         }
 }
 
-/* narrow: waves are of 32 lanes, so that an operation that uses VCC without naming it uses its lower half. */
-static void put_scalars(emu_row_set *s, const emu_span *list, unsigned count, bool narrow)
+static void put_scalars(emu_row_set *s, const emu_span *list, unsigned count)
 {
     for (unsigned i = 0; i < count; i++)
         for (unsigned r = list[i].first; r < list[i].first + list[i].count && r < S_NULL; r++)
-            if (!(narrow && r == S_VCC + 1))
-                set_put(s, SET_SCALAR + r, true);
+            set_put(s, SET_SCALAR + r, true);
 }
 
-static void put_touched(emu_row_set *s, const fa_emu_object *o, size_t i, bool narrow)
+static void put_touched(emu_row_set *s, const fa_emu_object *o, size_t i)
 {
     const emu_effects *e = &o->effects[i];
     const emu_op *op = &o->ops[i];
     const char *name = o->lines[op->entry].mnemonic;
-    bool implicit = op->klass == FA_EMU_CLASS_BRANCH || (op->meaning && op->meaning->flags & M_COND_IN);
     put_rows(s, e->reads, e->read_count);
     put_rows(s, e->writes, e->write_count);
-    put_scalars(s, e->scalar_reads, e->scalar_read_count, narrow && implicit);
-    put_scalars(s, e->scalar_writes, e->scalar_write_count, false);
+    put_scalars(s, e->scalar_reads, e->scalar_read_count);
+    put_scalars(s, e->scalar_writes, e->scalar_write_count);
     set_put(s, SET_SCC, set_has(s, SET_SCC) || e->reads_scc || e->writes_scc);
     if (op->meaning)
         set_put(s, SET_INDEXED, true);
@@ -123,15 +120,12 @@ static void put_touched(emu_row_set *s, const fa_emu_object *o, size_t i, bool n
 bool emu_init_sets(fa_emu_object *o)
 {
     size_t blocks = o->op_count / INIT_BLOCK + 1;
-    bool narrow = o->kernel_count > 0;
-    for (size_t i = 0; i < o->kernel_count; i++)
-        narrow &= o->kernels[i].wave_size == 32;
     o->touched = calloc(o->op_count + blocks, sizeof *o->touched);
     for (size_t i = 0; o->touched && i < o->op_count; i++) {
         emu_row_set *s = &o->touched[i], *block = &o->touched[o->op_count + i / INIT_BLOCK];
-        put_touched(s, o, i, narrow);
+        put_touched(s, o, i);
         if (o->ops[i].pair == 1 && i + 1 < o->op_count)
-            put_touched(s, o, i + 1, narrow);
+            put_touched(s, o, i + 1);
         for (unsigned k = 0; k < SET_WORDS; k++)
             block->word[k] |= s->word[k];
     }

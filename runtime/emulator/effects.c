@@ -25,6 +25,15 @@ static void narrow(emu_span *list, unsigned count, unsigned half)
         list[count - 1].half = (uint8_t)half;
 }
 
+/* Registers of VCC where it is not named: of waves of 32 lanes the lower one, and vcc_hi is a register like others. */
+static unsigned vcc_dwords(const fa_emu_object *o)
+{
+    bool narrow = o->kernel_count > 0;
+    for (size_t i = 0; i < o->kernel_count; i++)
+        narrow &= o->kernels[i].wave_size == 32;
+    return narrow ? 1 : 2;
+}
+
 static void add_read(emu_effects *e, const emu_operand *a, unsigned dwords)
 {
     unsigned n = a->dwords ? a->dwords : 1u;
@@ -35,8 +44,6 @@ static void add_read(emu_effects *e, const emu_operand *a, unsigned dwords)
         add_span(e->scalar_reads, &e->scalar_read_count, 6, a->index, n);
     else if (a->kind == K_SPECIAL && a->index == SP_SCC)
         e->reads_scc = true;
-    else if (a->kind == K_SPECIAL && a->index == SP_VCCZ)
-        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);
 }
 
 static void add_write(emu_effects *e, const emu_operand *a, unsigned dwords)
@@ -59,10 +66,13 @@ static bool reads_destination(const emu_op *op, const char *name)
            starts(name, "s_bitset") || starts(name, "s_cmov") || starts(name, "s_fmac");
 }
 
-static void add_registers(emu_effects *e, const emu_op *op, const char *name)
+static void add_registers(emu_effects *e, const emu_op *op, const char *name, unsigned vcc)
 {
-    for (unsigned i = 0; i < 4; i++)
+    bool reads_vcc = starts(name, "s_cbranch_vcc") || (op->meaning && op->meaning->flags & M_COND_IN);
+    for (unsigned i = 0; i < 4; i++) {
         add_read(e, &op->src[i], 0);
+        reads_vcc |= op->src[i].kind == K_SPECIAL && op->src[i].index == SP_VCCZ;
+    }
     add_read(e, &op->scale_b, 0);
     if (op->mem.store && op->mem.bytes < 4 && op->src[op->mem.space == SPACE_LDS ? 1 : 3].kind == K_VGPR)
         narrow(e->reads, e->read_count, op->mem.form >= MEM_D16_HI_U8 ? 2 : 1);
@@ -76,12 +86,10 @@ static void add_registers(emu_effects *e, const emu_op *op, const char *name)
         add_read(e, &op->dst, 0);
     if (starts(name, "v_swap") || (starts(name, "v_permlane") && strstr(name, "_swap")))
         add_write(e, &op->src[0], 0);
-    if (op->meaning && op->meaning->flags & M_COND_IN)
-        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);
+    if (reads_vcc)
+        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, vcc);
     if (op->mods.lds || strstr(name, "addtid") || starts(name, "v_movrel") || starts(name, "v_swaprel") || starts(name, "s_movrel"))
         add_span(e->scalar_reads, &e->scalar_read_count, 6, S_M0, 1);
-    if (starts(name, "s_cbranch_vcc"))
-        add_span(e->scalar_reads, &e->scalar_read_count, 6, S_VCC, 2);
 }
 
 /* ---- the condition ---------------------------------------------------------------------------------------- */
@@ -347,6 +355,7 @@ static void mark_loops(fa_emu_object *o)
 bool emu_effects_make(fa_emu_object *o)
 {
     emu_effects *list = o->effects = calloc(o->op_count, sizeof *list);
+    unsigned vcc = vcc_dwords(o);
     for (size_t i = 0; list && i < o->op_count; i++) {
         emu_effects *e = &list[i];
         const emu_op *op = &o->ops[i];
@@ -355,7 +364,7 @@ bool emu_effects_make(fa_emu_object *o)
         add_waits(e, op, name, line->text, o->target->family);
         if (!op->known)
             continue;
-        add_registers(e, op, name);
+        add_registers(e, op, name, vcc);
         add_condition(e, op, name);
         add_counts(e, op, name, o->target->family);
         if (op->klass == FA_EMU_CLASS_BARRIER || starts(name, "s_barrier"))
