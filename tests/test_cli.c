@@ -275,6 +275,7 @@ static void run_refuses(void **state) {
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout", 2, NULL, "the problem asks for dropout_p: give --with dropout_p=X");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout --with dropout_p=1", 2, NULL, "dropout_p=1: must be at least 0 and below 1");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout --with dropout_p=0.5 --with philox_seed=-1", 2, NULL, "--with philox_seed=-1: an integer of 0 to");
+  expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=dropout --with dropout_p=0.5 --with dropout_mask=x.npy", 2, NULL, "--with dropout_mask=x.npy: no argument has this name here; names: window_left");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 mask=chunked", 2, NULL, "the problem asks for chunk_size: give --with chunk_size=N");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=softcap -w softcap=0", 2, NULL, "softcap=0: must be above 0");
   expect("\"$FA_GEN\" run " SHORT " --device emulator:gfx942 features=alibi -w alibi_slopes=\"$DATA/short_layer2_q.npy\"", 2, NULL, "alibi_slopes: the shape must be (heads_q)");

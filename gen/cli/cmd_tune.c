@@ -39,6 +39,8 @@ static int add_candidate(tuning_run *t, const char *text) {
   fa_candidate *c = &t->candidates[t->count];
   int code = fa_session_parse(&c->problem, t->cli, text, false);
   if (code >= 0) return code;
+  if (c->problem.target[0] && strcmp(c->problem.target, fa_context_target(t->context)) != 0)
+    return fa_cli_usage(t->cli, "target=%s: the device is %s; leave --device out, or name a device of the target", c->problem.target, fa_context_target(t->context));
   snprintf(c->problem.target, sizeof c->problem.target, "%s", fa_context_target(t->context));
   for (int i = 0; i < t->count; i++) {
     char a[FA_PROBLEM_TEXT], b[FA_PROBLEM_TEXT];

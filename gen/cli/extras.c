@@ -158,7 +158,8 @@ bool fa_extras_asked(const fa_problem *problem, const char *name, size_t length)
 static fa_status refuse_name(const char *text, fa_error *error) {
   char names[256] = "";
   for (size_t i = 0, n = 0; i < ROWS && n < sizeof names; i++) n += (size_t)snprintf(names + n, sizeof names - n, "%s%s", i ? ", " : "", rows[i].name);
-  return fa_fail(error, FA_ERR_ARGUMENT, "--with %.60s: NAME=VALUE is expected; names: %s", text, names);
+  return fa_fail(error, FA_ERR_ARGUMENT, "--with %.60s: %s; names: %s; what else a launch takes is given from C or by the manifest", text,
+                 strchr(text, '=') ? "no argument has this name here" : "NAME=VALUE is expected", names);
 }
 
 fa_status fa_extras_read(fa_attention_run *run, const fa_problem *problem, const fa_cli *cli, fa_error *error) {

@@ -30,7 +30,7 @@ static const fa_cli_option run_options[] = {
   { "dtype", 't', "TYPE", "fp16, bf16 or fp32, of all three; default: as the files are, O as Q" },
   { "layout", 0, "ORDER", "bshd (batch, seqlen, heads, head_dim; default) or bhsd (batch, heads, seqlen, head_dim)" },
   { "causal", 'c', NULL, "mask=causal" },
-  { "with", 'w', "NAME=VALUE", "what the mask and the features ask for: window_left, window_right, chunk_size, softcap (numbers); prefix_lens, alibi_slopes, bias, bool_mask, sinks (.npy)" },
+  { "with", 'w', "NAME=VALUE", "what the mask and the features ask for: window_left, window_right, chunk_size, first_tokens, softcap, dropout_p, philox_seed, philox_offset (numbers); prefix_lens, alibi_slopes, bias, bool_mask, sinks (.npy)" },
   { "scale", 's', "X", "softmax_scale (1 / sqrt(head_dim))" },
   { "no-check", 0, NULL, "do not compute the reference" },
   { "check", 0, "LIST", "what the emulator looks for: memory,init,race,sync,hazard, all or none (memory,init)" },

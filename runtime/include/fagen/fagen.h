@@ -97,7 +97,7 @@ typedef struct fa_problem {
   fa_kernel kernel;
   char target[16];                          /* "gfx942"; "" takes the context's device */
   fa_dtype dtype_q, dtype_kv, dtype_o;
-  int alignment;                            /* bytes that every pointer and row the caller passes is aligned to: 4, 8, 16 */
+  int alignment;                            /* bytes that every pointer and row the caller passes is aligned to: 2, 4, 8, 16 */
   int head_dim_qk, head_dim_v;
   fa_mask mask;
   int gqa_pack;                             /* 1: query heads of one key head share a tile */
