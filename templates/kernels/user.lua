@@ -310,7 +310,8 @@ function functions.any(...)
   return out
 end
 for name, f in pairs(comparisons) do functions[name], functions["__" .. name] = f, f end
-function functions.__values(...) return ... end
+local returned_at -- line of the last return
+function functions.__values(line, ...) returned_at = line; return ... end
 functions.__and, functions.__or, functions.__is = lua_and, lua_or, is
 function functions.__not(x)
   if is_node(x) then return negate(x) end
@@ -411,7 +412,7 @@ end
 -- Runs a file.  Returns { buffers, scalars, score, mask }: nodes of the results, of what they read; s, b, h, q, kv are leaves.
 function M.run(text, name)
   chunk = name
-  nodes, count, paths = {}, 0, nil
+  nodes, count, paths, returned_at = {}, 0, nil, nil
   local program = { buffers = {}, scalars = {} }
   text = text:gsub("^\xEF\xBB\xBF", "") -- an editor's mark of UTF-8
   local _, problem = load(text, "=" .. name, "t", {})
@@ -440,11 +441,12 @@ function M.run(text, name)
   local function finish(what, want)
     return function(x)
       if x == nil then error({ code = "FA_ERR_PROBLEM", message = ("%s: %s returns nothing%s"):format(name, what, paths and #paths.taken > 0 and " on one of its ways" or "") }, 0) end
+      local at = returned_at and name .. ":" .. returned_at or name
       local ok, result = pcall(lift, x)
-      if not ok then error({ code = "FA_ERR_PROBLEM", message = ("%s: %s returns %s"):format(name, what, describe(x)) }, 0) end
+      if not ok then error({ code = "FA_ERR_PROBLEM", message = ("%s: %s returns %s"):format(at, what, describe(x)) }, 0) end
       if want == "bool" and result.type == "i32" then return make("ne", { result, lift(0) }, "bool") end
       if (result.type == "bool") ~= (want == "bool") then
-        error({ code = "FA_ERR_PROBLEM", message = ("%s: %s returns %s, %s is wanted"):format(name, what, describe(result), want == "bool" and "a condition" or "a number") }, 0)
+        error({ code = "FA_ERR_PROBLEM", message = ("%s: %s returns %s, %s is wanted"):format(at, what, describe(result), want == "bool" and "a condition" or "a number") }, 0)
       end
       return want == "bool" and result or float(result)
     end

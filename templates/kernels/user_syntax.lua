@@ -57,6 +57,11 @@ function M.rewrite(source)
   local expression, block
   local function peek(text) return tokens[at][1] ~= "string" and tokens[at][2] == text end
   local function take() local x = tokens[at]; at = at + 1; return x[3] .. x[2] end
+  local function line_of(token)
+    local line = 1
+    for i = 1, token do for _ in (tokens[i][3] .. (i < token and tokens[i][2] or "")):gmatch "\n" do line = line + 1 end end
+    return line
+  end
   local function list(item)
     local out = { item() }
     while peek "," do out[#out + 1] = take(); out[#out + 1] = item() end
@@ -150,8 +155,8 @@ function M.rewrite(source)
       return peek "=" and text .. take() .. expressions() or text
     end,
     ["return"] = function()
-      local text = take()
-      if not (block_ends[tokens[at][2]] or tokens[at][1] == "end" or peek ";") then text = text .. " __values(" .. expressions() .. ")" end
+      local text, line = take(), line_of(at - 1)
+      if not (block_ends[tokens[at][2]] or tokens[at][1] == "end" or peek ";") then text = text .. (" __values(%d,%s)"):format(line, expressions()) end
       return peek ";" and text .. take() or text
     end,
   }
