@@ -140,6 +140,14 @@ static void run(const char *target, fa_dtype dtype, int dim, fa_mask mask, unsig
 static const int ragged[BATCH][3] = { { 70, 130, 100 }, { 0, 40, 40 }, { 33, 0, 0 }, { 1, 77, 5 }, { 150, 60, 0 }, { 64, 64, 64 } };
 static const int whole[BATCH][3] = { { 5, 300, 300 }, { 140, 140, 140 }, { 1, 1, 1 }, { 0, 0, 0 }, { 31, 90, 90 }, { 17, 3, 3 } };
 
+static const int keyless[BATCH][3] = { { 5, 0, 0 }, { 70, 0, 0 }, { 1, 0, 0 }, { 0, 0, 0 }, { 31, 0, 0 }, { 17, 0, 0 } };
+
+/* No sequence has a key: every row gives 0 and -infinity. */
+static void nobody_has_keys(void **state) {
+  (void)state;
+  for (size_t t = 0; t < COUNT(targets); t++) run(targets[t], FA_DTYPE_BF16, 64, FA_MASK_NONE, 0, keyless, t % 2, t);
+}
+
 static void each_sequence_is_alone(void **state) {
   (void)state;
   static const struct { fa_mask mask; unsigned features; } kinds[] = { { FA_MASK_NONE, 0 }, { FA_MASK_CAUSAL, 0 }, { FA_MASK_WINDOW, FA_FEATURE_ALIBI } };
@@ -158,6 +166,6 @@ static int done(void **state) {
 }
 
 int main(void) {
-  const struct CMUnitTest tests[] = { cmocka_unit_test(each_sequence_is_alone) };
+  const struct CMUnitTest tests[] = { cmocka_unit_test(each_sequence_is_alone), cmocka_unit_test(nobody_has_keys) };
   return cmocka_run_group_tests(tests, NULL, done);
 }

@@ -20,6 +20,7 @@ return {
   { when = { kernel = "attention_fwd", family = "cdna", table = true, head_dim = { 1, 256 } }, set = { wave_rows = 32, waves = 2 } },
   -- where the compiler spills with what the other rows choose, the worker tries these, one after the other (gen/ops.c): fewer columns of V a
   -- workgroup, Q in LDS, and so the scores computed once for each part
+  { when = { schedule = "light1", target = "gfx950", features = "none", head_dim = { 129, 256 } }, set = { value_block = false } }, -- as the table has it, but without turns
   { when = { schedule = "light1" }, set = { value_block = 128 } },
   { when = { schedule = "light2" }, set = { value_block = 64 } },
   { when = { schedule = "light3" }, set = { waves = 2, value_block = 32 } },
