@@ -25,6 +25,9 @@ return {
   { when = { schedule = "light2" }, set = { value_block = 64 } },
   { when = { schedule = "light3" }, set = { waves = 2, value_block = 32 } },
   { when = { schedule = "light4" }, set = { waves = 4, wave_rows = 16, block_n = 16, stages = 1, hold = "memory", late = true, value_block = 64, groups = 1 } },
+  -- more waves bring a tile of K with fewer registers each
+  { when = { schedule = "light5" }, set = { waves = 16, wave_rows = 16, block_n = 16, stages = 1, hold = "memory", late = true, value_block = 64, groups = 1 } },
+  { when = { schedule = "light6" }, set = { waves = 12, wave_rows = 16, block_n = 16, stages = 1, hold = "memory", late = true, value_block = 64, groups = 1 } },
   { when = { schedule = { "light1", "light3" }, family = "rdna", head_dim = { 257, 576 } }, set = { waves = 2, late = true } },
   { when = { schedule = { "light1", "light2" }, family = "cdna", head_dim = { 161, 256 } }, set = { hold = false } }, -- Q of four waves passes 64 KiB of LDS
   { when = { schedule = { "light1", "light3" }, family = "cdna", head_dim = { 257, 576 } }, set = { waves = 4, wave_rows = 16, block_n = 16, hold = false } },
