@@ -20,20 +20,6 @@ static const fa_dtype dtypes[] = { FA_DTYPE_FP16, FA_DTYPE_BF16 };
 
 enum { EVERYTHING = FA_FEATURE_SOFTCAP | FA_FEATURE_ALIBI | FA_FEATURE_BIAS | FA_FEATURE_BOOL_MASK | FA_FEATURE_SINK };
 
-/* Strict by rows; small tensors may be above the rule for the whole one by luck (see test_attention_features.c). */
-static int above, runs;
-static void run(const attention_case *c) {
-  bool lucky = case_run_by_rows(c);
-  if (lucky) printf("right by rows, above the bound of the tensor: %s\n", case_name(c));
-  above += lucky;
-  runs++;
-}
-
-static void few_above(void **state) {
-  (void)state;
-  assert_true(above <= 1 + runs / 200);
-}
-
 /* Groups of one, of more than a tile of rows holds, and no powers of two; lengths of a decode step, a few tokens, and of several tiles. */
 static void groups_and_lengths(void **state) {
   (void)state;
@@ -47,7 +33,7 @@ static void groups_and_lengths(void **state) {
                              .heads_k = 2, .gqa_pack = true, .mask = masks[case_full() ? (g + l) % COUNT(masks) : t % COUNT(masks)], .window_left = 30, .window_right = 2, .chunk_size = 20, .layout = (case_layout)((g + l) % 4),
                              .seed = g * 8 + l };
         if (groups[g] >= 40) c.batch = 1, c.heads_q = groups[g], c.heads_k = 1; /* multi-query */
-        run(&c);
+        case_judge(&c);
       }
 }
 
@@ -62,7 +48,7 @@ static void features(void **state) {
       attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = dims[(f + t) / 3 % 3], .batch = 2, .seqlen_q = 13, .seqlen_k = 139, .heads_q = 6, .heads_k = 2, .gqa_pack = true,
                            .mask = f % 2 ? FA_MASK_CAUSAL : FA_MASK_WINDOW, .window_left = 50, .window_right = 4, .features = all[f], .broadcast = (unsigned)(f + t) % 8, .layout = LAYOUT_PADDED,
                            .seed = f * 16 + t };
-      run(&c);
+      case_judge(&c);
     }
 }
 
@@ -75,7 +61,7 @@ static void head_dimensions(void **state) {
       if (!case_full() && (i + t) % COUNT(targets) != 0) continue;
       attention_case c = { .target = targets[t], .dtype = dtypes[i % 2], .head_dim = dims[i][0], .head_dim_v = dims[i][1], .alignment = dims[i][2], .batch = 1, .seqlen_q = 11, .seqlen_k = 101,
                            .heads_q = 10, .heads_k = 2, .gqa_pack = true, .causal = i % 2, .layout = LAYOUT_BHSD, .seed = i };
-      run(&c);
+      case_judge(&c);
     }
 }
 
@@ -107,7 +93,7 @@ static void varlen_in_any_order(void **state) {
       if (!case_full() && pack != (int)(t % 2)) continue;
       attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = 64, .batch = 7, .seqlen_q = 40, .seqlen_k = 120, .heads_q = 6, .heads_k = 2, .gqa_pack = pack,
                            .causal = t % 2, .features = FA_FEATURE_VARLEN | (t % 3 ? FA_FEATURE_MAX_LOGIT : EVERYTHING), .batch_order = true, .seqused = t % 2, .seed = t };
-      run(&c);
+      case_judge(&c);
     }
 }
 
@@ -141,7 +127,7 @@ static void lse_to_base_2(void **state) {
   for (size_t t = 0; t < COUNT(targets); t += case_full() ? 1 : 2) {
     attention_case c = { .target = targets[t], .dtype = dtypes[t / 2 % 2], .head_dim = 64, .batch = 1, .seqlen_q = 40, .seqlen_k = 30, .heads_q = 4, .heads_k = 2, .gqa_pack = t / 2 % 2, .causal = true,
                          .features = t % 3 == 0 ? FA_FEATURE_SINK : 0, .lse_unit = FA_LSE_BASE2, .seed = t };
-    run(&c);
+    case_judge(&c);
   }
 }
 
@@ -158,7 +144,7 @@ static void max_logit(void **state) {
       attention_case c = { .target = targets[t], .dtype = dtypes[t % 2], .head_dim = t % 4 == 3 ? 128 : 64, .batch = 2, .seqlen_q = 70, .seqlen_k = kinds[i].seqlen_k, .heads_q = 6, .heads_k = 2,
                            .gqa_pack = (i + t) / 3 % 2, .mask = kinds[i].mask, .window_left = 20, .window_right = 5, .scale = kinds[i].scale, .fill = kinds[i].fill,
                            .features = kinds[i].features | FA_FEATURE_MAX_LOGIT, .seed = i };
-      run(&c);
+      case_judge(&c);
     }
 }
 
@@ -232,7 +218,7 @@ static int release(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(groups_and_lengths), cmocka_unit_test(features), cmocka_unit_test(head_dimensions), cmocka_unit_test(same_bits_as_one_head_a_tile),
-    cmocka_unit_test(varlen_in_any_order), cmocka_unit_test(the_order_is_followed), cmocka_unit_test(lse_to_base_2), cmocka_unit_test(max_logit), cmocka_unit_test(max_logit_only_grows), cmocka_unit_test(few_above),
+    cmocka_unit_test(varlen_in_any_order), cmocka_unit_test(the_order_is_followed), cmocka_unit_test(lse_to_base_2), cmocka_unit_test(max_logit), cmocka_unit_test(max_logit_only_grows), cmocka_unit_test(case_few_above),
     cmocka_unit_test(longest_first), cmocka_unit_test(when_packing_helps),
   };
   return cmocka_run_group_tests(tests, NULL, release);
