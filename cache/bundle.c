@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "bundle.h"
+#include "host_memory.h"
 
 enum { HEADER_BYTES = 40, CHECKSUM_AT = 24, ENTRY_BYTES = 16, DATA_ALIGN = 16 };
 
@@ -53,7 +54,7 @@ bool fa_bundle_encode(void **bytes, size_t *size, const fa_section *sections, si
     size_t name = strlen(sections[i].name);
     if (name > UINT32_MAX || !add(&total, name) || !add(&total, sections[i].size)) return false;
   }
-  unsigned char *out = malloc(total);
+  unsigned char *out = fa_malloc(total);
   if (!out) return false;
   memcpy(out, magic, sizeof magic);
   put_u32(out + 8, (uint32_t)count);
@@ -127,11 +128,11 @@ static bool unpack(fa_bundle *bundle, const unsigned char *in) {
 fa_bundle *fa_bundle_decode(const void *bytes, size_t size) {
   size_t count, storage;
   if (!bytes || !verify(bytes, size, &count, &storage)) return NULL;
-  fa_bundle *bundle = calloc(1, sizeof *bundle);
+  fa_bundle *bundle = fa_calloc(1, sizeof *bundle);
   if (!bundle) return NULL;
   bundle->count = count;
-  bundle->sections = calloc(count + 1, sizeof *bundle->sections);
-  bundle->storage = malloc(storage + 1);
+  bundle->sections = fa_calloc(count + 1, sizeof *bundle->sections);
+  bundle->storage = fa_malloc(storage + 1);
   if (!bundle->sections || !bundle->storage || !unpack(bundle, bytes)) {
     fa_bundle_free(bundle);
     return NULL;
@@ -141,9 +142,9 @@ fa_bundle *fa_bundle_decode(const void *bytes, size_t size) {
 
 void fa_bundle_free(fa_bundle *bundle) {
   if (!bundle) return;
-  free(bundle->sections);
-  free(bundle->storage);
-  free(bundle);
+  fa_free(bundle->sections);
+  fa_free(bundle->storage);
+  fa_free(bundle);
 }
 
 const fa_section *fa_bundle_find(const fa_bundle *bundle, const char *name) {

@@ -15,6 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host_memory.h"
+
 static int above_standard(int fd) {
   if (fd < 0 || fd > 2) return fd;
   int high = fcntl(fd, F_DUPFD_CLOEXEC, 3), saved = errno;
@@ -85,12 +87,12 @@ fa_bundle *fa_entry_read(int directory, const char *name, fa_entry_info *info, c
   else if (file.st_mode & (S_IWGRP | S_IWOTH)) *trouble = "is writable by group or others";
   else if (file.st_size > FA_ENTRY_MAX_BYTES) *trouble = "is larger than an entry can be";
   if (**trouble) goto cleanup;
-  bytes = malloc((size_t)file.st_size + 1);
+  bytes = fa_malloc((size_t)file.st_size + 1);
   if (!bytes) *trouble = "out of memory";
   else if (!read_whole(fd, bytes, (size_t)file.st_size)) *trouble = "cannot be read";
   else if (!(bundle = fa_bundle_decode(bytes, (size_t)file.st_size))) *trouble = "does not verify";
 cleanup:
-  free(bytes);
+  fa_free(bytes);
   if (fd >= 0) close(fd);
   return bundle;
 }

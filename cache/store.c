@@ -17,6 +17,7 @@
 
 #include "entry_file.h"
 #include "hash.h"
+#include "host_memory.h"
 
 struct fa_store {
   char directory[PATH_MAX]; /* "" : memory only */
@@ -103,7 +104,7 @@ static int open_levels(const char *directory, const char *toolchain, const char 
 
 fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_log log, void *user) {
   const char *trouble = "";
-  fa_store *store = calloc(1, sizeof *store);
+  fa_store *store = fa_calloc(1, sizeof *store);
   if (!store) return NULL;
   store->fd = -1;
   store->log = log;
@@ -130,7 +131,7 @@ fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_l
 void fa_store_close(fa_store *store) {
   if (!store) return;
   if (store->fd >= 0) close(store->fd);
-  free(store);
+  fa_free(store);
 }
 
 const char *fa_store_directory(const fa_store *store) {
@@ -178,7 +179,7 @@ bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, 
   int bucket = -1;
   bool ok = false;
   if (store->fd < 0) return false;
-  fa_section *all = calloc(count + 1, sizeof *all);
+  fa_section *all = fa_calloc(count + 1, sizeof *all);
   if (!all) goto cleanup;
   all[0] = (fa_section){"key", key, strlen(key)};
   if (count) memcpy(all + 1, sections, count * sizeof *all);
@@ -194,8 +195,8 @@ bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, 
 cleanup:
   if (!ok) complain(store, "cache: %s: cannot write: %s; kernels are kept in memory only", store->directory, trouble);
   if (bucket >= 0) close(bucket);
-  free(bytes);
-  free(all);
+  fa_free(bytes);
+  fa_free(all);
   return ok;
 }
 

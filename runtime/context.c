@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "fa_templates_digest.h"
+#include "host_memory.h"
 #include "plan.h"
 #include "publish.h"
 #include "template_tree.h"
@@ -38,13 +39,13 @@ static int log_level(void) {
 
 static fa_status set_templates(fa_context *context, const char *directory, fa_error *error) {
   fa_template_tree tree;
-  char message[512];
+  char message[512], path[PATH_MAX];
   if (!directory) {
     snprintf(context->templates, sizeof context->templates, "%s", FA_TEMPLATES_DIGEST);
     return FA_OK;
   }
-  context->templates_dir = realpath(directory, NULL);
-  if (!context->templates_dir) return fa_fail(error, FA_ERR_ARGUMENT, "templates_dir=%.500s: %s", directory, strerror(errno));
+  if (!realpath(directory, path)) return fa_fail(error, FA_ERR_ARGUMENT, "templates_dir=%.500s: %s", directory, strerror(errno));
+  if (!(context->templates_dir = fa_strdup(path))) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a path");
   if (!fa_template_tree_read(&tree, context->templates_dir, message, sizeof message))
     return fa_fail(error, FA_ERR_ARGUMENT, "templates_dir=%.500s: %s", directory, message);
   snprintf(context->templates, sizeof context->templates, "%s", tree.digest);
@@ -64,8 +65,8 @@ static void release(fa_context *context) {
   pthread_cond_destroy(&context->loaded.changed);
   if (context->device) context->device->kind->close(context->device);
   fa_store_close(context->store);
-  free(context->templates_dir);
-  free(context);
+  fa_free(context->templates_dir);
+  fa_free(context);
 }
 
 /* What the options leave open comes from the environment, unless the process runs with raised privileges. */
@@ -99,7 +100,7 @@ fa_status fa_context_create(fa_context **context, const fa_context_options *opti
     return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "options.size=%zu: this library's fa_context_options has %zu bytes; begin with FA_CONTEXT_OPTIONS_INIT",
                               options->size, sizeof *options),
                       &error);
-  fa_context *made = calloc(1, sizeof *made);
+  fa_context *made = fa_calloc(1, sizeof *made);
   if (!made) return fa_publish(fa_fail(&error, FA_ERR_NOMEM, "out of memory for a context"), &error);
   fa_status status = fill(made, options, &error);
   if (status) release(made);

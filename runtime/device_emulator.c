@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "device.h"
+#include "host_memory.h"
 
 enum { ALLOCATION_ALIGN = 256 }; /* hipMalloc's */
 
@@ -117,7 +118,7 @@ static fa_status emulator_load(fa_module **module, fa_device *device, const fa_m
   fa_bundle *reply = NULL;
   const char *target;
   *module = NULL;
-  fa_module *made = calloc(1, sizeof *made);
+  fa_module *made = fa_calloc(1, sizeof *made);
   if (!made) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a module");
   fa_status status = inspector->inspect(inspector->user, &reply, object, bytes, error);
   if (status) goto cleanup;
@@ -139,14 +140,14 @@ static fa_status emulator_load(fa_module **module, fa_device *device, const fa_m
   }
 cleanup:
   fa_bundle_free(reply);
-  if (status) free(made);
+  if (status) fa_free(made);
   else *module = made;
   return status;
 }
 
 static void emulator_unload(fa_device *device, fa_module *module) {
   ((emulator_device *)device)->emulator.fa_emu_object_free(module->object);
-  free(module);
+  fa_free(module);
 }
 
 /* ---- launches ---- */
@@ -304,11 +305,11 @@ static fa_status emulator_alloc(void **pointer, fa_device *device, size_t bytes,
   size_t rounded = (bytes + ALLOCATION_ALIGN - 1) / ALLOCATION_ALIGN * ALLOCATION_ALIGN;
   pages = (rounded + page - 1) / page * page;
   mapped = pages + 2 * page;
-  allocation *made = malloc(sizeof *made);
+  allocation *made = fa_malloc(sizeof *made);
   unsigned char *mapping = made ? mmap(NULL, mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0) : MAP_FAILED;
   if (mapping == MAP_FAILED || mprotect(mapping + page, pages, PROT_READ | PROT_WRITE) != 0) {
     if (mapping != MAP_FAILED) munmap(mapping, mapped);
-    free(made);
+    fa_free(made);
     return fa_fail(error, FA_ERR_NOMEM, "bytes=%zu: the system does not give so much memory", bytes);
   }
   *made = (allocation){NULL, mapping, mapped, mapping + page + (pages - rounded), bytes, false};
@@ -333,7 +334,7 @@ static void emulator_free(fa_device *device, void *pointer) {
   pthread_mutex_unlock(&d->mutex);
   if (!found) return;
   munmap(found->mapping, found->mapped);
-  free(found);
+  fa_free(found);
 }
 
 static fa_status emulator_copy(fa_device *device, void *to, const void *from, size_t bytes, bool to_device, fa_error *error) {
@@ -356,7 +357,7 @@ static void emulator_close(fa_device *device) {
   emulator_device *d = (emulator_device *)device;
   while (d->allocations) emulator_free(device, d->allocations->pointer);
   pthread_mutex_destroy(&d->mutex);
-  free(d);
+  fa_free(d);
 }
 
 static const fa_device_kind emulator_kind = {emulator_close, emulator_load, emulator_unload, emulator_launch,      emulator_alloc,
@@ -366,12 +367,12 @@ fa_status fa_device_open_emulator(fa_device **device, const char *target, unsign
   *device = NULL;
   void *library = open_library(error);
   if (!library) return FA_ERR_NO_DEVICE;
-  emulator_device *d = calloc(1, sizeof *d);
+  emulator_device *d = fa_calloc(1, sizeof *d);
   if (!d) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a device");
   fa_status status = fill_table(&d->emulator, library, error);
   if (!status) status = check_target(&d->emulator, target, error);
   if (status || pthread_mutex_init(&d->mutex, NULL)) {
-    free(d);
+    fa_free(d);
     return status ? status : fa_fail(error, FA_ERR_NOMEM, "out of memory for a device");
   }
   d->device.kind = &emulator_kind;

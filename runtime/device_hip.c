@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "device.h"
+#include "host_memory.h"
 
 enum { HIP_OUT_OF_MEMORY = 2, HIP_NO_DEVICE = 100, HIP_INVALID_DEVICE = 101, HIP_TO_DEVICE = 1, HIP_TO_HOST = 2 };
 
@@ -83,7 +84,7 @@ static fa_status fill_table(hip_functions *hip, void *library, fa_error *error) 
 
 /* The struct grew and moved between versions; gcnArchName is its only text behind the marketing name. */
 static fa_status read_target(hip_device *d, fa_error *error) {
-  char *properties = calloc(1, PROPERTIES_BYTES + 1), *found = NULL;
+  char *properties = fa_calloc(1, PROPERTIES_BYTES + 1), *found = NULL;
   if (!properties) return fa_fail(error, FA_ERR_NOMEM, "out of memory for the properties of hip:%d", d->ordinal);
   int code = d->hip.hipGetDeviceProperties(properties, d->ordinal);
   fa_status status = code ? hip_fail(&d->hip, "hipGetDeviceProperties", code, error) : FA_OK;
@@ -93,7 +94,7 @@ static fa_status read_target(hip_device *d, fa_error *error) {
   if (!status && (length == 0 || length >= sizeof d->device.target))
     status = fa_fail(error, FA_ERR_DEVICE, "device hip:%d: its properties name no gfx target", d->ordinal);
   else if (!status) snprintf(d->device.target, sizeof d->device.target, "%.*s", (int)length, found);
-  free(properties);
+  fa_free(properties);
   return status;
 }
 
@@ -119,7 +120,7 @@ static fa_status hip_load(fa_module **module, fa_device *device, const fa_manife
   *module = NULL;
   fa_status status = enter_device(d, &before, error);
   if (status) return status;
-  fa_module *made = calloc(1, sizeof *made);
+  fa_module *made = fa_calloc(1, sizeof *made);
   if (!made) status = fa_fail(error, FA_ERR_NOMEM, "out of memory for a module");
   else if ((code = d->hip.hipModuleLoadData(&made->module, object))) status = hip_fail(&d->hip, "hipModuleLoadData", code, error);
   else if ((code = d->hip.hipModuleGetFunction(&made->function, made->module, manifest->symbol))) {
@@ -127,7 +128,7 @@ static fa_status hip_load(fa_module **module, fa_device *device, const fa_manife
     (void)d->hip.hipModuleUnload(made->module);
   }
   leave_device(d, before);
-  if (status) free(made);
+  if (status) fa_free(made);
   else *module = made;
   return status;
 }
@@ -138,7 +139,7 @@ static void hip_unload(fa_device *device, fa_module *module) {
   fa_status entered = enter_device(d, &before, NULL);
   (void)d->hip.hipModuleUnload(module->module);
   if (!entered) leave_device(d, before);
-  free(module);
+  fa_free(module);
 }
 
 /* kernelParams, not the packed buffer: graph capture has had trouble with the latter. */
@@ -186,7 +187,7 @@ static fa_status hip_synchronize(fa_device *device, void *stream, fa_error *erro
 
 /* The library stays open: HIP does not like to be unloaded while a process ends. */
 static void hip_close(fa_device *device) {
-  free(device);
+  fa_free(device);
 }
 
 static const fa_device_kind hip_kind = {hip_close, hip_load, hip_unload, hip_launch, hip_alloc, hip_free, hip_copy, hip_synchronize, NULL};
@@ -196,7 +197,7 @@ fa_status fa_device_open_hip(fa_device **device, int ordinal, fa_error *error) {
   *device = NULL;
   void *library = open_library(error);
   if (!library) return FA_ERR_NO_DEVICE;
-  hip_device *d = calloc(1, sizeof *d);
+  hip_device *d = fa_calloc(1, sizeof *d);
   if (!d) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a device");
   d->device.kind = &hip_kind;
   d->ordinal = ordinal;
@@ -208,7 +209,7 @@ fa_status fa_device_open_hip(fa_device **device, int ordinal, fa_error *error) {
                      "such as emulator:gfx942 (fa-gen targets lists them)",
                      ordinal, count);
   if (!status) status = read_target(d, error);
-  if (status) free(d);
+  if (status) fa_free(d);
   else *device = &d->device;
   return status;
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hash.h"
+#include "host_memory.h"
 
 enum { MAKING, READY, FAILED };
 
@@ -15,9 +16,9 @@ static fa_flight_entry **bucket_of(fa_flight *flight, const char *key) {
 
 static void free_entry(fa_flight *flight, fa_flight_entry *entry) {
   if (entry->value) flight->destroy(entry->value);
-  free(entry->error);
-  free(entry->key);
-  free(entry);
+  fa_free(entry->error);
+  fa_free(entry->key);
+  fa_free(entry);
 }
 
 static void unlink_entry(fa_flight *flight, fa_flight_entry *entry) {
@@ -42,10 +43,10 @@ void fa_flight_release(fa_flight *flight, fa_flight_entry *entry) {
 }
 
 static fa_flight_entry *begin(fa_flight *flight, const char *key) {
-  fa_flight_entry *entry = calloc(1, sizeof *entry);
+  fa_flight_entry *entry = fa_calloc(1, sizeof *entry);
   if (!entry) return NULL;
-  entry->key = strdup(key);
-  entry->error = calloc(1, sizeof *entry->error);
+  entry->key = fa_strdup(key);
+  entry->error = fa_calloc(1, sizeof *entry->error);
   if (!entry->key || !entry->error) {
     free_entry(flight, entry);
     return NULL;

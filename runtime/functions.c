@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_memory.h"
 #include "problem.h"
 #include "publish.h"
 #include "sha256.h"
@@ -42,7 +43,7 @@ static fa_status keep(char *digest, const char *text, size_t length, const char 
   digest_of(digest, text, length);
   pthread_mutex_lock(&mutex);
   if (!find(digest, FA_FUNCTIONS_DIGEST)) {
-    entry *made = calloc(1, sizeof *made + length + 1);
+    entry *made = fa_calloc(1, sizeof *made + length + 1);
     if (made) {
       const char *base = name && *name ? name : "functions";
       for (const char *slash; (slash = strchr(base, '/')) && slash[1];) base = slash + 1;

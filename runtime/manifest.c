@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_memory.h"
+
 typedef struct {
   fa_manifest *out;
   fa_error *error;
@@ -127,7 +129,7 @@ static fa_status read_extent(reader *r, fa_manifest_arg *arg, json_t *object) {
   if (!shape && !strides) return FA_OK;
   if (dims == 0 || dims > FA_MAX_DIMS || json_array_size(strides) != dims)
     return refuse(r, arg->name, "has no shape of 1 to 6 dimensions with as many strides");
-  arg->shape = calloc(2 * dims, sizeof *arg->shape);
+  arg->shape = fa_calloc(2 * dims, sizeof *arg->shape);
   if (!arg->shape) return fa_fail(r->error, FA_ERR_NOMEM, "out of memory for a manifest");
   arg->strides = arg->shape + dims;
   arg->dims = (int)dims;
@@ -222,7 +224,7 @@ static fa_status read_root(reader *r, json_t *root) {
 
 fa_status fa_manifest_parse(fa_manifest **manifest, const char *text, size_t size, fa_error *error) {
   json_error_t where;
-  reader r = {calloc(1, sizeof(fa_manifest)), error};
+  reader r = {fa_calloc(1, sizeof(fa_manifest)), error};
   fa_status status;
   *manifest = NULL;
   if (!r.out) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a manifest");
@@ -237,9 +239,9 @@ fa_status fa_manifest_parse(fa_manifest **manifest, const char *text, size_t siz
 
 void fa_manifest_free(fa_manifest *manifest) {
   if (!manifest) return;
-  for (size_t i = 0; i < FA_MAX_ARGS; i++) free(manifest->args[i].shape);
+  for (size_t i = 0; i < FA_MAX_ARGS; i++) fa_free(manifest->args[i].shape);
   json_decref(manifest->document);
-  free(manifest);
+  fa_free(manifest);
 }
 
 int fa_manifest_find(const fa_manifest *manifest, const char *name) {

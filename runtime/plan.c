@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "host_memory.h"
 #include "problem.h"
 #include "publish.h"
 
@@ -15,7 +16,7 @@ void fa_loaded_destroy(void *value) {
   fa_loaded *loaded = value;
   if (loaded->module) loaded->context->device->kind->unload(loaded->context->device, loaded->module);
   fa_record_release(loaded->entry);
-  free(loaded);
+  fa_free(loaded);
 }
 
 static fa_status inspect(void *user, fa_bundle **reply, const void *object, size_t bytes, fa_error *error) {
@@ -30,7 +31,7 @@ typedef struct {
 static fa_status make_loaded(void *user, void **value, const char *key, fa_error *error) {
   request *r = user;
   fa_context *context = r->context;
-  fa_loaded *loaded = calloc(1, sizeof *loaded);
+  fa_loaded *loaded = fa_calloc(1, sizeof *loaded);
   if (!loaded) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a kernel");
   loaded->context = context;
   fa_status status = fa_record_get(&loaded->entry, &loaded->record_found, context, key, r->problem, error);
@@ -77,7 +78,7 @@ static fa_status find_or_make(fa_plan *plan, fa_context *context, const char *te
   if (status) return status;
   request r = {context, text};
   status = fa_flight_get(&context->loaded, &plan->entry, &found, key, make_loaded, &r, error);
-  free(key);
+  fa_free(key);
   if (status) return status;
   plan->context = context;
   plan->loaded = plan->entry->value;
@@ -106,10 +107,10 @@ fa_status fa_plan_create(fa_plan **plan, fa_context *context, const fa_problem *
   if (plan) *plan = NULL;
   if (!plan || !context || !problem)
     return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL", !plan ? "plan" : !context ? "context" : "problem"), &error);
-  fa_plan *made = calloc(1, sizeof *made);
+  fa_plan *made = fa_calloc(1, sizeof *made);
   if (!made) return fa_publish(fa_fail(&error, FA_ERR_NOMEM, "out of memory for a plan"), &error);
   fa_status status = create(made, context, problem, &error);
-  if (status) free(made);
+  if (status) fa_free(made);
   else *plan = made;
   return fa_publish(status, &error);
 }
@@ -117,7 +118,7 @@ fa_status fa_plan_create(fa_plan **plan, fa_context *context, const fa_problem *
 void fa_plan_destroy(fa_plan *plan) {
   if (!plan) return;
   fa_flight_release(&plan->context->loaded, plan->entry);
-  free(plan);
+  fa_free(plan);
 }
 
 fa_status fa_plan_get_info(const fa_plan *plan, fa_plan_info *info) {

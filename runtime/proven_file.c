@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "hash.h"
+#include "host_memory.h"
 
 static const char head[] =
   "# Variants that were compiled, run on the emulator and compared with the reference (runtime/proven_file.h has the format).\n"
@@ -57,7 +58,7 @@ fa_status fa_proven_file_put(fa_proven_file *file, const fa_proven_line *line, f
   if (at == file->count || strcmp(file->lines[at].text, line->text) != 0) {
     if (file->count == file->capacity) {
       size_t capacity = file->capacity ? 2 * file->capacity : 256;
-      fa_proven_line *more = realloc(file->lines, capacity * sizeof *more);
+      fa_proven_line *more = fa_realloc(file->lines, capacity * sizeof *more);
       if (!more) return fa_fail(error, FA_ERR_NOMEM, "no memory for %zu proven problems", capacity);
       file->lines = more;
       file->capacity = capacity;
@@ -76,7 +77,7 @@ void fa_proven_file_remove(fa_proven_file *file, const char *text) {
 }
 
 void fa_proven_file_free(fa_proven_file *file) {
-  free(file->lines);
+  fa_free(file->lines);
   *file = (fa_proven_file){0};
 }
 

@@ -8,19 +8,20 @@
 
 #include "functions.h"
 #include "hash.h"
+#include "host_memory.h"
 
 static void destroy(void *value) {
   fa_record *record = value;
   fa_manifest_free(record->manifest);
   fa_bundle_free(record->bundle);
-  free(record);
+  fa_free(record);
 }
 
 /* No constructor and no destructor: an empty table costs nothing. */
 static fa_flight records = FA_FLIGHT_INIT(false, destroy);
 
 fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error) {
-  int n = asprintf(key, "fa-gen %s\nproblem=%s\ntemplates=%s\ntoolchain=%s\n", fa_version(), problem, context->templates, context->toolchain.identity);
+  int n = fa_asprintf(key, "fa-gen %s\nproblem=%s\ntemplates=%s\ntoolchain=%s\n", fa_version(), problem, context->templates, context->toolchain.identity);
   if (n >= 0) return FA_OK;
   *key = NULL;
   return fa_fail(error, FA_ERR_NOMEM, "out of memory for a key");
@@ -113,7 +114,7 @@ static fa_status make(void *user, void **value, const char *key, fa_error *error
   request *r = user;
   fa_context *context = r->context;
   fa_status status = FA_OK;
-  fa_record *record = calloc(1, sizeof *record);
+  fa_record *record = fa_calloc(1, sizeof *record);
   if (!record) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a kernel's record");
   if (!find_on_disk(record, context, key)) {
     /* Of many processes one compiles; the others find its result when they get the lock, or compile too when it takes too long. */

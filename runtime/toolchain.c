@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fa_build_paths.h"
+#include "host_memory.h"
 
 enum { MAX_PROGRAM_HEADERS = 128, MAX_NOTE_BYTES = 4096, MAX_DYNAMIC_BYTES = 1 << 16, MAX_ID_BYTES = 32 };
 
@@ -109,7 +110,7 @@ static bool find_needed(char *name, size_t size, const char *path, const char *p
   if (!elf_open(&elf, path)) return false;
   for (size_t i = 0; i < elf.count && !entries; i++) {
     const Elf64_Phdr *p = &elf.headers[i];
-    if (p->p_type != PT_DYNAMIC || p->p_filesz > MAX_DYNAMIC_BYTES || !(entries = malloc(p->p_filesz + 1))) continue;
+    if (p->p_type != PT_DYNAMIC || p->p_filesz > MAX_DYNAMIC_BYTES || !(entries = fa_malloc(p->p_filesz + 1))) continue;
     if (read_at(&elf, entries, p->p_filesz, p->p_offset)) count = p->p_filesz / sizeof *entries;
   }
   for (uint64_t i = 0; i < count; i++)
@@ -122,7 +123,7 @@ static bool find_needed(char *name, size_t size, const char *path, const char *p
     name[part] = 0;
     found = strncmp(name, prefix, strlen(prefix)) == 0 && !strchr(name, '/');
   }
-  free(entries);
+  fa_free(entries);
   close(elf.fd);
   return found;
 }

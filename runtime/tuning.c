@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "axes.h"
+#include "host_memory.h"
 #include "problem.h"
 
 static bool is_schedule(const fa_axis_row *row) { return row->kind == FA_AXIS_AUTO || row->kind == FA_AXIS_NAME; }
@@ -83,7 +84,7 @@ fa_status fa_tuning_put(fa_tuning *tuning, const fa_tuning_line *line, fa_error 
   }
   if (tuning->count == tuning->capacity) {
     size_t capacity = tuning->capacity ? 2 * tuning->capacity : 16;
-    fa_tuning_line *more = realloc(tuning->lines, capacity * sizeof *more);
+    fa_tuning_line *more = fa_realloc(tuning->lines, capacity * sizeof *more);
     if (!more) return fa_fail(error, FA_ERR_NOMEM, "no memory for %zu lines of tuning", capacity);
     tuning->lines = more;
     tuning->capacity = capacity;
@@ -94,7 +95,7 @@ fa_status fa_tuning_put(fa_tuning *tuning, const fa_tuning_line *line, fa_error 
 }
 
 void fa_tuning_free(fa_tuning *tuning) {
-  free(tuning->lines);
+  fa_free(tuning->lines);
   *tuning = (fa_tuning){0};
 }
 

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "host_memory.h"
 #include "temporary.h"
 #include "worker_protocol.h"
 
@@ -133,7 +134,7 @@ static fa_status make_frame(worker_call *call, const fa_section *request, size_t
   void *bytes = NULL;
   size_t size = 0;
   fa_status status = FA_ERR_NOMEM;
-  if (count < SIZE_MAX / sizeof *sections - 1) sections = malloc((count + 1) * sizeof *sections);
+  if (count < SIZE_MAX / sizeof *sections - 1) sections = fa_malloc((count + 1) * sizeof *sections);
   if (!sections) return fa_fail(error, FA_ERR_NOMEM, "request to the worker: out of memory");
   sections[0] = (fa_section){"protocol", FA_WORKER_PROTOCOL, strlen(FA_WORKER_PROTOCOL)};
   if (count) memcpy(sections + 1, request, count * sizeof *sections);
@@ -141,7 +142,7 @@ static fa_status make_frame(worker_call *call, const fa_section *request, size_t
     fa_fail(error, status, "request to the worker: out of memory");
   } else if (size > FA_WORKER_FRAME_LIMIT) {
     status = fa_fail(error, FA_ERR_ARGUMENT, "request to the worker: %zu bytes, the limit is %zu", size, FA_WORKER_FRAME_LIMIT);
-  } else if (!(call->out = malloc(size + 8))) {
+  } else if (!(call->out = fa_malloc(size + 8))) {
     fa_fail(error, status, "request to the worker: out of memory");
   } else {
     for (int i = 0; i < 8; i++) call->out[i] = (char)(size >> 8 * i & 255);
@@ -149,8 +150,8 @@ static fa_status make_frame(worker_call *call, const fa_section *request, size_t
     call->out_size = size + 8;
     status = FA_OK;
   }
-  free(bytes);
-  free(sections);
+  fa_free(bytes);
+  fa_free(sections);
   return status;
 }
 
@@ -172,7 +173,7 @@ static bool accept_head(worker_call *call, call_end *end) {
   for (int i = 0; i < 8; i++) size |= (uint64_t)call->head[i] << 8 * i;
   call->in_size = (size_t)size;
   *end = size > FA_WORKER_FRAME_LIMIT ? END_TOO_LONG : END_NOMEM;
-  return size <= FA_WORKER_FRAME_LIMIT && (call->in = malloc((size_t)size + 1));
+  return size <= FA_WORKER_FRAME_LIMIT && (call->in = fa_malloc((size_t)size + 1));
 }
 
 static bool pump_in(worker_call *call, call_end *end) {
@@ -337,7 +338,7 @@ cleanup:
   if (call.channel >= 0) close(call.channel);
   if (call.log >= 0) close(call.log);
   fa_temporary_remove(&temporary);
-  free(call.out);
-  free(call.in);
+  fa_free(call.out);
+  fa_free(call.in);
   return status;
 }

@@ -167,6 +167,7 @@ FA_API const fa_axis *fa_axis_get(size_t index);
 
 typedef struct fa_context fa_context;
 typedef struct fa_plan fa_plan;
+typedef struct fa_pack fa_pack; /* many kernels in one read-only file: docs/packs.md */
 
 /* level: 0 error, 1 warning, 2 information, 3 detail.  Called on the thread that works; `text` is valid during the call. */
 typedef void (*fa_log_function)(int level, const char *text, void *user);
@@ -182,6 +183,21 @@ enum {
   FA_CHECK_ALIGN = 64  /* accesses of whole dwords at addresses that are no multiple of 4; the hardware takes them */
 };
 
+/* How a host wants kernels to be made that are neither loaded, packed nor cached. */
+typedef enum fa_jit {
+  FA_JIT_DEFAULT = 0, /* $FA_JIT: "0" or "off", "process", "in-process"; else in a worker process */
+  FA_JIT_OFF,         /* not at all: FA_ERR_NOT_PREPARED */
+  FA_JIT_PROCESS,     /* by a worker process */
+  FA_JIT_IN_PROCESS   /* by libfagen-jit in this process, for hosts that may not start others: a compiler that crashes takes the host with it */
+} fa_jit;
+
+typedef enum fa_cache_mode {
+  FA_CACHE_MODE_DEFAULT = 0, /* $FA_CACHE: "rw", "ro", "memory" or "off"; else read and write */
+  FA_CACHE_MODE_RW,
+  FA_CACHE_MODE_RO,    /* what is there is used, nothing is written */
+  FA_CACHE_MODE_MEMORY /* nothing on disk is read or written */
+} fa_cache_mode;
+
 typedef struct fa_context_options {
   size_t size;               /* sizeof(fa_context_options) */
   const char *device;        /* "hip", "hip:1", "emulator:gfx942"; NULL: $FA_DEVICE, else hip where there is a GPU, else an error that names the emulator */
@@ -195,9 +211,19 @@ typedef struct fa_context_options {
   void *log_user;
   unsigned emulator_checks;  /* FA_CHECK_... together; 0: memory and init; FA_CHECK_MEMORY: nothing else */
   const char *tuning_file;   /* schedules measured by `fa-gen tune`, for problems that leave theirs open; NULL: $FA_TUNING; "": none */
+  const fa_pack *const *packs; /* looked in first, in this order; the caller closes them after the context */
+  size_t pack_count;
+  const char *system_dir;    /* read-only packs and cache of the machine; NULL: $FA_SYSTEM_DIR, else the library's own; "": none */
+  uint64_t cache_max_bytes;  /* of the user's cache; 0: $FA_CACHE_MAX_SIZE (a number with K, M or G), else 1 GiB */
+  fa_cache_mode cache_mode;
+  fa_jit jit;
+  const char *jit_library;   /* path of libfagen-jit; NULL: $FA_JIT_LIBRARY, beside the library, the build's own */
+  unsigned workers;          /* worker processes at a time; 0: one a core */
+  const char *quarantine_file; /* kernels that failed `fa-gen selftest`; NULL: $FA_QUARANTINE, XDG rules; "": none */
 } fa_context_options;
 
-#define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define FA_CONTEXT_OPTIONS_INIT { sizeof(fa_context_options), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, \
+  0, 0, 0, 0, FA_CACHE_MODE_DEFAULT, FA_JIT_DEFAULT, 0, 0, 0 }
 
 /* options may be NULL.  The caller destroys the context after its plans. */
 FA_API fa_status fa_context_create(fa_context **context, const fa_context_options *options);
