@@ -1,28 +1,23 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen build: many problems, several workers at a time, into the cache or a folder. */
+#include "jobs.h"
 #include "output.h"
 #include "session.h"
 #include "store.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { MAX_PROBLEMS = 4096, MAX_TARGETS = 16, MAX_JOBS = 64 };
+enum { MAX_PROBLEMS = 4096, MAX_TARGETS = 16 };
 
 typedef struct item {
   fa_problem problem;
-  char name[160];
-  fa_status status; /* of the build */
-  char *trouble;    /* its text; malloc'ed */
-  char *variant;    /* malloc'ed */
+  char *variant; /* malloc'ed */
   char origin[16];
-  size_t bytes;     /* of the object */
-  double seconds;
+  size_t bytes;  /* of the object */
 } item;
 
 typedef struct target_context {
@@ -33,13 +28,11 @@ typedef struct target_context {
 typedef struct build {
   fa_cli *cli;
   const char *folder; /* NULL: into the cache */
+  fa_job *jobs; /* one an item */
   item *items;
   int count, refused;
   target_context contexts[MAX_TARGETS];
   fa_store *store; /* the contexts' cache, to see what it kept; with a folder NULL */
-  pthread_mutex_t mutex; /* guards all below */
-  int next, done, failed;
-  bool stop, progress;
 } build;
 
 /* ---- problems ------------------------------------------------------------------------------------------------------ */
@@ -64,9 +57,11 @@ static int add_problem(build *b, const char *text) {
   fa_status status = fa_problem_print(canonical, sizeof canonical, NULL, &one->problem);
   if (status != FA_OK) return fa_cli_fail_last(b->cli, status);
   fa_session_name(name, sizeof name, &one->problem);
-  snprintf(one->name, sizeof one->name, "%s-%08x", name, short_hash(canonical));
+  fa_job *job = &b->jobs[b->count];
+  job->item = one;
+  snprintf(job->name, sizeof job->name, "%s-%08x", name, short_hash(canonical));
   for (int i = 0; i < b->count; i++)
-    if (strcmp(b->items[i].name, one->name) == 0) return -1; /* the same problem twice is built once */
+    if (strcmp(b->jobs[i].name, job->name) == 0) return -1; /* the same problem twice is built once */
   b->count++;
   return -1;
 }
@@ -130,15 +125,15 @@ static int collect_problems(build *b) {
 
 /* ---- one build ----------------------------------------------------------------------------------------------------- */
 
-static fa_status write_part(const build *b, const item *one, const char *suffix, const fa_section *section, fa_error *error) {
+static fa_status write_part(const build *b, const char *name, const char *suffix, const fa_section *section, fa_error *error) {
   char path[4096];
-  if (!section) return fa_fail(error, FA_ERR_WORKER, "the worker's answer has no part for %s%s", one->name, suffix);
-  if (snprintf(path, sizeof path, "%s/%s%s", b->folder, one->name, suffix) >= (int)sizeof path)
+  if (!section) return fa_fail(error, FA_ERR_WORKER, "the worker's answer has no part for %s%s", name, suffix);
+  if (snprintf(path, sizeof path, "%s/%s%s", b->folder, name, suffix) >= (int)sizeof path)
     return fa_fail(error, FA_ERR_IO, "%.64s...: the path is longer than %zu bytes", b->folder, sizeof path - 1);
   return fa_output_write(path, section->data, section->size, error);
 }
 
-static fa_status build_to_folder(const build *b, item *one, fa_error *error) {
+static fa_status build_to_folder(const build *b, const char *name, item *one, fa_error *error) {
   fa_bundle *reply = NULL;
   fa_status status = fa_session_generate(&reply, b->cli, "build", &one->problem, error);
   if (status != FA_OK) return status;
@@ -146,9 +141,9 @@ static fa_status build_to_folder(const build *b, item *one, fa_error *error) {
   one->variant = strdup(fa_bundle_text(reply, "variant", ""));
   one->bytes = object ? object->size : 0;
   strcpy(one->origin, "compiled");
-  status = write_part(b, one, ".co", object, error);
-  if (status == FA_OK) status = write_part(b, one, ".json", fa_bundle_find(reply, "manifest"), error);
-  if (status == FA_OK) status = write_part(b, one, ".hip", fa_bundle_find(reply, "source"), error);
+  status = write_part(b, name, ".co", object, error);
+  if (status == FA_OK) status = write_part(b, name, ".json", fa_bundle_find(reply, "manifest"), error);
+  if (status == FA_OK) status = write_part(b, name, ".hip", fa_bundle_find(reply, "source"), error);
   fa_bundle_free(reply);
   return status;
 }
@@ -174,45 +169,21 @@ static fa_status build_to_cache(const build *b, item *one, fa_error *error) {
   return status;
 }
 
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
-}
-
-/* Under the mutex: one line for what is done; on a terminal a line that is overwritten. */
-static void show_done(build *b, const item *one) {
-  char lighter[128];
+static fa_status build_one(fa_job *job, void *user, fa_error *error) {
+  const build *b = user;
+  item *one = job->item;
+  char lighter[128], line[256];
+  fa_status status = b->folder ? build_to_folder(b, job->name, one, error) : build_to_cache(b, one, error);
   fa_session_lighter(lighter, sizeof lighter, one->variant ? one->variant : "");
-  if (b->progress) fprintf(stderr, "\r\033[K");
-  if (one->status != FA_OK)
-    fprintf(stderr, "fa-gen build: %s: %s\n", one->name, one->trouble ? one->trouble : "failed");
-  else if (!fa_cli_value(b->cli, "json"))
-    printf("%s  %s, %zu bytes, %.2f s%s%s\n", one->name, one->origin, one->bytes, one->seconds, lighter[0] ? ";" : "", lighter);
-  fflush(stdout);
-  if (b->progress) fprintf(stderr, "%d of %d done, %d failed", b->done, b->count, b->failed);
+  snprintf(line, sizeof line, "%s, %zu bytes%s%s", one->origin, one->bytes, lighter[0] ? ";" : "", lighter);
+  job->line = strdup(line);
+  return status;
 }
 
-static void *work(void *argument) {
-  build *b = argument;
-  pthread_mutex_lock(&b->mutex);
-  while (!b->stop && b->next < b->count) {
-    item *one = &b->items[b->next++];
-    pthread_mutex_unlock(&b->mutex);
-    fa_error error = {0};
-    double start = now();
-    fa_status status = b->folder ? build_to_folder(b, one, &error) : build_to_cache(b, one, &error);
-    one->seconds = now() - start;
-    pthread_mutex_lock(&b->mutex);
-    one->status = status;
-    if (status != FA_OK) one->trouble = strdup(error.text);
-    b->done++;
-    b->failed += status != FA_OK;
-    if (status != FA_OK && !fa_cli_value(b->cli, "keep-going")) b->stop = true;
-    show_done(b, one);
-  }
-  pthread_mutex_unlock(&b->mutex);
-  return NULL;
+/* With --json nothing is said of what went well: the object at the end does. */
+static void say_failure(const fa_job *job, void *user) {
+  const build *b = user;
+  if (job->status != FA_OK) fprintf(stderr, "fa-gen %s: %s: %s\n", b->cli->command->name, job->name, job->trouble ? job->trouble : "failed");
 }
 
 /* ---- the command --------------------------------------------------------------------------------------------------- */
@@ -249,25 +220,16 @@ cleanup:
   return status == FA_OK ? -1 : fa_cli_fail(b->cli, &error);
 }
 
-static void run_jobs(build *b, long jobs) {
-  pthread_t threads[MAX_JOBS];
-  long started = 0;
-  if (jobs > b->count) jobs = b->count;
-  while (started < jobs - 1 && pthread_create(&threads[started], NULL, work, b) == 0) started++;
-  work(b);
-  for (long i = 0; i < started; i++) pthread_join(threads[i], NULL);
-  if (b->progress) fputc('\n', stderr);
-}
-
 static int print_json(const build *b) {
   json_t *built = json_array(), *failed = json_array();
   for (int i = 0; i < b->count; i++) {
     const item *one = &b->items[i];
-    if (one->variant && one->status == FA_OK)
-      json_array_append_new(built, json_pack("{s:s,s:s,s:s,s:I,s:f}", "name", one->name, "variant", one->variant, "origin", one->origin, "object_bytes",
-                                             (json_int_t)one->bytes, "seconds", one->seconds));
-    else if (one->trouble)
-      json_array_append_new(failed, json_pack("{s:s,s:s,s:s}", "name", one->name, "status", fa_status_name(one->status), "error", one->trouble));
+    const fa_job *job = &b->jobs[i];
+    if (one->variant && job->ended && job->status == FA_OK)
+      json_array_append_new(built, json_pack("{s:s,s:s,s:s,s:I,s:f}", "name", job->name, "variant", one->variant, "origin", one->origin, "object_bytes",
+                                             (json_int_t)one->bytes, "seconds", job->seconds));
+    else if (job->trouble)
+      json_array_append_new(failed, json_pack("{s:s,s:s,s:s}", "name", job->name, "status", fa_status_name(job->status), "error", job->trouble));
   }
   return fa_session_json(b->cli, json_pack("{s:i,s:s?,s:o,s:o}", "schema", 1, "folder", b->folder, "built", built, "failed", failed));
 }
@@ -275,16 +237,16 @@ static int print_json(const build *b) {
 static int exit_code(const build *b) {
   if (b->refused) return FA_EXIT_FAILED;
   for (int i = 0; i < b->count; i++)
-    if (b->items[i].status != FA_OK) return fa_cli_exit_code(b->items[i].status);
+    if (b->jobs[i].status != FA_OK) return fa_cli_exit_code(b->jobs[i].status);
   return FA_EXIT_OK;
 }
 
 int fa_command_build(fa_cli *cli) {
-  build b = { .cli = cli, .folder = fa_cli_value(cli, "output"), .items = calloc(MAX_PROBLEMS, sizeof *b.items), .mutex = PTHREAD_MUTEX_INITIALIZER };
-  long cores = sysconf(_SC_NPROCESSORS_ONLN), jobs;
-  const char *terminal = getenv("TERM");
+  build b = { .cli = cli, .folder = fa_cli_value(cli, "output"), .items = calloc(MAX_PROBLEMS, sizeof *b.items), .jobs = calloc(MAX_PROBLEMS, sizeof *b.jobs) };
+  fa_jobs jobs = { .cli = cli, .jobs = b.jobs, .work = build_one, .user = &b, .keep_going = fa_cli_value(cli, "keep-going") };
+  long threads;
   int code = FA_EXIT_USAGE;
-  if (!b.items || !fa_cli_integer(&jobs, cli, "jobs", 1, MAX_JOBS, cores < 1 ? 1 : cores > MAX_JOBS ? MAX_JOBS : cores)) goto cleanup;
+  if (!b.items || !b.jobs || !fa_jobs_threads(&threads, cli)) goto cleanup;
   code = collect_problems(&b);
   if (code >= 0) goto cleanup;
   if (b.folder && mkdir(b.folder, 0777) != 0 && errno != EEXIST) {
@@ -296,8 +258,9 @@ int fa_command_build(fa_cli *cli) {
   if (!b.folder) code = open_store(&b);
   if (!b.folder && code < 0) code = open_contexts(&b);
   if (code >= 0) goto cleanup;
-  b.progress = isatty(STDERR_FILENO) && terminal && strcmp(terminal, "dumb") != 0;
-  run_jobs(&b, jobs);
+  jobs.count = b.count;
+  if (fa_cli_value(cli, "json")) jobs.said = say_failure;
+  fa_jobs_run(&jobs, threads);
   code = exit_code(&b);
   if (fa_cli_value(cli, "json")) {
     int printed = print_json(&b);
@@ -306,11 +269,9 @@ int fa_command_build(fa_cli *cli) {
 cleanup:
   for (int i = 0; i < MAX_TARGETS; i++) fa_context_destroy(b.contexts[i].context);
   fa_store_close(b.store);
-  for (int i = 0; i < b.count; i++) {
-    free(b.items[i].trouble);
-    free(b.items[i].variant);
-  }
+  fa_jobs_free(&jobs);
+  for (int i = 0; i < b.count; i++) free(b.items[i].variant);
   free(b.items);
-  pthread_mutex_destroy(&b.mutex);
+  free(b.jobs);
   return code;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen: the table of subcommands, and the way into them. */
 #include "command.h"
+#include "jobs.h"
 #include "output.h"
 
 #include <signal.h>
@@ -151,6 +152,7 @@ static void print_overview(FILE *stream) {
 /* Leaves nothing half written.  Only async-signal-safe calls. */
 static void interrupted(int number) {
   fa_output_remove_unfinished();
+  fa_jobs_interrupted();
   if (number == SIGINT) _exit(FA_EXIT_INTERRUPTED);
   signal(number, SIG_DFL);
   raise(number);
