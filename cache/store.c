@@ -42,9 +42,14 @@ static bool home_of_user(char *home, size_t capacity) {
          join(home, capacity, found->pw_dir, "");
 }
 
+bool fa_store_home(char *home, size_t capacity) {
+  const char *variable = secure_getenv("HOME");
+  return variable && *variable == '/' ? join(home, capacity, variable, "") : home_of_user(home, capacity);
+}
+
 bool fa_store_default_directory(char *path, size_t capacity) {
   char home[PATH_MAX];
-  const char *chosen = secure_getenv("FA_CACHE_DIR"), *xdg = secure_getenv("XDG_CACHE_HOME"), *variable = secure_getenv("HOME");
+  const char *chosen = secure_getenv("FA_CACHE_DIR"), *xdg = secure_getenv("XDG_CACHE_HOME");
   bool fits;
   if (getauxval(AT_SECURE)) {
     snprintf(path, capacity, "the process runs with raised privileges: no cache directory is used");
@@ -52,8 +57,7 @@ bool fa_store_default_directory(char *path, size_t capacity) {
   }
   if (chosen && *chosen) fits = join(path, capacity, chosen, "");
   else if (xdg && *xdg == '/') fits = join(path, capacity, xdg, "/fa-gen");
-  else if (variable && *variable == '/') fits = join(path, capacity, variable, "/.cache/fa-gen");
-  else if (home_of_user(home, sizeof home)) fits = join(path, capacity, home, "/.cache/fa-gen");
+  else if (fa_store_home(home, sizeof home)) fits = join(path, capacity, home, "/.cache/fa-gen");
   else {
     snprintf(path, capacity, "no FA_CACHE_DIR, XDG_CACHE_HOME or HOME, and user %ld has no home", (long)geteuid());
     return false;

@@ -23,6 +23,9 @@ typedef void (*fa_store_log)(int level, const char *text, void *user);
  * database's home.  False: there is no such place, and `path` says why. */
 bool fa_store_default_directory(char *path, size_t capacity);
 
+/* $HOME where it is absolute, else the password database's. */
+bool fa_store_home(char *home, size_t capacity);
+
 /* directory: NULL for the default, "" for memory only.  toolchain: identity text; each has entries of its own.  NULL: out of memory. */
 fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_log log, void *user);
 void fa_store_close(fa_store *store);

@@ -58,8 +58,14 @@ static fa_status set_tuning(fa_context *context, const char *path, fa_error *err
   return path && *path ? fa_tuning_read(&context->tuning, path, error) : FA_OK;
 }
 
+static fa_status set_quarantine(fa_context *context, const char *file, fa_error *error) {
+  char path[PATH_MAX];
+  return fa_quarantine_path(path, sizeof path, file) ? fa_quarantine_read(&context->quarantine, path, log_store, context, error) : FA_OK;
+}
+
 static void release(fa_context *context) {
   fa_tuning_free(&context->tuning);
+  fa_quarantine_free(&context->quarantine);
   fa_flight_clear(&context->loaded);
   pthread_mutex_destroy(&context->loaded.mutex);
   pthread_cond_destroy(&context->loaded.changed);
@@ -80,6 +86,7 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   fa_status status = fa_device_open(&context->device, device && *device ? device : NULL, options->emulator_threads, options->emulator_checks, error);
   if (!status) status = set_templates(context, options->templates_dir, error);
   if (!status) status = set_tuning(context, options->tuning_file, error);
+  if (!status) status = set_quarantine(context, options->quarantine_file, error);
   if (status) return status;
   context->toolchain_status = fa_toolchain_find(&context->toolchain, options->worker, options->toolchain_dir, &context->toolchain_error);
   if (context->toolchain_status) fa_context_log(context, 1, "%s", context->toolchain_error.text);

@@ -5,6 +5,7 @@
 
 #include "device.h"
 #include "flight.h"
+#include "quarantine.h"
 #include "store.h"
 #include "tuning.h"
 #include "worker_client.h"
@@ -19,6 +20,7 @@ struct fa_context {
   char templates[65];   /* their digest */
   fa_worker_limits limits;
   fa_tuning tuning;
+  fa_quarantine quarantine;
   fa_log_function log;
   void *log_user;
   int stderr_level;     /* FA_LOG; -1: nothing */

@@ -45,6 +45,8 @@ static fa_status make_loaded(void *user, void **value, const char *key, fa_error
                      manifest->problem);
     goto cleanup;
   }
+  const char *toolchain = fa_bundle_text(record->bundle, "toolchain", context->toolchain.identity);
+  if ((status = fa_quarantine_check(&context->quarantine, manifest->target, toolchain, r->problem, error))) goto cleanup;
   if ((status = fa_attention_bind(loaded->attention, manifest, error))) goto cleanup;
   fa_inspector inspector = {inspect, context};
   status = context->device->kind->load(&loaded->module, context->device, manifest, record->object, record->object_bytes, &inspector, error);
