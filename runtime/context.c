@@ -72,6 +72,7 @@ static void release(fa_context *context) {
   if (context->device) context->device->kind->close(context->device);
   fa_store_close(context->store);
   fa_free(context->templates_dir);
+  fa_free(context->jit_library);
   fa_free(context);
 }
 
@@ -82,6 +83,10 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   context->log_user = options->log_user;
   context->stderr_level = log_level();
   context->limits.seconds = options->compile_seconds ? options->compile_seconds : 60;
+  context->limits.workers = options->workers;
+  context->limits.jit = fa_worker_jit(options->jit);
+  if (options->jit_library && !(context->jit_library = fa_strdup(options->jit_library))) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a path");
+  context->limits.jit_library = context->jit_library;
   context->loaded = (fa_flight)FA_FLIGHT_INIT(true, fa_loaded_destroy);
   fa_status status = fa_device_open(&context->device, device && *device ? device : NULL, options->emulator_threads, options->emulator_checks, error);
   if (!status) status = set_templates(context, options->templates_dir, error);

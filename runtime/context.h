@@ -18,6 +18,7 @@ struct fa_context {
   fa_toolchain toolchain;
   char *templates_dir;  /* absolute; NULL: the built-in ones */
   char templates[65];   /* their digest */
+  char *jit_library;    /* of limits */
   fa_worker_limits limits;
   fa_tuning tuning;
   fa_quarantine quarantine;

@@ -18,10 +18,17 @@
 #include "bundle.h"
 #include "toolchain.h"
 
+/* How a request is served, and how far it may go. */
 typedef struct fa_worker_limits {
   unsigned seconds;         /* 0: 60 */
   size_t memory_bytes;      /* 0: 4 GiB address space */
+  unsigned workers;         /* worker processes of this process at a time; 0: one a core */
+  fa_jit jit;               /* FA_JIT_IN_PROCESS: by libfagen-jit in this process; else by a worker */
+  const char *jit_library;  /* NULL: found like the worker */
 } fa_worker_limits;
+
+/* What the host asked for, or for FA_JIT_DEFAULT what FA_JIT says; never FA_JIT_DEFAULT. */
+fa_jit fa_worker_jit(fa_jit asked);
 
 /* FA_OK: *reply is a bundle whose "status" is ok; the caller frees it.  Otherwise *reply is NULL, or (status reported by the worker itself)
  * the bundle, for its log.  Thread-safe; no state is kept between calls. */
