@@ -6,9 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stub_run.h"
+
 #define EXPORT __attribute__((visibility("default")))
 
-enum { SUCCESS = 0, INVALID_VALUE = 1, NO_DEVICE = 100, INVALID_DEVICE = 101, ARCH_OFFSET = 1160 };
+enum { SUCCESS = 0, INVALID_VALUE = 1, LAUNCH_FAILURE = 719, NO_BINARY = 209, NOT_FOUND = 500, NO_DEVICE = 100, INVALID_DEVICE = 101, ARCH_OFFSET = 1160 };
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static stub_hip_state state = {.devices = 1, .arch = "gfx942:sramecc+:xnack-"};
@@ -74,7 +76,7 @@ int hipGetDevicePropertiesR0600(void *properties, int ordinal) {
   if (!code && (ordinal < 0 || ordinal >= state.devices)) code = INVALID_DEVICE;
   if (!code) {
     strcpy(properties, "gfx of a name that is not the target");
-    strcpy((char *)properties + ARCH_OFFSET, state.arch);
+    strcpy((char *)properties + ARCH_OFFSET, stub_run_target() ? stub_run_target() : state.arch);
   }
   return leave(code);
 }
@@ -84,8 +86,9 @@ int hipModuleLoadData(void **module, const void *image) {
   int code = enter("hipModuleLoadData", NULL);
   if (!code && !image) code = INVALID_VALUE;
   if (!code) {
-    *module = malloc(1); /* so that a leak is a leak for ASan too */
-    state.modules++;
+    *module = stub_run_target() ? stub_run_load(image) : malloc(1); /* so that a leak is a leak for ASan too */
+    if (*module) state.modules++;
+    else code = NO_BINARY;
   }
   return leave(code);
 }
@@ -93,7 +96,8 @@ int hipModuleLoadData(void **module, const void *image) {
 EXPORT int hipModuleUnload(void *module);
 int hipModuleUnload(void *module) {
   int code = enter("hipModuleUnload", NULL);
-  free(module);
+  if (stub_run_target()) stub_run_unload(module);
+  else free(module);
   state.modules--;
   return leave(code);
 }
@@ -102,6 +106,7 @@ EXPORT int hipModuleGetFunction(void **function, void *module, const char *name)
 int hipModuleGetFunction(void **function, void *module, const char *name) {
   int code = enter("hipModuleGetFunction", NULL);
   if (!code && (!module || !name || !*name)) code = INVALID_VALUE;
+  if (!code && stub_run_target() && !stub_run_has(module, name)) code = NOT_FOUND;
   if (!code) *function = module;
   return leave(code);
 }
@@ -118,6 +123,7 @@ int hipModuleLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsi
   call->lds_bytes = lds_bytes;
   if (!code && (!function || extra || (!params && state.param_bytes[0]))) code = INVALID_VALUE;
   for (int i = 0; !code && i < STUB_HIP_PARAMS && state.param_bytes[i]; i++) memcpy(&call->params[i], params[i], state.param_bytes[i]);
+  if (!code && stub_run_target() && !stub_run_launch(function, call->grid, call->block, lds_bytes, params)) code = LAUNCH_FAILURE;
   state.launches += !code;
   return leave(code);
 }
@@ -127,6 +133,7 @@ int hipMalloc(void **pointer, size_t bytes) {
   int code = enter("hipMalloc", NULL);
   if (!code) {
     *pointer = aligned_alloc(256, (bytes + 255) / 256 * 256);
+    stub_run_allocated(*pointer, bytes);
     state.allocations++;
   }
   return leave(code);
@@ -135,6 +142,7 @@ int hipMalloc(void **pointer, size_t bytes) {
 EXPORT int hipFree(void *pointer);
 int hipFree(void *pointer) {
   int code = enter("hipFree", NULL);
+  stub_run_freed(pointer);
   free(pointer);
   state.allocations--;
   return leave(code);

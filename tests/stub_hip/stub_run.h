@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * With FAGEN_STUB_TARGET=gfx942 in the environment the stub has a GPU of that target that really runs kernels: on libfagen-emulator.  What an
+ * allocation does not hold a kernel may not touch: the launch fails, as with a page fault on a card. */
+#ifndef STUB_RUN_H
+#define STUB_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* NULL: the stub does nothing. */
+const char *stub_run_target(void);
+
+/* A module, which is its one kernel's function, too; NULL: the object is not one for this GPU. */
+void *stub_run_load(const void *image);
+void stub_run_unload(void *module);
+bool stub_run_has(const void *module, const char *kernel);
+/* False: the kernel did something wrong; standard error says what. */
+bool stub_run_launch(void *module, const unsigned grid[3], const unsigned block[3], unsigned lds_bytes, void **params);
+
+void stub_run_allocated(void *pointer, size_t bytes);
+void stub_run_freed(void *pointer);
+
+#endif
