@@ -13,6 +13,7 @@
 
 #include "device.h"
 #include "host_memory.h"
+#include "places.h"
 
 enum { ALLOCATION_ALIGN = 256 }; /* hipMalloc's */
 
@@ -52,26 +53,15 @@ static _Thread_local fa_counters last;
 
 /* ---- the library ---- */
 
-static void *open_beside(const char *directory, int length, const char *below) {
-  static const char *const names[] = {"libfagen-emulator.so.0", "libfagen-emulator.so"};
-  char path[4096];
-  void *library = NULL;
-  for (int i = 0; i < 2 && !library; i++) {
-    int n = snprintf(path, sizeof path, "%.*s%s%s%s", length, directory, below, *directory ? "/" : "", names[i]);
-    if (n > 0 && (size_t)n < sizeof path) library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-  }
-  return library;
+static bool library_fits(const char *path, void *library) {
+  return (*(void **)library = dlopen(path, RTLD_NOW | RTLD_LOCAL)) != NULL;
 }
 
 static void *open_library(fa_error *error) {
-  static const char here; /* an address within this library, or the program it is linked into */
-  Dl_info info;
+  static const char *const names[] = {"libfagen-emulator.so.0", "../lib/libfagen-emulator.so.0", "../../lib/libfagen-emulator.so.0", NULL};
+  char path[FA_PLACE_BYTES];
   void *library = NULL;
-  const char *slash = dladdr(&here, &info) && info.dli_fname ? strrchr(info.dli_fname, '/') : NULL;
-  if (slash) library = open_beside(info.dli_fname, (int)(slash - info.dli_fname), "");
-  if (!library && slash) library = open_beside(info.dli_fname, (int)(slash - info.dli_fname), "/../lib");
-  if (!library) library = open_beside(FA_BUILD_LIBRARIES, (int)strlen(FA_BUILD_LIBRARIES), "");
-  if (!library) library = open_beside("", 0, "");
+  if (!fa_place_find(path, names, library_fits, &library)) library = dlopen(names[0], RTLD_NOW | RTLD_LOCAL);
   if (!library) fa_fail(error, FA_ERR_NO_DEVICE, "device emulator: libfagen-emulator.so is not beside libfagen: %s", dlerror());
   return library;
 }

@@ -2,7 +2,6 @@
  * Finds worker and compiler without loading either, and reads the build-ids that name them. */
 #include "toolchain.h"
 
-#include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -15,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fa_build_paths.h"
 #include "host_memory.h"
+#include "places.h"
 
 enum { MAX_PROGRAM_HEADERS = 128, MAX_NOTE_BYTES = 4096, MAX_DYNAMIC_BYTES = 1 << 16, MAX_ID_BYTES = 32 };
 
@@ -130,25 +129,12 @@ static bool find_needed(char *name, size_t size, const char *path, const char *p
 
 /* ---- places ---- */
 
-static bool is_file(const char *path, int mode) {
-  struct stat info;
-  return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, mode) == 0;
-}
-
-/* False when it does not fit. */
-static bool join(char path[4096], const char *a, const char *b) {
-  int length = snprintf(path, 4096, "%s/%s", a, b);
-  if (length >= 0 && length < 4096) return true;
-  *path = 0;
-  return false;
-}
-
 /* hiprtc and comgr in `directory`, the newer names first. */
 static bool find_libraries(fa_toolchain *t, const char *directory) {
   static const char *const hiprtc[] = {"libhiprtc.so.7", "libhiprtc.so.6"}, *const comgr[] = {"libamd_comgr.so.3", "libamd_comgr.so.2"};
   bool have_hiprtc = false, have_comgr = false;
-  for (int i = 0; i < 2 && !have_hiprtc; i++) have_hiprtc = join(t->hiprtc, directory, hiprtc[i]) && is_file(t->hiprtc, R_OK);
-  for (int i = 0; i < 2 && !have_comgr; i++) have_comgr = join(t->comgr, directory, comgr[i]) && is_file(t->comgr, R_OK);
+  for (int i = 0; i < 2 && !have_hiprtc; i++) have_hiprtc = fa_place_join(t->hiprtc, directory, hiprtc[i]) && fa_place_is_file(t->hiprtc, R_OK);
+  for (int i = 0; i < 2 && !have_comgr; i++) have_comgr = fa_place_join(t->comgr, directory, comgr[i]) && fa_place_is_file(t->comgr, R_OK);
   if (have_hiprtc && have_comgr) return true;
   *t->hiprtc = *t->comgr = 0;
   return false;
@@ -159,8 +145,8 @@ static bool find_unpacked(fa_toolchain *t, const char *directory) {
   static const char *const roots[] = {"root", "."};
   for (int i = 0; i < 2; i++) {
     char root[4096];
-    if (join(root, directory, roots[i]) && join(t->loader, root, "usr/lib64/ld-linux-x86-64.so.2") && is_file(t->loader, X_OK) &&
-        join(t->library_path, root, "usr/lib/x86_64-linux-gnu") && find_libraries(t, t->library_path))
+    if (fa_place_join(root, directory, roots[i]) && fa_place_join(t->loader, root, "usr/lib64/ld-linux-x86-64.so.2") && fa_place_is_file(t->loader, X_OK) &&
+        fa_place_join(t->library_path, root, "usr/lib/x86_64-linux-gnu") && find_libraries(t, t->library_path))
       return true;
   }
   *t->loader = *t->library_path = 0;
@@ -169,7 +155,7 @@ static bool find_unpacked(fa_toolchain *t, const char *directory) {
 
 static bool find_in_directory(fa_toolchain *t, const char *directory) {
   char lib[4096];
-  return find_unpacked(t, directory) || (join(lib, directory, "lib") && find_libraries(t, lib)) || find_libraries(t, directory);
+  return find_unpacked(t, directory) || (fa_place_join(lib, directory, "lib") && find_libraries(t, lib)) || find_libraries(t, directory);
 }
 
 static bool find_rocm(fa_toolchain *t) {
@@ -184,53 +170,38 @@ static bool find_rocm(fa_toolchain *t) {
   return ok;
 }
 
-/* Beside the running program or this library, or in ../libexec of either. */
-static bool find_beside(char worker[4096], const char *file) {
-  char directory[4096], *slash;
-  if (snprintf(directory, sizeof directory, "%s", file) >= (int)sizeof directory || !(slash = strrchr(directory, '/'))) return false;
-  *slash = 0;
-  static const char *const names[] = {"fa-gen-worker", "../bin/fa-gen-worker", "../libexec/fa-gen/fa-gen-worker"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (join(worker, directory, names[i]) && is_file(worker, X_OK)) return true;
-  return false;
-}
-
 static fa_status find_worker(char worker[4096], const char *given, fa_error *error) {
-  char self[4096];
-  ssize_t length;
-  Dl_info info;
+  /* beside the tool; from a library; as installed, the library's folder being lib or lib/ARCHITECTURE; from bin/tests of a build tree */
+  static const char *const names[] = {"fa-gen-worker", "../bin/fa-gen-worker", "../libexec/fa-gen/fa-gen-worker", "../../libexec/fa-gen/fa-gen-worker",
+                                      "../fa-gen-worker", NULL};
   const char *named = given ? given : secure_getenv("FA_WORKER");
   if (named && *named) {
     if (strlen(named) >= 4096) return fa_fail(error, FA_ERR_WORKER, "worker: the path is longer than 4095 bytes");
     strcpy(worker, named);
-    if (is_file(worker, X_OK)) return FA_OK;
+    if (fa_place_is_file(worker, X_OK)) return FA_OK;
     return fa_fail(error, FA_ERR_WORKER, "worker %.2000s (%s) is not an executable file", named, given ? "given by the caller" : "from FA_WORKER");
   }
-  length = readlink("/proc/self/exe", self, sizeof self - 1);
-  if (length > 0) {
-    self[length] = 0;
-    if (find_beside(worker, self)) return FA_OK;
-  }
-  if (dladdr((const void *)(uintptr_t)fa_toolchain_find, &info) && info.dli_fname && realpath(info.dli_fname, self) && find_beside(worker, self))
-    return FA_OK;
-  strcpy(worker, FA_BUILD_WORKER);
-  if (is_file(worker, X_OK)) return FA_OK;
-  *worker = 0;
-  return fa_fail(error, FA_ERR_WORKER,
-                 "no fa-gen-worker beside the program, the library or in the build's place (%s); build it, or name it by FA_WORKER", FA_BUILD_WORKER);
+  if (fa_place_find_file(worker, names, X_OK)) return FA_OK;
+  return fa_fail(error, FA_ERR_WORKER, "no fa-gen-worker beside the library, the program or the fa-gen in PATH; install fa-gen, or name the worker by FA_WORKER");
+}
+
+static bool directory_fits(const char *directory, void *toolchain) {
+  return find_in_directory(toolchain, directory);
 }
 
 static fa_status find_compiler(fa_toolchain *t, const char *given, fa_error *error) {
+  static const char *const names[] = {"../lib/fa-gen/toolchain", "../../lib/fa-gen/toolchain", NULL};
+  char own[FA_PLACE_BYTES];
   const char *named = given ? given : secure_getenv("FA_TOOLCHAIN");
   if (named && *named) {
     if (find_in_directory(t, named)) return FA_OK;
     return fa_fail(error, FA_ERR_TOOLCHAIN, "toolchain directory %.2000s (%s): neither an unpacked set nor a ROCm tree with libhiprtc.so.6 or 7 and "
                    "libamd_comgr.so.2 or 3", named, given ? "given by the caller" : "from FA_TOOLCHAIN");
   }
-  if (find_in_directory(t, FA_BUILD_TOOLCHAIN) || find_rocm(t)) return FA_OK;
+  if (fa_place_find(own, names, directory_fits, t) || find_rocm(t)) return FA_OK;
   return fa_fail(error, FA_ERR_TOOLCHAIN,
-                 "no hiprtc and comgr in the build's place (%s), /opt/rocm*/lib or the system's library directory; run build.sh, install ROCm 6 or 7, or "
-                 "name a directory by FA_TOOLCHAIN", FA_BUILD_TOOLCHAIN);
+                 "no hiprtc and comgr in lib/fa-gen/toolchain beside the library, /opt/rocm*/lib or the system's library directory; run build.sh, install "
+                 "ROCm 6 or 7, or name a directory by FA_TOOLCHAIN");
 }
 
 fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const char *directory, fa_error *error) {
@@ -247,7 +218,7 @@ fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const c
     char beside[4096];
     strcpy(beside, toolchain->comgr);
     *strrchr(beside, '/') = 0;
-    if (!join(path, beside, needed) || !read_identity(llvm, path)) strcpy(llvm, "elsewhere");
+    if (!fa_place_join(path, beside, needed) || !read_identity(llvm, path)) strcpy(llvm, "elsewhere");
   }
   snprintf(toolchain->identity, sizeof toolchain->identity, "hiprtc=%s comgr=%s llvm=%s", hiprtc, comgr, llvm);
   return FA_OK;

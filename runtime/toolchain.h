@@ -13,7 +13,7 @@ typedef struct fa_toolchain {
   char identity[512];      /* "hiprtc=<build-id> comgr=<build-id> llvm=<build-id or static>"; part of every key */
 } fa_toolchain;
 
-/* Explicit arguments first (may be NULL), then FA_WORKER and FA_TOOLCHAIN, the build's own place, ROCm 6 and 7's usual places.
+/* Explicit arguments first (may be NULL), then FA_WORKER and FA_TOOLCHAIN, what lies beside the library (places.h), ROCm 6 and 7's usual places.
  * FA_ERR_WORKER: no worker.  FA_ERR_TOOLCHAIN: no compiler; the worker is filled in, enough for the operation `emit`. */
 fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const char *directory, fa_error *error);
 

@@ -4,6 +4,7 @@
 #include "npy.h"
 #include "number.h"
 #include "session.h"
+#include "share.h"
 
 #include <glob.h>
 #include <math.h>
@@ -179,10 +180,10 @@ static int run_target(demo *d, const char *target, const glob_t *files) {
 int fa_command_demo(fa_cli *cli) {
   demo d = { .cli = cli };
   const char *data = fa_cli_value(cli, "data");
-  char pattern[4096];
+  char pattern[4096], own[FA_PLACE_BYTES];
   glob_t files = {0};
-  if (snprintf(pattern, sizeof pattern, "%s/*_q.npy", data ? data : FA_SOURCE_DIR "/tests/data") >= (int)sizeof pattern)
-    return fa_cli_usage(cli, "--data: the path is too long");
+  if (!data && !fa_cli_share(own, cli, "demo")) return FA_EXIT_IO;
+  if (!fa_place_join(pattern, data ? data : own, "*_q.npy")) return fa_cli_usage(cli, "--data: the path is too long");
   if (glob(pattern, 0, NULL, &files) != 0) {
     fa_error error = { .status = FA_ERR_IO };
     snprintf(error.text, sizeof error.text, "%.3900s: no such files; name their folder with --data", pattern);

@@ -78,7 +78,7 @@ static const fa_cli_option profile_options[] = {
 
 static const fa_cli_option manifest_options[] = { { "output", 'o', "FILE", "write there instead of standard output" }, LAST };
 
-static const fa_cli_option demo_options[] = { { "data", 0, "DIR", "folder of NAME_q.npy, NAME_k.npy, NAME_v.npy (the source tree's tests/data)" }, LAST };
+static const fa_cli_option demo_options[] = { { "data", 0, "DIR", "folder of NAME_q.npy, NAME_k.npy, NAME_v.npy (those that come with fa-gen)" }, LAST };
 
 static const fa_cli_option supports_options[] = {
   { "table", 0, NULL, "print the table of features by targets, Markdown (docs/supports.md)" },

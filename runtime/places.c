@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT
+ * Files beside the library: see places.h. */
+#include "places.h"
+
+#include <dlfcn.h>
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool fa_place_is_file(const char *path, int mode) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode) && access(path, mode) == 0;
+}
+
+bool fa_place_join(char path[FA_PLACE_BYTES], const char *directory, const char *name) {
+  int length = snprintf(path, FA_PLACE_BYTES, "%s/%s", directory, name);
+  if (length >= 0 && length < FA_PLACE_BYTES) return true;
+  *path = 0;
+  return false;
+}
+
+/* The folder that a file really lies in. */
+static bool folder_of(char folder[PATH_MAX], const char *file) {
+  char *slash;
+  if (!realpath(file, folder) || !(slash = strrchr(folder, '/'))) return false;
+  *slash = 0;
+  return true;
+}
+
+static bool folder_of_library(char folder[PATH_MAX]) {
+  Dl_info info;
+  return dladdr((const void *)(uintptr_t)fa_place_find, &info) && info.dli_fname && folder_of(folder, info.dli_fname);
+}
+
+static bool folder_of_program(char folder[PATH_MAX]) {
+  return folder_of(folder, "/proc/self/exe");
+}
+
+/* Of the tool; what it was installed with lies beside it.  Relative entries of PATH are passed over. */
+static bool folder_of_tool(char folder[PATH_MAX]) {
+  const char *path = secure_getenv("PATH");
+  char tool[PATH_MAX];
+  for (size_t length; path && *path; path += length + (path[length] == ':')) {
+    length = strcspn(path, ":");
+    int n = snprintf(tool, sizeof tool, "%.*s/fa-gen", (int)length, path);
+    if (*path == '/' && length < sizeof tool && n > 0 && n < (int)sizeof tool && fa_place_is_file(tool, X_OK)) return folder_of(folder, tool);
+  }
+  return false;
+}
+
+bool fa_place_find(char path[FA_PLACE_BYTES], const char *const *names, fa_place_fits *fits, void *user) {
+  static bool (*const folders[])(char *) = {folder_of_library, folder_of_program, folder_of_tool};
+  char folder[PATH_MAX];
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+    if (!folders[i](folder)) continue;
+    for (const char *const *name = names; *name; name++)
+      if (fa_place_join(path, folder, *name) && fits(path, user)) return true;
+  }
+  *path = 0;
+  return false;
+}
+
+static bool file_fits(const char *path, void *mode) {
+  return fa_place_is_file(path, *(int *)mode);
+}
+
+bool fa_place_find_file(char path[FA_PLACE_BYTES], const char *const *names, int mode) {
+  return fa_place_find(path, names, file_fits, &mode);
+}
