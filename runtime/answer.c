@@ -7,6 +7,7 @@
 #include "nearest.h"
 #include "proven.h"
 #include "publish.h"
+#include "sized.h"
 
 static bool is_served(const fa_problem *problem, void *user) {
   (void)user;
@@ -59,14 +60,13 @@ static void name_nearest(fa_support_info *info, fa_problem problem, fa_problem_t
 }
 
 /* refused: what reading the text had to leave out, or NULL. */
-static fa_status answer(fa_support_info *info, const fa_problem *given, const fa_error *refused, fa_error *error) {
+static fa_status answer(fa_support_info *out, const fa_problem *given, const fa_error *refused, fa_error *error) {
   fa_problem problem;
-  size_t size = info->size;
   fa_status status = fa_problem_take(&problem, given, error);
   if (status) return status;
   bool whole = !refused || refused->status == FA_OK;
   if (!problem.target[0] && whole) return fa_fail(error, FA_ERR_PROBLEM, "target=auto: the answer depends on the target; name it");
-  *info = (fa_support_info){.size = size};
+  fa_support_info room = {.size = sizeof room}, *info = &room;
   fa_error why = {.status = FA_OK};
   if (!whole) why = *refused;
   else if (!fa_problem_check_ranges(&problem, &why)) (void)fa_problem_check_supported(&problem, &why);
@@ -74,6 +74,7 @@ static fa_status answer(fa_support_info *info, const fa_problem *given, const fa
     info->answer = FA_SUPPORT_NO;
     snprintf(info->reason, sizeof info->reason, "%.*s", (int)sizeof info->reason - 1, why.text);
     name_nearest(info, problem, is_served, FA_NEAREST_ONE);
+    fa_sized_out(FA_SIZED_SUPPORT_INFO, out, info);
     return FA_OK;
   }
   const fa_proven *entry = find(&problem);
@@ -84,13 +85,13 @@ static fa_status answer(fa_support_info *info, const fa_problem *given, const fa
     snprintf(info->reason, sizeof info->reason, "the templates serve it; it is none of the %zu problems that were compiled and checked for this library", fa_proven_count);
     if (fa_proven_count) name_nearest(info, problem, is_proven, FA_NEAREST_TWO);
   }
+  fa_sized_out(FA_SIZED_SUPPORT_INFO, out, info);
   return FA_OK;
 }
 
 static fa_status check_info(const fa_support_info *info, const void *what, const char *name, fa_error *error) {
   if (!info || !what) return fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", info ? name : "info");
-  if (info->size != sizeof *info) return fa_fail(error, FA_ERR_ARGUMENT, "info.size=%zu: set it to sizeof(fa_support_info), %zu", info->size, sizeof *info);
-  return FA_OK;
+  return fa_sized_check(FA_SIZED_SUPPORT_INFO, info, error);
 }
 
 fa_status fa_supports(fa_support_info *info, const fa_problem *problem) {

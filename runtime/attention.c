@@ -4,6 +4,7 @@
 
 #include "plan.h"
 #include "publish.h"
+#include "sized.h"
 
 #define AT(field) offsetof(fa_attention_fwd_args, field)
 #define TENSOR(name, field) \
@@ -119,11 +120,10 @@ static fa_status gather(fa_value *values, const fa_loaded *loaded, const fa_atte
   return gather_functions(values, loaded, &args->extras, error);
 }
 
-static fa_status check_call(const fa_plan *plan, const fa_attention_fwd_args *args, fa_error *error) {
-  if (!plan || !args) return fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", plan ? "args" : "plan");
-  if (args->size != sizeof *args)
-    return fa_fail(error, FA_ERR_ARGUMENT, "args.size=%zu: this library's fa_attention_fwd_args has %zu bytes; begin with FA_ATTENTION_FWD_ARGS_INIT",
-                   args->size, sizeof *args);
+/* *args becomes *room where the caller's struct is of another version. */
+static fa_status check_call(const fa_plan *plan, const fa_attention_fwd_args **args, fa_attention_fwd_args *room, fa_error *error) {
+  if (!plan || !*args) return fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", plan ? "args" : "plan");
+  if (!(*args = fa_sized_in(FA_SIZED_ATTENTION_FWD_ARGS, room, *args, error))) return FA_ERR_ARGUMENT;
   const char *kernel = plan->loaded->record->manifest->kernel;
   if (strcmp(kernel, "attention_fwd") != 0)
     return fa_fail(error, FA_ERR_ARGUMENT, "the plan's kernel is %s, not attention_fwd: launch it with fa_launch_named", kernel);
@@ -133,9 +133,10 @@ static fa_status check_call(const fa_plan *plan, const fa_attention_fwd_args *ar
 fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const fa_attention_fwd_args *args) {
   fa_error error = {.status = FA_OK};
   fa_value values[FA_MAX_ARGS];
+  fa_attention_fwd_args room;
   if (!bytes) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "bytes is NULL"), &error);
   *bytes = 0;
-  fa_status status = check_call(plan, args, &error);
+  fa_status status = check_call(plan, &args, &room, &error);
   if (status) return fa_publish(status, &error);
   if ((status = gather(values, plan->loaded, args, &error))) return fa_publish(status, &error);
   return fa_publish(fa_dispatch_workspace(bytes, plan->loaded->record->manifest, values, &error), &error);
@@ -153,9 +154,10 @@ static fa_status check_workspace(const fa_plan *plan, const fa_attention_fwd_arg
 
 fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_args *args, void *stream) {
   fa_value values[FA_MAX_ARGS];
+  fa_attention_fwd_args room;
   fa_error error;
   error.text[0] = 0;
-  fa_status status = check_call(plan, args, &error);
+  fa_status status = check_call(plan, &args, &room, &error);
   if (status) return fa_publish(status, &error);
   status = gather(values, plan->loaded, args, &error);
   if (!status) status = check_workspace(plan, args, values, &error);

@@ -13,6 +13,7 @@
 #include "host_memory.h"
 #include "plan.h"
 #include "publish.h"
+#include "sized.h"
 #include "template_tree.h"
 
 void fa_context_log(const fa_context *context, int level, const char *format, ...) {
@@ -104,14 +105,12 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
 
 fa_status fa_context_create(fa_context **context, const fa_context_options *options) {
   static const fa_context_options none = FA_CONTEXT_OPTIONS_INIT;
+  fa_context_options room;
   fa_error error = {.status = FA_OK};
   if (!context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "context is NULL"), &error);
   *context = NULL;
   if (!options) options = &none;
-  if (options->size != sizeof *options)
-    return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "options.size=%zu: this library's fa_context_options has %zu bytes; begin with FA_CONTEXT_OPTIONS_INIT",
-                              options->size, sizeof *options),
-                      &error);
+  if (!(options = fa_sized_in(FA_SIZED_CONTEXT_OPTIONS, &room, options, &error))) return fa_publish(FA_ERR_ARGUMENT, &error);
   fa_context *made = fa_calloc(1, sizeof *made);
   if (!made) return fa_publish(fa_fail(&error, FA_ERR_NOMEM, "out of memory for a context"), &error);
   fa_status status = fill(made, options, &error);

@@ -3,6 +3,7 @@
 #include "dropout.h"
 
 #include "publish.h"
+#include "sized.h"
 
 enum { VALUES = 65536 }; /* of 16 bits */
 
@@ -48,10 +49,6 @@ fa_status fa_dropout_scale(float *scale, float dropout_p) {
 }
 
 static fa_status check_range(const fa_dropout_range *r, fa_error *error) {
-  if (!r) return fa_fail(error, FA_ERR_ARGUMENT, "range is NULL");
-  if (r->size != sizeof *r)
-    return fa_fail(error, FA_ERR_ARGUMENT, "range.size=%zu: this library's fa_dropout_range has %zu bytes; begin with FA_DROPOUT_RANGE_INIT", r->size,
-        sizeof *r);
   if (r->batch < 0 || r->head < 0 || r->head >= r->heads_q)
     return fa_fail(error, FA_ERR_ARGUMENT, "batch=%d head=%d heads_q=%d: batch must be 0 or more, head one of the query heads", r->batch, r->head, r->heads_q);
   if (r->first_q < 0 || r->count_q < 0 || r->first_k < 0 || r->count_k < 0 || r->count_q > INT32_MAX - r->first_q || r->count_k > INT32_MAX - r->first_k)
@@ -62,6 +59,9 @@ static fa_status check_range(const fa_dropout_range *r, fa_error *error) {
 
 fa_status fa_dropout_keep(unsigned char *keep, const fa_dropout_range *range) {
   fa_error error = {.status = FA_OK};
+  fa_dropout_range room;
+  if (!range) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "range is NULL"), &error);
+  if (!(range = fa_sized_in(FA_SIZED_DROPOUT_RANGE, &room, range, &error))) return fa_publish(FA_ERR_ARGUMENT, &error);
   fa_status status = check_range(range, &error);
   if (status) return fa_publish(status, &error);
   if (range->count_q == 0 || range->count_k == 0) return FA_OK;

@@ -10,6 +10,7 @@
 #include "problem.h"
 #include "publish.h"
 #include "sha256.h"
+#include "sized.h"
 
 typedef struct entry {
   struct entry *next;
@@ -73,7 +74,7 @@ static fa_status set(fa_problem *problem, const char *text, size_t length, const
     if ((status = keep(changed.functions, text, length, name, error))) return status;
     changed.features |= FA_FEATURE_USER;
   }
-  *problem = changed;
+  fa_sized_out(FA_SIZED_PROBLEM, problem, &changed);
   return FA_OK;
 }
 

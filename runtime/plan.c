@@ -9,6 +9,7 @@
 #include "host_memory.h"
 #include "problem.h"
 #include "publish.h"
+#include "sized.h"
 
 /* ---- making ---- */
 
@@ -126,12 +127,19 @@ void fa_plan_destroy(fa_plan *plan) {
 fa_status fa_plan_get_info(const fa_plan *plan, fa_plan_info *info) {
   fa_error error = {.status = FA_OK};
   if (!plan || !info) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL", plan ? "info" : "plan"), &error);
-  if (info->size != sizeof *info)
-    return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "info.size=%zu: set it to sizeof(fa_plan_info), %zu", info->size, sizeof *info), &error);
+  if (fa_sized_check(FA_SIZED_PLAN_INFO, info, &error)) return fa_publish(FA_ERR_ARGUMENT, &error);
   const fa_record *record = plan->loaded->record;
-  *info = (fa_plan_info){sizeof *info,           fa_bundle_text(record->bundle, "variant", ""), fa_bundle_text(record->bundle, "manifest", ""),
-                         plan->loaded->entry->key, plan->origin, record->object, record->object_bytes,
-                         fa_bundle_text(record->bundle, "resources", "")};
+  const fa_plan_info filled = {
+    .size = sizeof filled,
+    .variant = fa_bundle_text(record->bundle, "variant", ""),
+    .manifest = fa_bundle_text(record->bundle, "manifest", ""),
+    .key = plan->loaded->entry->key,
+    .origin = plan->origin,
+    .object = record->object,
+    .object_bytes = record->object_bytes,
+    .resources = fa_bundle_text(record->bundle, "resources", ""),
+  };
+  fa_sized_out(FA_SIZED_PLAN_INFO, info, &filled);
   return FA_OK;
 }
 
@@ -182,11 +190,11 @@ fa_status fa_launch_named(const fa_plan *plan, const fa_named_arg *args, size_t 
 fa_status fa_plan_last_counters(const fa_plan *plan, fa_counters *counters) {
   fa_error error = {.status = FA_OK};
   if (!plan || !counters) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL", plan ? "counters" : "plan"), &error);
-  if (counters->size != sizeof *counters)
-    return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "counters.size=%zu: set it to sizeof(fa_counters), %zu", counters->size, sizeof *counters), &error);
+  if (fa_sized_check(FA_SIZED_COUNTERS, counters, &error)) return fa_publish(FA_ERR_ARGUMENT, &error);
   if (!plan->context->device->kind->counters)
     return fa_publish(fa_fail(&error, FA_ERR_UNSUPPORTED, "counters: only the emulator counts; the device is a GPU"), &error);
-  plan->context->device->kind->counters(counters);
-  counters->size = sizeof *counters;
+  fa_counters counted;
+  plan->context->device->kind->counters(&counted);
+  fa_sized_out(FA_SIZED_COUNTERS, counters, &counted);
   return FA_OK;
 }

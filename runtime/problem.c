@@ -9,6 +9,7 @@
 
 #include "axes.h"
 #include "problem.h"
+#include "sized.h"
 
 typedef struct {
   const char *at;
@@ -188,10 +189,9 @@ fa_status fa_problem_check_ranges(const fa_problem *problem, fa_error *error) {
 
 fa_status fa_problem_take(fa_problem *out, const fa_problem *problem, fa_error *error) {
   if (!problem) return fa_fail(error, FA_ERR_ARGUMENT, "problem is NULL");
-  if (problem->size != sizeof *problem)
-    return fa_fail(error, FA_ERR_ARGUMENT, "problem.size=%zu: this library's fa_problem has %zu bytes; begin with FA_PROBLEM_INIT",
-                   problem->size, sizeof *problem);
-  *out = *problem;
+  const fa_problem *taken = fa_sized_in(FA_SIZED_PROBLEM, out, problem, error);
+  if (!taken) return FA_ERR_ARGUMENT;
+  if (taken != out) *out = *taken;
   return FA_OK;
 }
 

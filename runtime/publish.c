@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "axes.h"
+#include "host_memory.h"
 #include "problem.h"
+#include "sized.h"
 
 static _Thread_local char last_error[sizeof((fa_error *)0)->text];
 
@@ -29,6 +31,27 @@ const char *fa_version(void) {
   return VERSION(FA_VERSION_MAJOR, FA_VERSION_MINOR, FA_VERSION_PATCH);
 }
 
+unsigned fa_abi_version(void) {
+  return FA_ABI_VERSION;
+}
+
+static fa_status set_allocator(const fa_allocator *allocator, fa_error *error) {
+  fa_allocator room;
+  if (!allocator) return fa_fail(error, FA_ERR_ARGUMENT, "allocator is NULL");
+  if (!(allocator = fa_sized_in(FA_SIZED_ALLOCATOR, &room, allocator, error))) return FA_ERR_ARGUMENT;
+  if (!allocator->reallocate || !allocator->release)
+    return fa_fail(error, FA_ERR_ARGUMENT, "allocator.%s is NULL: both functions are needed", allocator->reallocate ? "release" : "reallocate");
+  const fa_memory_functions functions = {allocator->reallocate, allocator->release, allocator->user};
+  if (!fa_memory_set(&functions))
+    return fa_fail(error, FA_ERR_ARGUMENT, "fa_set_allocator: the library has taken memory already; call it once, before anything else of the library");
+  return FA_OK;
+}
+
+fa_status fa_set_allocator(const fa_allocator *allocator) {
+  fa_error error = {.status = FA_OK};
+  return fa_publish(set_allocator(allocator, &error), &error);
+}
+
 size_t fa_axis_count(void) {
   return FA_AXIS_COUNT;
 }
@@ -43,13 +66,21 @@ fa_status fa_problem_print(char *text, size_t capacity, size_t *length, const fa
   return fa_publish(fa_problem_format(text, capacity, length, problem, &error), &error);
 }
 
-fa_status fa_problem_parse(fa_problem *problem, const char *text) {
-  fa_error error = {.status = FA_OK};
+static fa_status parse(fa_problem *problem, size_t size, const char *text, fa_error *error) {
   fa_problem read;
-  fa_status status = problem ? fa_problem_read(&read, text, &error) : fa_fail(&error, FA_ERR_ARGUMENT, "problem is NULL");
-  if (!status) status = fa_problem_check_supported(&read, &error);
-  if (!status) *problem = read;
-  return fa_publish(status, &error);
+  if (!problem) return fa_fail(error, FA_ERR_ARGUMENT, "problem is NULL");
+  fa_status status = fa_sized_check(FA_SIZED_PROBLEM, &size, error);
+  if (!status) status = fa_problem_read(&read, text, error);
+  if (!status) status = fa_problem_check_supported(&read, error);
+  if (status) return status;
+  memcpy(problem, &size, sizeof size);
+  fa_sized_out(FA_SIZED_PROBLEM, problem, &read);
+  return FA_OK;
+}
+
+fa_status fa_problem_parse_sized(fa_problem *problem, size_t size, const char *text) {
+  fa_error error = {.status = FA_OK};
+  return fa_publish(parse(problem, size, text, &error), &error);
 }
 
 fa_status fa_problem_validate(const fa_problem *problem) {

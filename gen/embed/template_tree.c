@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host_memory.h"
 #include "sha256.h"
 
 enum { MAX_FILES = 1000, MAX_DEPTH = 8, MAX_FILE_BYTES = 4 << 20 };
@@ -58,8 +59,8 @@ static bool add_file(reader *r, int directory, const char *name, char *path) {
     fail(r, "template %s: more than %d files; is this a template directory?", path, MAX_FILES);
     goto cleanup;
   }
-  data = malloc((size_t)info.st_size + 1);
-  more = realloc(r->files, (r->count + 1) * sizeof *more);
+  data = fa_malloc((size_t)info.st_size + 1);
+  more = fa_realloc(r->files, (r->count + 1) * sizeof *more);
   if (more) r->files = more;
   if (!data || !more) {
     fail(r, "template %s: out of memory", path);
@@ -81,8 +82,8 @@ static bool add_file(reader *r, int directory, const char *name, char *path) {
   ok = true;
 cleanup:
   if (fd >= 0) close(fd);
-  free(data);
-  free(path);
+  fa_free(data);
+  fa_free(path);
   return ok;
 }
 
@@ -110,13 +111,13 @@ static bool add_directory(reader *r, int parent, const char *name, const char *p
     }
     bool is_directory = S_ISDIR(info.st_mode);
     if (!is_directory && !is_lua_name(entry->d_name)) continue;
-    if (asprintf(&path, "%s%s%s", prefix, entry->d_name, is_directory ? "/" : "") < 0) {
+    if (fa_asprintf(&path, "%s%s%s", prefix, entry->d_name, is_directory ? "/" : "") < 0) {
       fail(r, "template %s: out of memory", entry->d_name);
       goto cleanup;
     }
     if (is_directory) {
       bool added = add_directory(r, fd, entry->d_name, path, depth + 1);
-      free(path);
+      fa_free(path);
       if (!added) goto cleanup;
     } else if (!add_file(r, fd, entry->d_name, path)) {
       goto cleanup;
@@ -154,10 +155,10 @@ bool fa_template_tree_read(fa_template_tree *tree, const char *directory, char *
 
 void fa_template_tree_free(fa_template_tree *tree) {
   for (size_t i = 0; i < tree->count; i++) {
-    free((void *)tree->files[i].path);
-    free((void *)tree->files[i].data);
+    fa_free((void *)tree->files[i].path);
+    fa_free((void *)tree->files[i].data);
   }
-  free((void *)tree->files);
+  fa_free((void *)tree->files);
   *tree = (fa_template_tree){0};
 }
 

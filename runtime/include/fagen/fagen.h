@@ -27,6 +27,10 @@ extern "C" {
 #define FA_VERSION_MINOR 1
 #define FA_VERSION_PATCH 0
 
+/* The number in the library's soname: a program that was built for another one cannot use the library.  Structs that begin with their size grow without
+ * a change of it: a program that was built for an older or a newer header of the same number works. */
+#define FA_ABI_VERSION 0
+
 #ifndef FA_API
 #define FA_API __attribute__((visibility("default")))
 #endif
@@ -54,6 +58,19 @@ FA_API const char *fa_status_name(fa_status status);
 FA_API const char *fa_last_error(void);
 /* "0.1.0" */
 FA_API const char *fa_version(void);
+/* FA_ABI_VERSION of the library that is loaded, for programs that open it by themselves. */
+FA_API unsigned fa_abi_version(void);
+
+/* Host memory of the library: all that it keeps and works with, apart from what the C library takes for itself. */
+typedef struct fa_allocator {
+  size_t size;                                                  /* sizeof(fa_allocator) */
+  void *(*reallocate)(void *pointer, size_t bytes, void *user); /* pointer NULL: new memory, aligned as malloc's; NULL: there is none */
+  void (*release)(void *pointer, void *user);                   /* never NULL */
+  void *user;
+} fa_allocator;
+/* Once, before anything else of the library is called; later it is an error, since what one allocator gave another cannot take back.  The functions
+ * are called from any thread and may not call the library. */
+FA_API fa_status fa_set_allocator(const fa_allocator *allocator);
 
 /* ---- problem: what a kernel is specialised for ---------------------------------------------------------------------
  * Lengths, batch, heads, strides and scale are arguments of the launch and never part of it.  Axes, their values,
@@ -120,7 +137,8 @@ typedef struct fa_problem {
 FA_API fa_status fa_problem_print(char *text, size_t capacity, size_t *length, const fa_problem *problem);
 /* Fields may come in any order, once each; absent fields keep their defaults; head_dim=N sets both head dims, dtype=T all dtypes.
  * The result is validated. */
-FA_API fa_status fa_problem_parse(fa_problem *problem, const char *text);
+FA_API fa_status fa_problem_parse_sized(fa_problem *problem, size_t size, const char *text); /* size: the caller's sizeof(fa_problem) */
+static inline fa_status fa_problem_parse(fa_problem *problem, const char *text) { return fa_problem_parse_sized(problem, sizeof *problem, text); }
 /* Makes a Lua text with score(s, b, h, q, kv) and mask(b, h, q, kv), docs/user_functions.md, part of the problem: sets feature user and the
  * digest.  The library keeps a copy until the process ends; a kernel that is cached or packed is found by the digest alone.  name: of the file, for
  * messages (NULL: none).  text NULL: takes the functions out. */
