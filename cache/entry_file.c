@@ -32,14 +32,14 @@ int fa_open_at(int directory, const char *name, int flags, unsigned mode) {
   return above_standard(fd);
 }
 
-int fa_open_directory(int parent, const char *name, const char **trouble) {
+int fa_open_directory(int parent, const char *name, bool roots, const char **trouble) {
   struct stat info;
   /* The cache's own top may be reached through links (a home on another disk): who owns what is reached decides. */
   int follow = parent == AT_FDCWD ? 0 : O_NOFOLLOW;
   int fd = above_standard(openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow));
   *trouble = NULL;
   if (fd < 0 || fstat(fd, &info) != 0) *trouble = strerror(errno);
-  else if (info.st_uid != geteuid()) *trouble = "belongs to another user";
+  else if (info.st_uid != geteuid() && !(roots && info.st_uid == 0)) *trouble = "belongs to another user";
   else if (info.st_mode & (S_IWGRP | S_IWOTH)) *trouble = "is writable by group or others";
   if (!*trouble) return fd;
   if (fd >= 0) close(fd);
@@ -52,11 +52,11 @@ int fa_make_directory(int parent, const char *name, const char **trouble) {
   else if (errno != EEXIST) {
     *trouble = strerror(errno);
     /* Read-only file systems and the like: what exists is still good for reading. */
-    int saved = errno, fd = fa_open_directory(parent, name, trouble);
+    int saved = errno, fd = fa_open_directory(parent, name, false, trouble);
     if (fd < 0 && saved != ENOENT) *trouble = strerror(saved);
     return fd;
   }
-  return fa_open_directory(parent, name, trouble);
+  return fa_open_directory(parent, name, false, trouble);
 }
 
 /* False: an error or an early end. */

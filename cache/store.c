@@ -23,6 +23,9 @@ struct fa_store {
   char directory[PATH_MAX]; /* "" : memory only */
   char trouble[PATH_MAX + 128];
   int fd; /* <directory>/v1/<toolchain>, or -1 */
+  bool read_only, roots;
+  bool absent; /* nothing is there, which is no trouble for who only reads */
+  uint64_t max_bytes;
   fa_store_log log;
   void *user;
   atomic_flag complained;
@@ -91,28 +94,35 @@ static void write_tag(int fd) {
   if (put != (ssize_t)sizeof tag - 1) unlinkat(fd, "CACHEDIR.TAG", 0);
 }
 
+/* A level below `parent`, made where the store may. */
+static int open_level(fa_store *store, int parent, const char *name, const char **trouble) {
+  if (!store->read_only) return fa_make_directory(parent, name, trouble);
+  errno = 0;
+  int fd = fa_open_directory(parent, name, store->roots, trouble);
+  store->absent = fd < 0 && errno == ENOENT;
+  return fd;
+}
+
 /* Opens <directory>/v1/<toolchain>; -1: *trouble. */
-static int open_levels(const char *directory, const char *toolchain, const char **trouble) {
+static int open_levels(fa_store *store, const char *toolchain, const char **trouble) {
   fa_hash hash = fa_hash_bytes(toolchain, strlen(toolchain));
   hash.hex[16] = 0;
-  make_parents(directory);
-  int top = fa_make_directory(AT_FDCWD, directory, trouble);
+  if (!store->read_only) make_parents(store->directory);
+  int top = open_level(store, AT_FDCWD, store->directory, trouble);
   if (top < 0) return -1;
-  write_tag(top);
-  int version = fa_make_directory(top, "v1", trouble);
-  int fd = version < 0 ? -1 : fa_make_directory(version, hash.hex, trouble);
+  if (!store->read_only) write_tag(top);
+  int version = open_level(store, top, "v1", trouble);
+  int fd = version < 0 ? -1 : open_level(store, version, hash.hex, trouble);
   if (version >= 0) close(version);
   close(top);
   return fd;
 }
 
-fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_log log, void *user) {
+static fa_store *open_store(const char *directory, const char *toolchain, bool read_only, bool roots, fa_store_log log, void *user) {
   const char *trouble = "";
   fa_store *store = fa_calloc(1, sizeof *store);
   if (!store) return NULL;
-  store->fd = -1;
-  store->log = log;
-  store->user = user;
+  *store = (fa_store){.fd = -1, .read_only = read_only, .roots = roots, .log = log, .user = user};
   atomic_flag_clear(&store->complained);
   if (directory && !*directory) {
     snprintf(store->trouble, sizeof store->trouble, "switched off by its empty name");
@@ -124,12 +134,24 @@ fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_l
   } else if (directory && !join(store->directory, sizeof store->directory, directory, "")) {
     snprintf(store->trouble, sizeof store->trouble, "the directory's path has more than %d bytes", PATH_MAX - 1);
     store->directory[0] = 0;
-  } else if ((store->fd = open_levels(store->directory, toolchain, &trouble)) < 0) {
+  } else if ((store->fd = open_levels(store, toolchain, &trouble)) < 0) {
     snprintf(store->trouble, sizeof store->trouble, "%s: %s", store->directory, trouble);
     store->directory[0] = 0;
   }
-  if (store->fd < 0) complain(store, "cache: %s%s; kernels are kept in memory only", store->trouble, "");
+  if (store->fd < 0 && !(read_only && store->absent)) complain(store, "cache: %s%s; kernels are kept in memory only", store->trouble, "");
   return store;
+}
+
+fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_log log, void *user) {
+  return open_store(directory, toolchain, false, false, log, user);
+}
+
+fa_store *fa_store_open_to_read(const char *directory, const char *toolchain, bool roots, fa_store_log log, void *user) {
+  return open_store(directory, toolchain, true, roots, log, user);
+}
+
+void fa_store_limit(fa_store *store, uint64_t max_bytes) {
+  store->max_bytes = max_bytes;
 }
 
 void fa_store_close(fa_store *store) {
@@ -165,7 +187,7 @@ fa_bundle *fa_store_find(fa_store *store, const char *key) {
   entry_name name = name_of(key);
   const char *trouble;
   if (store->fd < 0) return NULL;
-  int bucket = fa_open_directory(store->fd, name.bucket, &trouble);
+  int bucket = fa_open_directory(store->fd, name.bucket, store->roots, &trouble);
   if (bucket < 0) return NULL;
   fa_bundle *bundle = fa_entry_read(bucket, name.file, NULL, &trouble);
   close(bucket);
@@ -182,7 +204,7 @@ bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, 
   size_t size = 0;
   int bucket = -1;
   bool ok = false;
-  if (store->fd < 0) return false;
+  if (store->fd < 0 || store->read_only) return false;
   fa_section *all = fa_calloc(count + 1, sizeof *all);
   if (!all) goto cleanup;
   all[0] = (fa_section){"key", key, strlen(key)};
@@ -211,7 +233,7 @@ cleanup:
 int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds) {
   entry_name name = name_of(key);
   struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(name.hash.low >> 2), .l_len = 1};
-  if (store->fd < 0) return -1;
+  if (store->fd < 0 || store->read_only) return -1;
   int fd = fa_open_at(store->fd, "lock", O_RDWR | O_CREAT, 0600);
   if (fd < 0) return -1;
   struct timespec start, now, pause = {0, 2000000};

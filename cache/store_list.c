@@ -35,7 +35,7 @@ static bool each_bucket_of(int toolchain, const char *path, bucket_function call
   while (list && go_on && (item = readdir(list))) {
     char below[64];
     if (!is_hex(item->d_name, 2)) continue;
-    int bucket = fa_open_directory(toolchain, item->d_name, &trouble);
+    int bucket = fa_open_directory(toolchain, item->d_name, false, &trouble);
     if (bucket < 0) continue;
     snprintf(below, sizeof below, "%.40s/%.2s", path, item->d_name);
     go_on = call(bucket, below, user);
@@ -56,18 +56,18 @@ static bool each_bucket(const char *directory, bucket_function call, void *user,
   }
   if (directory) snprintf(place, sizeof place, "%s", directory);
   if (!*place) return true;
-  int top = fa_open_directory(AT_FDCWD, place, &why);
+  int top = fa_open_directory(AT_FDCWD, place, false, &why);
   if (top < 0) {
     if (access(place, F_OK) != 0 && errno == ENOENT) return true;
     snprintf(trouble, trouble_bytes, "%s: %s", place, why);
     return false;
   }
-  int version = fa_open_directory(top, "v1", &why);
+  int version = fa_open_directory(top, "v1", false, &why);
   DIR *list = version < 0 ? NULL : list_of(version);
   for (bool go_on = true; list && go_on && (item = readdir(list));) {
     char path[32];
     if (!is_hex(item->d_name, 16)) continue;
-    int toolchain = fa_open_directory(version, item->d_name, &why);
+    int toolchain = fa_open_directory(version, item->d_name, false, &why);
     if (toolchain < 0) continue;
     snprintf(path, sizeof path, "v1/%.16s", item->d_name);
     go_on = each_bucket_of(toolchain, path, call, user);

@@ -32,6 +32,10 @@ static void log_store(int level, const char *text, void *user) {
   fa_context_log(user, level, "%s", text);
 }
 
+static void warn(void *user, const char *text) {
+  fa_context_log(user, 1, "%s", text);
+}
+
 /* FA_LOG=0..3; anything else is nothing. */
 static int log_level(void) {
   const char *text = secure_getenv("FA_LOG");
@@ -71,7 +75,7 @@ static void release(fa_context *context) {
   pthread_mutex_destroy(&context->loaded.mutex);
   pthread_cond_destroy(&context->loaded.changed);
   if (context->device) context->device->kind->close(context->device);
-  fa_store_close(context->store);
+  fa_layers_close(&context->layers);
   fa_free(context->templates_dir);
   fa_free(context->jit_library);
   fa_free(context);
@@ -85,7 +89,8 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   context->stderr_level = log_level();
   context->limits.seconds = options->compile_seconds ? options->compile_seconds : 60;
   context->limits.workers = options->workers;
-  context->limits.jit = fa_worker_jit(options->jit);
+  fa_settings_read(&context->settings, options, warn, context);
+  context->limits.jit = context->settings.jit;
   if (options->jit_library && !(context->jit_library = fa_strdup(options->jit_library))) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a path");
   context->limits.jit_library = context->jit_library;
   context->loaded = (fa_flight)FA_FLIGHT_INIT(true, fa_loaded_destroy);
@@ -96,10 +101,9 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   if (status) return status;
   context->toolchain_status = fa_toolchain_find(&context->toolchain, options->worker, options->toolchain_dir, &context->toolchain_error);
   if (context->toolchain_status) fa_context_log(context, 1, "%s", context->toolchain_error.text);
-  context->store = fa_store_open(options->cache_dir, context->toolchain.identity, log_store, context);
-  if (!context->store) return fa_fail(error, FA_ERR_NOMEM, "out of memory for the cache");
-  fa_context_log(context, 3, "device of target %s, cache %s", context->device->target,
-                 *fa_store_directory(context->store) ? fa_store_directory(context->store) : "in memory only");
+  if ((status = fa_layers_open(&context->layers, options, &context->settings, context->toolchain.identity, log_store, context, error))) return status;
+  const char *cache = fa_store_directory(context->layers.user);
+  fa_context_log(context, 3, "device of target %s, cache %s", context->device->target, *cache ? cache : "in memory only");
   return FA_OK;
 }
 

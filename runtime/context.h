@@ -5,14 +5,15 @@
 
 #include "device.h"
 #include "flight.h"
+#include "layers.h"
 #include "quarantine.h"
-#include "store.h"
 #include "tuning.h"
 #include "worker_client.h"
 
 struct fa_context {
   fa_device *device;
-  fa_store *store;
+  fa_settings settings;
+  fa_layers layers;
   fa_status toolchain_status; /* of finding it; a context without one is good for everything but plans */
   fa_error toolchain_error;
   fa_toolchain toolchain;

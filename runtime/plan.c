@@ -46,8 +46,7 @@ static fa_status make_loaded(void *user, void **value, const char *key, fa_error
                      manifest->problem);
     goto cleanup;
   }
-  const char *toolchain = fa_bundle_text(record->bundle, "toolchain", context->toolchain.identity);
-  if ((status = fa_quarantine_check(&context->quarantine, manifest->target, toolchain, r->problem, error))) goto cleanup;
+  if ((status = fa_quarantine_check(&context->quarantine, manifest->target, record->toolchain, r->problem, error))) goto cleanup;
   if ((status = fa_attention_bind(loaded->attention, manifest, error))) goto cleanup;
   fa_inspector inspector = {inspect, context};
   status = context->device->kind->load(&loaded->module, context->device, manifest, record->object, record->object_bytes, &inspector, error);
@@ -95,7 +94,6 @@ static fa_status create(fa_plan *plan, fa_context *context, const fa_problem *pr
   bool tuned = true;
   fa_status status = resolve(text, sizeof text, &tuned, context, problem, error);
   if (status) return status;
-  if (context->toolchain_status) return fa_fail(error, context->toolchain_status, "%s", context->toolchain_error.text);
   status = find_or_make(plan, context, text, error);
   if (!tuned || (status != FA_ERR_UNSUPPORTED && status != FA_ERR_VALIDATION && status != FA_ERR_PROBLEM)) return status;
   /* Measured for one problem of the class; for this one it does not fit. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Process, disk, worker: where a compiled kernel comes from. */
+ * Process, layers, worker: where a compiled kernel comes from. */
 #include "record.h"
 
 #include <stdio.h>
@@ -9,6 +9,11 @@
 #include "functions.h"
 #include "hash.h"
 #include "host_memory.h"
+#include "record_abi.h"
+
+#define TEXT_OF(x) #x
+#define TEXT(x) TEXT_OF(x)
+static const char abi[] = TEXT(FA_RECORD_ABI);
 
 static void destroy(void *value) {
   fa_record *record = value;
@@ -32,45 +37,48 @@ typedef struct {
   const char *problem;
 } request;
 
-/* Takes over the bundle, which is freed when it is no whole record. */
-static fa_status fill(fa_record *record, fa_bundle *bundle, const char *origin, fa_error *error) {
+/* The record owns the bundle where this is FA_OK. */
+static fa_status fill(fa_record *record, fa_bundle *bundle, const char *origin, const char *toolchain, fa_error *error) {
   const fa_section *object = fa_bundle_find(bundle, "object"), *manifest = fa_bundle_find(bundle, "manifest");
-  fa_status status;
   if (!object || object->size == 0 || !manifest || !fa_bundle_find(bundle, "variant"))
-    status = fa_fail(error, FA_ERR_WORKER, "the worker's reply lacks its %s", !manifest ? "manifest" : !object || !object->size ? "object" : "variant");
-  else status = fa_manifest_parse(&record->manifest, manifest->data, manifest->size, error);
-  if (status) {
-    fa_bundle_free(bundle);
-    return status;
-  }
+    return fa_fail(error, FA_ERR_WORKER, "the worker's reply lacks its %s", !manifest ? "manifest" : !object || !object->size ? "object" : "variant");
+  fa_status status = fa_manifest_parse(&record->manifest, manifest->data, manifest->size, error);
+  if (status) return status;
   record->bundle = bundle;
   record->origin = origin;
+  snprintf(record->toolchain, sizeof record->toolchain, "%s", toolchain);
   record->object = object->data;
   record->object_bytes = object->size;
   return FA_OK;
 }
 
-static bool find_on_disk(fa_record *record, fa_context *context, const char *key) {
-  fa_bundle *bundle = fa_store_find(context->store, key);
-  if (!bundle) return false;
-  return fill(record, bundle, "disk", NULL) == FA_OK; /* what is no record is a miss, and will be replaced */
+/* What is no record, or of another ABI, is a miss; in the user's cache it will be replaced. */
+static bool use_ready(void *user, fa_bundle *bundle, const char *origin) {
+  if (strcmp(fa_bundle_text(bundle, "abi", ""), abi) != 0) return false;
+  return fill(user, bundle, origin, fa_bundle_text(bundle, "toolchain", ""), NULL) == FA_OK;
+}
+
+size_t fa_record_sections(fa_section sections[FA_RECORD_SECTIONS], fa_hash *hash, const fa_bundle *reply, const char *identity) {
+  static const char *const kept[] = {"object", "manifest", "variant", "resources"};
+  size_t count = 0;
+  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+    const fa_section *section = fa_bundle_find(reply, kept[i]);
+    if (section) sections[count++] = *section;
+  }
+  const fa_section *source = fa_bundle_find(reply, "source");
+  if (source) {
+    *hash = fa_hash_bytes(source->data, source->size);
+    sections[count++] = (fa_section){"source_hash", hash->hex, strlen(hash->hex)};
+  }
+  sections[count++] = (fa_section){"toolchain", identity, strlen(identity)};
+  sections[count++] = (fa_section){"abi", abi, strlen(abi)};
+  return count;
 }
 
 static void keep_on_disk(const fa_record *record, fa_context *context, const char *key) {
-  static const char *const kept[] = {"object", "manifest", "variant", "resources"};
-  fa_section sections[sizeof kept / sizeof *kept + 1];
-  size_t count = 0;
-  fa_hash hash = {0};
-  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-    const fa_section *section = fa_bundle_find(record->bundle, kept[i]);
-    if (section) sections[count++] = *section;
-  }
-  const fa_section *source = fa_bundle_find(record->bundle, "source");
-  if (source) {
-    hash = fa_hash_bytes(source->data, source->size);
-    sections[count++] = (fa_section){"source_hash", hash.hex, strlen(hash.hex)};
-  }
-  (void)fa_store_put(context->store, key, sections, count);
+  fa_section sections[FA_RECORD_SECTIONS];
+  fa_hash hash;
+  (void)fa_store_put(context->layers.user, key, sections, fa_record_sections(sections, &hash, record->bundle, context->toolchain.identity));
 }
 
 static fa_status call_worker(fa_bundle **reply, fa_context *context, const char *op, const fa_section *input, size_t inputs, fa_error *error) {
@@ -99,7 +107,7 @@ static fa_status compile(fa_record *record, fa_context *context, const char *key
   fa_bundle *reply = NULL;
   fa_context_log(context, 2, "compiling %s", problem);
   fa_status status = call_worker(&reply, context, "build", input, inputs, error);
-  if (!status) status = fill(record, reply, "compiled", error);
+  if (!status && (status = fill(record, reply, "compiled", context->toolchain.identity, error))) fa_bundle_free(reply);
   if (status) return status;
   const char *lighter = strstr(problem, "schedule=auto") ? strstr(fa_bundle_text(record->bundle, "variant", ""), "schedule=light") : NULL;
   if (lighter) fa_context_log(context, 1, "%s: what the schedules' table chooses does not fit; %s is used, which is slower", problem, lighter);
@@ -110,16 +118,27 @@ static fa_status compile(fa_record *record, fa_context *context, const char *key
   return status;
 }
 
+static fa_status check_may_compile(const fa_context *context, const char *problem, fa_error *error) {
+  if (context->settings.jit == FA_JIT_OFF)
+    return fa_fail(error, FA_ERR_NOT_PREPARED, "no pack and no cache has this kernel, and compiling is switched off (FA_JIT_OFF, or FA_JIT=0); build it first "
+                   "(fa-gen build, fa-gen prebuild), or allow it: %s", problem);
+  return context->toolchain_status ? fa_fail(error, context->toolchain_status, "%s", context->toolchain_error.text) : FA_OK;
+}
+
+static bool find_ready(fa_record *record, const request *r, const char *key) {
+  return fa_layers_find(&r->context->layers, key, r->problem, use_ready, record);
+}
+
 static fa_status make(void *user, void **value, const char *key, fa_error *error) {
   request *r = user;
   fa_context *context = r->context;
   fa_status status = FA_OK;
   fa_record *record = fa_calloc(1, sizeof *record);
   if (!record) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a kernel's record");
-  if (!find_on_disk(record, context, key)) {
+  if (!find_ready(record, r, key) && !(status = check_may_compile(context, r->problem, error))) {
     /* Of many processes one compiles; the others find its result when they get the lock, or compile too when it takes too long. */
-    int lock = fa_store_lock(context->store, key, context->limits.seconds * 1000);
-    if (!find_on_disk(record, context, key)) status = compile(record, context, key, r->problem, error);
+    int lock = fa_store_lock(context->layers.user, key, context->limits.seconds * 1000);
+    if (!find_ready(record, r, key)) status = compile(record, context, key, r->problem, error);
     fa_store_unlock(lock);
   }
   if (status) destroy(record);
@@ -140,10 +159,10 @@ fa_status fa_record_inspect(fa_bundle **reply, fa_context *context, const void *
   char key[sizeof context->toolchain.identity + 256];
   fa_section input = {"object", object, bytes};
   snprintf(key, sizeof key, "fa-gen %s\nlisting object=%s\ntoolchain=%s\n", fa_version(), fa_hash_bytes(object, bytes).hex, context->toolchain.identity);
-  *reply = fa_store_find(context->store, key);
+  *reply = fa_store_find(context->layers.user, key);
   if (*reply) return FA_OK;
   fa_status status = call_worker(reply, context, "inspect", &input, 1, error);
   const fa_section *listing = fa_bundle_find(*reply, "listing"), *metadata = fa_bundle_find(*reply, "metadata");
-  if (listing && metadata) (void)fa_store_put(context->store, key, (fa_section[]){*listing, *metadata}, 2);
+  if (listing && metadata) (void)fa_store_put(context->layers.user, key, (fa_section[]){*listing, *metadata}, 2);
   return status;
 }

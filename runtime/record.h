@@ -1,19 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * Records: compiled kernels.  Looked for in the process, then on disk, then made by a worker; one for each key in the process, whatever the
- * number of contexts and threads that ask. */
+ * Records: compiled kernels.  Looked for in the process, then in the layers (packs, the machine's cache, the user's), then made by a worker; one for
+ * each key in the process, whatever the number of contexts and threads that ask. */
 #ifndef FAGEN_RECORD_H
 #define FAGEN_RECORD_H
 
 #include "context.h"
+#include "hash.h"
 #include "manifest.h"
 
 typedef struct fa_record {
-  const char *origin; /* "disk" or "compiled": how this process came by it */
+  const char *origin; /* "pack", "system", "disk" or "compiled": how this process came by it */
+  char toolchain[512]; /* identity of the one that made it; "" where the record does not say */
   fa_bundle *bundle;  /* object, manifest, variant ... */
   fa_manifest *manifest;
   const void *object;
   size_t object_bytes;
 } fa_record;
+
+/* The sections of a record: object, manifest, variant, resources and source_hash out of a worker's reply, toolchain and abi.  They point into the reply,
+ * into `identity` and *hash. */
+enum { FA_RECORD_SECTIONS = 7 };
+size_t fa_record_sections(fa_section sections[FA_RECORD_SECTIONS], fa_hash *hash, const fa_bundle *reply, const char *identity);
 
 /* The key's text of a problem that names its target.  malloc'ed. */
 fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error);

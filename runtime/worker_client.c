@@ -302,17 +302,6 @@ static fa_status read_reply(fa_bundle **reply, fa_bundle *bundle, fa_error *erro
   return fa_fail(error, FA_ERR_WORKER, "the worker answered with the unknown status '%.80s'", name);
 }
 
-fa_jit fa_worker_jit(fa_jit asked) {
-  static const struct {
-    const char *text;
-    fa_jit jit;
-  } names[] = {{"0", FA_JIT_OFF}, {"off", FA_JIT_OFF}, {"process", FA_JIT_PROCESS}, {"in-process", FA_JIT_IN_PROCESS}};
-  const char *text = asked == FA_JIT_DEFAULT ? secure_getenv("FA_JIT") : NULL;
-  for (size_t i = 0; text && i < sizeof names / sizeof *names; i++)
-    if (!strcmp(names[i].text, text)) return names[i].jit;
-  return asked == FA_JIT_DEFAULT ? FA_JIT_PROCESS : asked;
-}
-
 fa_status fa_worker_call(fa_bundle **reply, const fa_toolchain *toolchain, const fa_worker_limits *limits, const fa_section *request, size_t count,
                          fa_error *error) {
   fa_worker_limits used = limits ? *limits : (fa_worker_limits){0};

@@ -27,9 +27,6 @@ typedef struct fa_worker_limits {
   const char *jit_library;  /* NULL: found like the worker */
 } fa_worker_limits;
 
-/* What the host asked for, or for FA_JIT_DEFAULT what FA_JIT says; never FA_JIT_DEFAULT. */
-fa_jit fa_worker_jit(fa_jit asked);
-
 /* FA_OK: *reply is a bundle whose "status" is ok; the caller frees it.  Otherwise *reply is NULL, or (status reported by the worker itself)
  * the bundle, for its log.  Thread-safe; no state is kept between calls. */
 fa_status fa_worker_call(fa_bundle **reply, const fa_toolchain *toolchain, const fa_worker_limits *limits, const fa_section *request, size_t count,

@@ -271,7 +271,7 @@ typedef struct fa_plan_info {
   const char *variant;     /* problem and schedule, canonical text */
   const char *manifest;    /* JSON, see docs/manifest.md */
   const char *key;         /* text that the cache knows it by */
-  const char *origin;      /* "memory", "disk" or "compiled" */
+  const char *origin;      /* "memory", "pack", "system" (the machine's cache), "disk" (the user's) or "compiled" */
   const void *object;      /* ELF code object */
   size_t object_bytes;
   const char *resources;   /* JSON: registers, LDS, resident_waves (waves that four SIMDs keep together); "" of an old record */
