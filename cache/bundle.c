@@ -9,6 +9,7 @@
 
 #include "bundle.h"
 #include "host_memory.h"
+#include "little_endian.h"
 
 enum { HEADER_BYTES = 40, CHECKSUM_AT = 24, ENTRY_BYTES = 16, DATA_ALIGN = 16 };
 
@@ -19,22 +20,6 @@ struct fa_bundle {
   fa_section *sections;
   unsigned char *storage; /* names and data, each followed by a zero */
 };
-
-static void put_u32(unsigned char *at, uint32_t value) {
-  for (int i = 0; i < 4; i++) at[i] = (unsigned char)(value >> (8 * i));
-}
-
-static void put_u64(unsigned char *at, uint64_t value) {
-  for (int i = 0; i < 8; i++) at[i] = (unsigned char)(value >> (8 * i));
-}
-
-static uint32_t get_u32(const unsigned char *at) {
-  return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static uint64_t get_u64(const unsigned char *at) {
-  return (uint64_t)get_u32(at) | (uint64_t)get_u32(at + 4) << 32;
-}
 
 /* The section count stands before the checksum, so it enters as the seed; the total is compared with the size anyway. */
 static XXH128_hash_t checksum(const unsigned char *bytes, size_t size, uint32_t count) {
@@ -57,23 +42,23 @@ bool fa_bundle_encode(void **bytes, size_t *size, const fa_section *sections, si
   unsigned char *out = fa_malloc(total);
   if (!out) return false;
   memcpy(out, magic, sizeof magic);
-  put_u32(out + 8, (uint32_t)count);
-  put_u32(out + 12, 0);
-  put_u64(out + 16, total);
+  fa_put_u32(out + 8, (uint32_t)count);
+  fa_put_u32(out + 12, 0);
+  fa_put_u64(out + 16, total);
   unsigned char *entry = out + HEADER_BYTES, *at = entry + count * ENTRY_BYTES;
   for (size_t i = 0; i < count; i++, entry += ENTRY_BYTES) {
     size_t name = strlen(sections[i].name);
-    put_u32(entry, (uint32_t)name);
-    put_u32(entry + 4, 0);
-    put_u64(entry + 8, sections[i].size);
+    fa_put_u32(entry, (uint32_t)name);
+    fa_put_u32(entry + 4, 0);
+    fa_put_u64(entry + 8, sections[i].size);
     memcpy(at, sections[i].name, name);
     at += name;
     if (sections[i].size) memcpy(at, sections[i].data, sections[i].size);
     at += sections[i].size;
   }
   XXH128_hash_t hash = checksum(out, total, (uint32_t)count);
-  put_u64(out + CHECKSUM_AT, hash.low64);
-  put_u64(out + CHECKSUM_AT + 8, hash.high64);
+  fa_put_u64(out + CHECKSUM_AT, hash.low64);
+  fa_put_u64(out + CHECKSUM_AT + 8, hash.high64);
   *bytes = out;
   *size = total;
   return true;
@@ -82,15 +67,15 @@ bool fa_bundle_encode(void **bytes, size_t *size, const fa_section *sections, si
 /* Header, checksum, and that the entries add up to exactly the size.  *storage gets the bytes that a decoded copy needs. */
 static bool verify(const unsigned char *in, size_t size, size_t *count, size_t *storage) {
   if (size < HEADER_BYTES || memcmp(in, magic, sizeof magic) != 0) return false;
-  uint32_t sections = get_u32(in + 8);
-  if (get_u32(in + 12) != 0 || get_u64(in + 16) != size || sections > (size - HEADER_BYTES) / ENTRY_BYTES) return false;
+  uint32_t sections = fa_get_u32(in + 8);
+  if (fa_get_u32(in + 12) != 0 || fa_get_u64(in + 16) != size || sections > (size - HEADER_BYTES) / ENTRY_BYTES) return false;
   XXH128_hash_t hash = checksum(in, size, sections);
-  if (get_u64(in + CHECKSUM_AT) != hash.low64 || get_u64(in + CHECKSUM_AT + 8) != hash.high64) return false;
+  if (fa_get_u64(in + CHECKSUM_AT) != hash.low64 || fa_get_u64(in + CHECKSUM_AT + 8) != hash.high64) return false;
   size_t used = HEADER_BYTES + (size_t)sections * ENTRY_BYTES, need = 0;
   for (size_t i = 0; i < sections; i++) {
     const unsigned char *entry = in + HEADER_BYTES + i * ENTRY_BYTES;
-    uint64_t name = get_u32(entry), data = get_u64(entry + 8);
-    if (get_u32(entry + 4) != 0 || name > size - used) return false;
+    uint64_t name = fa_get_u32(entry), data = fa_get_u64(entry + 8);
+    if (fa_get_u32(entry + 4) != 0 || name > size - used) return false;
     used += (size_t)name;
     if (data > size - used) return false;
     used += (size_t)data;
@@ -106,7 +91,7 @@ static bool unpack(fa_bundle *bundle, const unsigned char *in) {
   const unsigned char *entry = in + HEADER_BYTES, *at = entry + bundle->count * ENTRY_BYTES;
   unsigned char *out = bundle->storage;
   for (size_t i = 0; i < bundle->count; i++, entry += ENTRY_BYTES) {
-    size_t name = get_u32(entry), data = (size_t)get_u64(entry + 8);
+    size_t name = fa_get_u32(entry), data = (size_t)fa_get_u64(entry + 8);
     if (memchr(at, 0, name)) return false;
     memcpy(out, at, name);
     out[name] = 0;

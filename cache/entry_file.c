@@ -32,6 +32,13 @@ int fa_open_at(int directory, const char *name, int flags, unsigned mode) {
   return above_standard(fd);
 }
 
+int fa_open_named(const char *path) {
+  int fd;
+  do fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  while (fd < 0 && errno == EINTR);
+  return above_standard(fd);
+}
+
 int fa_open_directory(int parent, const char *name, bool roots, const char **trouble) {
   struct stat info;
   /* The cache's own top may be reached through links (a home on another disk): who owns what is reached decides. */
@@ -59,10 +66,9 @@ int fa_make_directory(int parent, const char *name, const char **trouble) {
   return fa_open_directory(parent, name, false, trouble);
 }
 
-/* False: an error or an early end. */
-static bool read_whole(int fd, unsigned char *bytes, size_t size) {
+bool fa_read_whole(int fd, void *bytes, size_t size) {
   for (size_t done = 0; done < size;) {
-    ssize_t got = read(fd, bytes + done, size - done);
+    ssize_t got = read(fd, (char *)bytes + done, size - done);
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return false;
     done += (size_t)got;
@@ -89,7 +95,7 @@ fa_bundle *fa_entry_read(int directory, const char *name, fa_entry_info *info, c
   if (**trouble) goto cleanup;
   bytes = fa_malloc((size_t)file.st_size + 1);
   if (!bytes) *trouble = "out of memory";
-  else if (!read_whole(fd, bytes, (size_t)file.st_size)) *trouble = "cannot be read";
+  else if (!fa_read_whole(fd, bytes, (size_t)file.st_size)) *trouble = "cannot be read";
   else if (!(bundle = fa_bundle_decode(bytes, (size_t)file.st_size))) *trouble = "does not verify";
 cleanup:
   fa_free(bytes);

@@ -12,6 +12,10 @@ enum { FA_ENTRY_MAX_BYTES = 64 << 20 };
 /* openat that closes on exec, does not follow a link at the end, does not block on a FIFO and never returns 0, 1 or 2 (a host may have
  * closed those). */
 int fa_open_at(int directory, const char *name, int flags, unsigned mode);
+/* The same of a file that somebody named, through links: for reading. */
+int fa_open_named(const char *path);
+/* False: an error or an early end. */
+bool fa_read_whole(int fd, void *bytes, size_t size);
 /* A directory that may be trusted: ours (with `roots`: or root's), and writable by nobody else.  -1: *trouble says why not (static text or strerror). */
 int fa_open_directory(int parent, const char *name, bool roots, const char **trouble);
 /* The same, made first (0700) when it does not exist. */

@@ -9,11 +9,7 @@
 #include "functions.h"
 #include "hash.h"
 #include "host_memory.h"
-#include "record_abi.h"
-
-#define TEXT_OF(x) #x
-#define TEXT(x) TEXT_OF(x)
-static const char abi[] = TEXT(FA_RECORD_ABI);
+#include "record_parts.h"
 
 static void destroy(void *value) {
   fa_record *record = value;
@@ -54,31 +50,14 @@ static fa_status fill(fa_record *record, fa_bundle *bundle, const char *origin, 
 
 /* What is no record, or of another ABI, is a miss; in the user's cache it will be replaced. */
 static bool use_ready(void *user, fa_bundle *bundle, const char *origin) {
-  if (strcmp(fa_bundle_text(bundle, "abi", ""), abi) != 0) return false;
+  if (fa_record_abi(bundle) != FA_RECORD_ABI) return false;
   return fill(user, bundle, origin, fa_bundle_text(bundle, "toolchain", ""), NULL) == FA_OK;
 }
 
-size_t fa_record_sections(fa_section sections[FA_RECORD_SECTIONS], fa_hash *hash, const fa_bundle *reply, const char *identity) {
-  static const char *const kept[] = {"object", "manifest", "variant", "resources"};
-  size_t count = 0;
-  for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-    const fa_section *section = fa_bundle_find(reply, kept[i]);
-    if (section) sections[count++] = *section;
-  }
-  const fa_section *source = fa_bundle_find(reply, "source");
-  if (source) {
-    *hash = fa_hash_bytes(source->data, source->size);
-    sections[count++] = (fa_section){"source_hash", hash->hex, strlen(hash->hex)};
-  }
-  sections[count++] = (fa_section){"toolchain", identity, strlen(identity)};
-  sections[count++] = (fa_section){"abi", abi, strlen(abi)};
-  return count;
-}
-
 static void keep_on_disk(const fa_record *record, fa_context *context, const char *key) {
-  fa_section sections[FA_RECORD_SECTIONS];
-  fa_hash hash;
-  (void)fa_store_put(context->layers.user, key, sections, fa_record_sections(sections, &hash, record->bundle, context->toolchain.identity));
+  fa_record_parts parts;
+  fa_record_take(&parts, record->bundle, context->toolchain.identity);
+  (void)fa_store_put(context->layers.user, key, parts.sections, parts.count);
 }
 
 static fa_status call_worker(fa_bundle **reply, fa_context *context, const char *op, const fa_section *input, size_t inputs, fa_error *error) {

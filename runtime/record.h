@@ -5,7 +5,6 @@
 #define FAGEN_RECORD_H
 
 #include "context.h"
-#include "hash.h"
 #include "manifest.h"
 
 typedef struct fa_record {
@@ -16,11 +15,6 @@ typedef struct fa_record {
   const void *object;
   size_t object_bytes;
 } fa_record;
-
-/* The sections of a record: object, manifest, variant, resources and source_hash out of a worker's reply, toolchain and abi.  They point into the reply,
- * into `identity` and *hash. */
-enum { FA_RECORD_SECTIONS = 7 };
-size_t fa_record_sections(fa_section sections[FA_RECORD_SECTIONS], fa_hash *hash, const fa_bundle *reply, const char *identity);
 
 /* The key's text of a problem that names its target.  malloc'ed. */
 fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error);

@@ -12,6 +12,7 @@ static const fa_problem problem = FA_PROBLEM_INIT;
 static const fa_context_options options = FA_CONTEXT_OPTIONS_INIT;
 static const fa_attention_fwd_args args = FA_ATTENTION_FWD_ARGS_INIT;
 static const fa_dropout_range range = FA_DROPOUT_RANGE_INIT;
+static const fa_pack_options pack_options = FA_PACK_OPTIONS_INIT;
 
 /* The first version of a struct ends before the field that was appended first. */
 const fa_sized_row fa_sized_rows[FA_SIZED_COUNT] = {
@@ -23,6 +24,8 @@ const fa_sized_row fa_sized_rows[FA_SIZED_COUNT] = {
   [FA_SIZED_DROPOUT_RANGE] = {"fa_dropout_range", "range", sizeof range, sizeof range, &range, "FA_DROPOUT_RANGE_INIT"},
   [FA_SIZED_COUNTERS] = {"fa_counters", "counters", sizeof(fa_counters), sizeof(fa_counters), NULL, NULL},
   [FA_SIZED_ALLOCATOR] = {"fa_allocator", "allocator", sizeof(fa_allocator), sizeof(fa_allocator), NULL, NULL},
+  [FA_SIZED_PACK_OPTIONS] = {"fa_pack_options", "options", sizeof pack_options, sizeof pack_options, &pack_options, "FA_PACK_OPTIONS_INIT"},
+  [FA_SIZED_PACK_INFO] = {"fa_pack_info", "info", sizeof(fa_pack_info), sizeof(fa_pack_info), NULL, NULL},
 };
 
 static size_t size_of(const void *given) {

@@ -181,11 +181,45 @@ FA_API size_t fa_axis_count(void);
 /* NULL when index >= fa_axis_count(). */
 FA_API const fa_axis *fa_axis_get(size_t index);
 
+/* ---- packs ----------------------------------------------------------------------------------------------------------
+ * A pack is one read-only file with many kernels for one target, made by `fa-gen prebuild` or `fa-gen pack` where there need not be a GPU
+ * (docs/packs.md).  A context looks into its packs before anything else, by the problem alone; packs of another target are never hit, so a fleet may open
+ * all of its packs everywhere.  A pack is constant: any thread may use it. */
+
+typedef struct fa_pack fa_pack;
+
+typedef struct fa_pack_options {
+  size_t size;        /* sizeof(fa_pack_options) */
+  const char *sha256; /* 64 hex digits that the whole file must have, as `fa-gen pack list` prints them; NULL: not asked */
+  int verify;         /* 1: every record is read and checked now, not when it is asked for */
+} fa_pack_options;
+
+#define FA_PACK_OPTIONS_INIT { sizeof(fa_pack_options), 0, 0 }
+
+/* Reads the file; who may have written it is the caller's to know.  options may be NULL.  Closed by fa_pack_close, after the contexts that use it. */
+FA_API fa_status fa_pack_open(fa_pack **pack, const char *path, const fa_pack_options *options);
+/* The same of bytes in memory, such as an array that `fa-gen pack --c-array` wrote: not copied, they stay until fa_pack_close. */
+FA_API fa_status fa_pack_open_memory(fa_pack **pack, const void *bytes, size_t size, const fa_pack_options *options);
+FA_API void fa_pack_close(fa_pack *pack); /* NULL is fine */
+
+typedef struct fa_pack_info {
+  size_t size;           /* sizeof(fa_pack_info), set by the caller */
+  const char *target;    /* "gfx942"; this and the other strings are the pack's */
+  const char *generator; /* version of fa-gen that made it, "0.1.0" */
+  const char *toolchain; /* identity of the compiler that made it */
+  unsigned abi;          /* of its records: fa_pack_open refuses another than the library's */
+  size_t records;
+  uint64_t bytes;        /* of the file */
+  char sha256[65];       /* of the whole file, computed by this call: some 5 ms a MB */
+} fa_pack_info;
+FA_API fa_status fa_pack_get_info(const fa_pack *pack, fa_pack_info *info);
+/* Canonical text of the problem of each record; the pack's.  NULL when index >= records. */
+FA_API const char *fa_pack_problem(const fa_pack *pack, size_t index);
+
 /* ---- context ------------------------------------------------------------------------------------------------------ */
 
 typedef struct fa_context fa_context;
 typedef struct fa_plan fa_plan;
-typedef struct fa_pack fa_pack; /* many kernels in one read-only file: docs/packs.md */
 
 /* level: 0 error, 1 warning, 2 information, 3 detail.  Called on the thread that works; `text` is valid during the call. */
 typedef void (*fa_log_function)(int level, const char *text, void *user);
