@@ -75,7 +75,7 @@ static int by_name(const struct dirent **a, const struct dirent **b) {
 
 static bool add_folder(search *s, const char *path, int fd) {
   struct dirent **items = NULL;
-  char whole[4096];
+  char whole[4096 + 258];
   bool ok = true;
   int count = scandirat(fd, ".", &items, is_pack, by_name);
   if (count < 0) tell(s, "%s: packs are not looked for there: %s", path, strerror(errno));
