@@ -3,12 +3,12 @@
 #include "manifest.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "host_memory.h"
+#include "json.h"
 
 typedef struct {
   fa_manifest *out;
@@ -19,20 +19,17 @@ static fa_status refuse(reader *r, const char *member, const char *why) {
   return fa_fail(r->error, FA_ERR_VALIDATION, "manifest: %s %s", member, why);
 }
 
-static fa_status get_text(reader *r, const char **text, json_t *object, const char *member) {
-  json_t *value = json_object_get(object, member);
-  *text = json_string_value(value);
-  if (!*text || !**text) return refuse(r, member, "is missing or not a text");
-  return strlen(*text) == json_string_length(value) ? FA_OK : refuse(r, member, "holds a zero byte");
+static fa_status get_text(reader *r, const char **text, const fa_json *object, const char *member) {
+  *text = fa_json_text(fa_json_member(object, member));
+  return *text && **text ? FA_OK : refuse(r, member, "is missing or not a text");
 }
 
-static fa_status get_number(reader *r, unsigned *number, json_t *value, const char *member, unsigned low, unsigned high) {
-  json_int_t n = json_integer_value(value);
+static fa_status get_number(reader *r, unsigned *number, const fa_json *value, const char *member, unsigned low, unsigned high) {
   *number = 0;
-  if (!json_is_integer(value)) return refuse(r, member, "is missing or not an integer");
-  if (n < (json_int_t)low || n > (json_int_t)high)
-    return fa_fail(r->error, FA_ERR_VALIDATION, "manifest: %s is %" JSON_INTEGER_FORMAT ": must be between %u and %u", member, n, low, high);
-  *number = (unsigned)n;
+  if (!fa_json_is(value, FA_JSON_INTEGER)) return refuse(r, member, "is missing or not an integer");
+  if (value->integer < (int64_t)low || value->integer > (int64_t)high)
+    return fa_fail(r->error, FA_ERR_VALIDATION, "manifest: %s is %" PRId64 ": must be between %u and %u", member, value->integer, low, high);
+  *number = (unsigned)value->integer;
   return FA_OK;
 }
 
@@ -45,8 +42,8 @@ static int resolve_integer(void *user, const char *name, size_t length) {
   return -1;
 }
 
-static fa_status get_expression(reader *r, fa_expression *expression, json_t *value, const char *member) {
-  const char *text = json_string_value(value);
+static fa_status get_expression(reader *r, fa_expression *expression, const fa_json *value, const char *member) {
+  const char *text = fa_json_text(value);
   return text ? fa_expression_compile(expression, text, resolve_integer, r->out, r->error) : refuse(r, member, "is not an expression's text");
 }
 
@@ -69,9 +66,9 @@ static const struct {
   unsigned bytes;
 } dtypes[] = {{"fp16", 2}, {"bf16", 2}, {"fp32", 4}, {"i32", 4}, {"i64", 8}, {"u8", 1}};
 
-static fa_status read_pointer(reader *r, fa_manifest_arg *arg, json_t *object) {
+static fa_status read_pointer(reader *r, fa_manifest_arg *arg, const fa_json *object) {
   const char *access, *dtype;
-  json_t *align = json_object_get(object, "align");
+  const fa_json *align = fa_json_member(object, "align");
   fa_status status;
   if ((status = get_text(r, &access, object, "access")) || (status = get_text(r, &dtype, object, "dtype"))) return status;
   arg->reads = strcmp(access, "read") == 0 || strcmp(access, "readwrite") == 0;
@@ -85,20 +82,20 @@ static fa_status read_pointer(reader *r, fa_manifest_arg *arg, json_t *object) {
   if (!arg->element_bytes) return refuse(r, "dtype", "is none of fp16, bf16, fp32, i32, i64, u8");
   if ((status = get_number(r, &arg->align, align, "align", 1, 4096))) return status;
   if (arg->align & (arg->align - 1)) return refuse(r, "align", "is not a power of two");
-  arg->optional = json_is_true(json_object_get(object, "optional"));
+  arg->optional = fa_json_is(fa_json_member(object, "optional"), FA_JSON_TRUE);
   return FA_OK;
 }
 
-static fa_status get_limit(reader *r, float *value, float otherwise, json_t *object, const char *name) {
-  json_t *limit = json_object_get(object, name);
+static fa_status get_limit(reader *r, float *value, float otherwise, const fa_json *object, const char *name) {
+  const fa_json *limit = fa_json_member(object, name);
   *value = otherwise;
   if (!limit) return FA_OK;
-  if (!json_is_number(limit)) return refuse(r, name, "is not a number");
-  *value = (float)json_number_value(limit);
+  if (!fa_json_is(limit, FA_JSON_INTEGER) && !fa_json_is(limit, FA_JSON_REAL)) return refuse(r, name, "is not a number");
+  *value = (float)limit->real;
   return FA_OK;
 }
 
-static fa_status read_arg(reader *r, json_t *object, unsigned end) {
+static fa_status read_arg(reader *r, const fa_json *object, unsigned end) {
   fa_manifest_arg *arg = &r->out->args[r->out->arg_count];
   const char *kind;
   fa_status status = get_text(r, &arg->name, object, "name");
@@ -108,52 +105,52 @@ static fa_status read_arg(reader *r, json_t *object, unsigned end) {
   if (k == sizeof kinds / sizeof *kinds) return refuse(r, "kind", "is none of pointer, i32, i64, f32");
   arg->kind = kinds[k].kind;
   if (fa_manifest_find(r->out, arg->name) >= 0) return refuse(r, arg->name, "is an argument twice");
-  if ((status = get_number(r, &arg->size, json_object_get(object, "size"), "size", kinds[k].size, kinds[k].size)) ||
-      (status = get_number(r, &arg->offset, json_object_get(object, "offset"), "offset", 0, r->out->kernarg_bytes)))
+  if ((status = get_number(r, &arg->size, fa_json_member(object, "size"), "size", kinds[k].size, kinds[k].size)) ||
+      (status = get_number(r, &arg->offset, fa_json_member(object, "offset"), "offset", 0, r->out->kernarg_bytes)))
     return status;
   if (arg->offset % arg->size || arg->offset < end || arg->offset + arg->size > r->out->kernarg_bytes)
     return refuse(r, arg->name, "does not lie behind the argument before it, aligned and within kernarg_bytes");
   if (arg->kind == FA_ARG_POINTER && (status = read_pointer(r, arg, object))) return status;
-  arg->of_functions = json_is_true(json_object_get(object, "functions"));
-  arg->positive = json_is_true(json_object_get(object, "positive"));
+  arg->of_functions = fa_json_is(fa_json_member(object, "functions"), FA_JSON_TRUE);
+  arg->positive = fa_json_is(fa_json_member(object, "positive"), FA_JSON_TRUE);
   if ((status = get_limit(r, &arg->at_least, -INFINITY, object, "at_least")) || (status = get_limit(r, &arg->below, INFINITY, object, "below"))) return status;
   r->out->arg_count++;
   return FA_OK;
 }
 
 /* Shapes name other arguments, so they come when all are known. */
-static fa_status read_extent(reader *r, fa_manifest_arg *arg, json_t *object) {
-  json_t *shape = json_object_get(object, "shape"), *strides = json_object_get(object, "strides");
-  size_t dims = json_array_size(shape);
+static fa_status read_extent(reader *r, fa_manifest_arg *arg, const fa_json *object) {
+  const fa_json *shape = fa_json_member(object, "shape"), *strides = fa_json_member(object, "strides");
+  size_t dims = fa_json_count(shape);
   fa_status status = FA_OK;
   if (!shape && !strides) return FA_OK;
-  if (dims == 0 || dims > FA_MAX_DIMS || json_array_size(strides) != dims)
+  if (dims == 0 || dims > FA_MAX_DIMS || fa_json_count(strides) != dims)
     return refuse(r, arg->name, "has no shape of 1 to 6 dimensions with as many strides");
   arg->shape = fa_calloc(2 * dims, sizeof *arg->shape);
   if (!arg->shape) return fa_fail(r->error, FA_ERR_NOMEM, "out of memory for a manifest");
   arg->strides = arg->shape + dims;
   arg->dims = (int)dims;
-  for (size_t i = 0; i < dims && !status; i++) {
-    status = get_expression(r, &arg->shape[i], json_array_get(shape, i), "shape");
-    if (!status) status = get_expression(r, &arg->strides[i], json_array_get(strides, i), "strides");
+  const fa_json *extent = fa_json_first(shape), *stride = fa_json_first(strides);
+  for (size_t i = 0; i < dims && !status; i++, extent = extent->next, stride = stride->next) {
+    status = get_expression(r, &arg->shape[i], extent, "shape");
+    if (!status) status = get_expression(r, &arg->strides[i], stride, "strides");
     if (!status) mark_sizes(r->out, &arg->shape[i]);
   }
   return status;
 }
 
-static fa_status read_args(reader *r, json_t *args) {
-  size_t count = json_array_size(args), i;
+static fa_status read_args(reader *r, const fa_json *args) {
+  size_t count = fa_json_count(args), i = 0;
   unsigned end = 0;
-  json_t *object;
   fa_status status = FA_OK;
   if (count == 0 || count > FA_MAX_ARGS) return refuse(r, "args", "is not a list of 1 to 64 arguments");
-  json_array_foreach(args, i, object) {
+  for (const fa_json *object = fa_json_first(args); object; object = object->next, i++) {
     if ((status = read_arg(r, object, end))) return status;
     end = r->out->args[i].offset + r->out->args[i].size;
   }
-  json_array_foreach(args, i, object) {
+  i = 0;
+  for (const fa_json *object = fa_json_first(args); object; object = object->next, i++)
     if (r->out->args[i].kind == FA_ARG_POINTER && (status = read_extent(r, &r->out->args[i], object))) return status;
-  }
   return status;
 }
 
@@ -175,11 +172,9 @@ static fa_status add_constraint(reader *r, const char *check, const char *relati
   return status;
 }
 
-static fa_status read_constraints(reader *r, json_t *list) {
-  size_t i;
-  json_t *object;
-  if (list && !json_is_array(list)) return refuse(r, "constraints", "is not a list");
-  json_array_foreach(list, i, object) {
+static fa_status read_constraints(reader *r, const fa_json *list) {
+  if (list && !fa_json_is(list, FA_JSON_ARRAY)) return refuse(r, "constraints", "is not a list");
+  for (const fa_json *object = fa_json_first(list); object; object = object->next) {
     const char *check, *relation, *limit, *text;
     fa_status status = get_text(r, &check, object, "check");
     if (status || (status = get_text(r, &relation, object, "relation")) || (status = get_text(r, &limit, object, "limit")) ||
@@ -189,14 +184,15 @@ static fa_status read_constraints(reader *r, json_t *list) {
   return FA_OK;
 }
 
-static fa_status read_shape_of_launch(reader *r, json_t *root) {
+static fa_status read_shape_of_launch(reader *r, const fa_json *root) {
   fa_manifest *m = r->out;
-  json_t *block = json_object_get(root, "block"), *grid = json_object_get(root, "grid"), *workspace = json_object_get(root, "workspace_bytes");
+  const fa_json *block = fa_json_member(root, "block"), *grid = fa_json_member(root, "grid"), *workspace = fa_json_member(root, "workspace_bytes");
   fa_status status = FA_OK;
-  if (json_array_size(block) != 3 || json_array_size(grid) != 3) return refuse(r, "block or grid", "does not have three members");
-  for (size_t i = 0; i < 3; i++) {
-    if ((status = get_number(r, &m->block[i], json_array_get(block, i), "block", 1, 1024))) return status;
-    if ((status = get_expression(r, &m->grid[i], json_array_get(grid, i), "grid"))) return status;
+  if (fa_json_count(block) != 3 || fa_json_count(grid) != 3) return refuse(r, "block or grid", "does not have three members");
+  const fa_json *lanes = fa_json_first(block), *groups = fa_json_first(grid);
+  for (size_t i = 0; i < 3; i++, lanes = lanes->next, groups = groups->next) {
+    if ((status = get_number(r, &m->block[i], lanes, "block", 1, 1024))) return status;
+    if ((status = get_expression(r, &m->grid[i], groups, "grid"))) return status;
     mark_sizes(m, &m->grid[i]);
   }
   if ((uint64_t)m->block[0] * m->block[1] * m->block[2] > 1024) return refuse(r, "block", "has more than 1024 work items");
@@ -204,33 +200,33 @@ static fa_status read_shape_of_launch(reader *r, json_t *root) {
   return get_expression(r, &m->workspace_bytes, workspace, "workspace_bytes");
 }
 
-static fa_status read_root(reader *r, json_t *root) {
+static fa_status read_root(reader *r, const fa_json *root) {
   fa_manifest *m = r->out;
   unsigned version;
   fa_status status;
-  if (!json_is_object(root)) return refuse(r, "text", "is not a JSON object");
-  if ((status = get_number(r, &version, json_object_get(root, "manifest"), "manifest", 1, 1)) || (status = get_text(r, &m->kernel, root, "kernel")) ||
+  if (!fa_json_is(root, FA_JSON_OBJECT)) return refuse(r, "text", "is not a JSON object");
+  if ((status = get_number(r, &version, fa_json_member(root, "manifest"), "manifest", 1, 1)) || (status = get_text(r, &m->kernel, root, "kernel")) ||
       (status = get_text(r, &m->symbol, root, "symbol")) || (status = get_text(r, &m->target, root, "target")) ||
       (status = get_text(r, &m->problem, root, "problem")) || (status = get_text(r, &m->variant, root, "variant")) ||
-      (status = get_number(r, &m->wave_size, json_object_get(root, "wave_size"), "wave_size", 32, 64)) ||
-      (status = get_number(r, &m->lds_bytes, json_object_get(root, "lds_bytes"), "lds_bytes", 0, 160 * 1024)) ||
-      (status = get_number(r, &m->dynamic_lds_bytes, json_object_get(root, "dynamic_lds_bytes"), "dynamic_lds_bytes", 0, 160 * 1024)) ||
-      (status = get_number(r, &m->kernarg_bytes, json_object_get(root, "kernarg_bytes"), "kernarg_bytes", 1, FA_MAX_KERNARG)) ||
-      (status = read_args(r, json_object_get(root, "args"))) || (status = read_shape_of_launch(r, root)))
+      (status = get_number(r, &m->wave_size, fa_json_member(root, "wave_size"), "wave_size", 32, 64)) ||
+      (status = get_number(r, &m->lds_bytes, fa_json_member(root, "lds_bytes"), "lds_bytes", 0, 160 * 1024)) ||
+      (status = get_number(r, &m->dynamic_lds_bytes, fa_json_member(root, "dynamic_lds_bytes"), "dynamic_lds_bytes", 0, 160 * 1024)) ||
+      (status = get_number(r, &m->kernarg_bytes, fa_json_member(root, "kernarg_bytes"), "kernarg_bytes", 1, FA_MAX_KERNARG)) ||
+      (status = read_args(r, fa_json_member(root, "args"))) || (status = read_shape_of_launch(r, root)))
     return status;
   if (m->wave_size != 32 && m->wave_size != 64) return refuse(r, "wave_size", "is neither 32 nor 64");
-  return read_constraints(r, json_object_get(root, "constraints"));
+  return read_constraints(r, fa_json_member(root, "constraints"));
 }
 
 fa_status fa_manifest_parse(fa_manifest **manifest, const char *text, size_t size, fa_error *error) {
-  json_error_t where;
+  fa_json_error where;
   reader r = {fa_calloc(1, sizeof(fa_manifest)), error};
   fa_status status;
   *manifest = NULL;
   if (!r.out) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a manifest");
-  json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &where);
-  r.out->document = root;
-  if (root) status = read_root(&r, root);
+  r.out->document = fa_json_read(text, size, &where);
+  if (r.out->document) status = read_root(&r, r.out->document);
+  else if (where.memory) status = fa_fail(error, FA_ERR_NOMEM, "out of memory for a manifest");
   else status = fa_fail(error, FA_ERR_VALIDATION, "manifest: line %d: %s", where.line, where.text);
   if (status) fa_manifest_free(r.out);
   else *manifest = r.out;
@@ -240,7 +236,7 @@ fa_status fa_manifest_parse(fa_manifest **manifest, const char *text, size_t siz
 void fa_manifest_free(fa_manifest *manifest) {
   if (!manifest) return;
   for (size_t i = 0; i < FA_MAX_ARGS; i++) fa_free(manifest->args[i].shape);
-  json_decref(manifest->document);
+  fa_free(manifest->document);
   fa_free(manifest);
 }
 

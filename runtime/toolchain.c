@@ -44,7 +44,8 @@ static bool elf_open(elf_file *elf, const char *path) {
   Elf64_Ehdr header;
   struct stat info;
   elf->count = 0;
-  elf->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  do elf->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  while (elf->fd < 0 && errno == EINTR);
   if (elf->fd < 0) return false;
   if (fstat(elf->fd, &info) == 0 && S_ISREG(info.st_mode)) {
     elf->size = (uint64_t)info.st_size;
