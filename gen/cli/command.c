@@ -25,11 +25,27 @@ static const struct {
   { ~0u, { "help", 'h', NULL, "this text" } },
 };
 
+const fa_cli_exit fa_cli_exits[] = {
+  { FA_EXIT_OK, "done" },
+  { FA_EXIT_FAILED, "failed or wrong result" },
+  { FA_EXIT_USAGE, "wrong usage" },
+  { FA_EXIT_TOOLCHAIN, "toolchain missing" },
+  { FA_EXIT_IO, "cache, files or output" },
+  { FA_EXIT_INTERRUPTED, "interrupted" },
+  { 0, NULL },
+};
+
+int fa_cli_options(const fa_cli_option *options[FA_CLI_MAX_OPTIONS], const fa_command *command) {
+  int count = 0;
+  for (const fa_cli_option *option = command->options; option && option->name; option++) options[count++] = option;
+  for (size_t i = 0; i < sizeof shared_options / sizeof *shared_options; i++)
+    if (shared_options[i].group == ~0u || (shared_options[i].group & command->groups)) options[count++] = &shared_options[i].option;
+  return count;
+}
+
 static void collect_options(fa_cli *cli, const fa_command *command) {
   cli->command = command;
-  for (const fa_cli_option *option = command->options; option && option->name; option++) cli->options[cli->option_count++] = option;
-  for (size_t i = 0; i < sizeof shared_options / sizeof *shared_options; i++)
-    if (shared_options[i].group == ~0u || (shared_options[i].group & command->groups)) cli->options[cli->option_count++] = &shared_options[i].option;
+  cli->option_count = fa_cli_options(cli->options, command);
 }
 
 static void print_option(FILE *stream, const fa_cli_option *option) {

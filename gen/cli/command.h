@@ -11,6 +11,14 @@
 /* Exit codes of every subcommand. */
 enum { FA_EXIT_OK = 0, FA_EXIT_FAILED = 1, FA_EXIT_USAGE = 2, FA_EXIT_TOOLCHAIN = 3, FA_EXIT_IO = 4, FA_EXIT_INTERRUPTED = 130 };
 
+typedef struct fa_cli_exit {
+  int code;
+  const char *meaning;
+} fa_cli_exit;
+
+/* Ended by a NULL meaning. */
+extern const fa_cli_exit fa_cli_exits[];
+
 typedef struct fa_cli_option {
   const char *name;     /* long name, without dashes */
   char letter;          /* 0: none */
@@ -55,6 +63,8 @@ struct fa_cli {
 /* The table of subcommands, ended by a NULL name. */
 extern const fa_command fa_commands[];
 
+/* All options of a command, its own and shared ones; returns how many. */
+int fa_cli_options(const fa_cli_option *options[FA_CLI_MAX_OPTIONS], const fa_command *command);
 /* Fills *cli.  Returns -1 to go on, else the exit code (help was printed, or usage was wrong). */
 int fa_cli_parse(fa_cli *cli, const fa_command *command, int argc, char **argv);
 void fa_cli_help(FILE *stream, const fa_command *command);

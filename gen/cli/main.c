@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen: the table of subcommands, and the way into them. */
 #include "command.h"
+#include "manual.h"
 #include "jobs.h"
 #include "output.h"
 
@@ -145,8 +146,9 @@ static void print_overview(FILE *stream) {
   fprintf(stream, "usage: fa-gen COMMAND [options] [arguments]\n"
                   "Generates, compiles and runs exact attention kernels for AMD GPUs, on a GPU or on an emulated one.\n\ncommands:\n");
   for (const fa_command *command = fa_commands; command->name; command++) fprintf(stream, "  %-10s %s\n", command->name, command->summary);
-  fprintf(stream, "\nfa-gen COMMAND --help describes each.\n"
-                  "exit codes: 0 done; 1 failed or wrong result; 2 wrong usage; 3 toolchain missing; 4 cache, files or output; 130 interrupted\n");
+  fprintf(stream, "\nfa-gen COMMAND --help describes each; fa-gen --completion bash|zsh|fish prints a completion for that shell.\nexit codes:");
+  for (const fa_cli_exit *row = fa_cli_exits; row->meaning; row++) fprintf(stream, "%s %d %s", row == fa_cli_exits ? "" : ";", row->code, row->meaning);
+  fputc('\n', stream);
 }
 
 /* Leaves nothing half written.  Only async-signal-safe calls. */
@@ -165,6 +167,27 @@ static void catch_signals(void) {
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
 }
 
+static const fa_command *find_command(const char *name) {
+  for (const fa_command *command = fa_commands; command->name; command++)
+    if (strcmp(command->name, name) == 0) return command;
+  return NULL;
+}
+
+/* fa-gen --completion SHELL; fa-gen --man [COMMAND], for the build. */
+static int print_manual(const char *what, const char *name) {
+  bool done = false;
+  if (strcmp(what, "--completion") == 0) {
+    done = name && fa_manual_completion(stdout, name);
+    if (!done) fprintf(stderr, "fa-gen: --completion: bash, zsh or fish is expected\n");
+  } else {
+    const fa_command *command = name ? find_command(name) : NULL;
+    done = !name || command;
+    if (done) fa_manual_page(stdout, command);
+    else fprintf(stderr, "fa-gen: command \"%s\" is not known; fa-gen --help lists them\n", name);
+  }
+  return !done ? FA_EXIT_USAGE : fflush(stdout) == 0 && !ferror(stdout) ? FA_EXIT_OK : FA_EXIT_IO;
+}
+
 int main(int argc, char **argv) {
   catch_signals();
   const char *name = argc > 1 ? argv[1] : "";
@@ -176,22 +199,21 @@ int main(int argc, char **argv) {
     return FA_EXIT_OK;
   }
   if (strcmp(name, "--version") == 0) name = "version";
-  for (const fa_command *command = fa_commands; command->name; command++) {
-    if (strcmp(command->name, name) != 0) continue;
-    if (help) {
-      fa_cli_help(stdout, command);
-      return FA_EXIT_OK;
-    }
-    fa_cli *cli = calloc(1, sizeof *cli);
-    if (!cli) return FA_EXIT_FAILED;
-    int code = fa_cli_parse(cli, command, argc - 1, argv + 1);
-    if (code < 0) code = command->run(cli);
-    free(cli);
-    return code;
+  if (strcmp(name, "--man") == 0 || strcmp(name, "--completion") == 0) return print_manual(name, argc > 2 ? argv[2] : NULL);
+  const fa_command *command = find_command(name);
+  if (!command) {
+    if (!name[0]) print_overview(stderr);
+    else fprintf(stderr, "fa-gen: command \"%s\" is not known; fa-gen --help lists them\n", name);
+    return FA_EXIT_USAGE;
   }
-  if (!name[0])
-    print_overview(stderr);
-  else
-    fprintf(stderr, "fa-gen: command \"%s\" is not known; fa-gen --help lists them\n", name);
-  return FA_EXIT_USAGE;
+  if (help) {
+    fa_cli_help(stdout, command);
+    return FA_EXIT_OK;
+  }
+  fa_cli *cli = calloc(1, sizeof *cli);
+  if (!cli) return FA_EXIT_FAILED;
+  int code = fa_cli_parse(cli, command, argc - 1, argv + 1);
+  if (code < 0) code = command->run(cli);
+  free(cli);
+  return code;
 }
