@@ -35,7 +35,7 @@ bool fa_quarantine_path(char *path, size_t capacity, const char *given) {
   char home[MAX_PATH];
   if (given) return *given ? print_path(path, capacity, given, "") : none(path, capacity, "switched off by its empty name");
   if (getauxval(AT_SECURE)) return none(path, capacity, "the process runs with raised privileges");
-  const char *named = getenv("FA_QUARANTINE"), *state = getenv("XDG_STATE_HOME");
+  const char *named = secure_getenv("FA_QUARANTINE"), *state = secure_getenv("XDG_STATE_HOME");
   if (named) return *named ? print_path(path, capacity, named, "") : none(path, capacity, "switched off by an empty FA_QUARANTINE");
   if (state && *state == '/') return print_path(path, capacity, state, "/fa-gen/quarantine");
   if (fa_store_home(home, sizeof home)) return print_path(path, capacity, home, "/.local/state/fa-gen/quarantine");

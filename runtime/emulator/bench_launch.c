@@ -3,10 +3,11 @@
  * The benchmark's part with real objects: the d128 forward kernel on gfx942 as fa-gen builds it, launched with and without
  * checks and on two threads; and the time from an object's file to decoded operations, the worker included.
  */
+#include "../../cache/host_memory.h"
+#include "../json.h"
 #include "bench_launch.h"
 
 #include <dirent.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,23 +122,29 @@ static int64_t integer_argument(const char *name)
     return 0;
 }
 
+static int64_t integer_of(const fa_json *value)
+{
+    return fa_json_is(value, FA_JSON_INTEGER) ? value->integer : 0;
+}
+
 static bool prepare(attention *a, const char *folder)
 {
     file manifest = read_file(folder, "x.json");
-    json_t *m = json_loadb(manifest.data ? manifest.data : "", manifest.size, 0, NULL), *arg;
-    size_t i, bytes = (size_t)2 * DIM * HEADS * (QUERIES > KEYS ? QUERIES : KEYS);
+    fa_json_error trouble;
+    fa_json *m = fa_json_read(manifest.data ? manifest.data : "", manifest.size, &trouble);
+    size_t bytes = (size_t)2 * DIM * HEADS * (QUERIES > KEYS ? QUERIES : KEYS);
     memset(a, 0, sizeof *a);
     free(manifest.data);
     a->object = load(folder);
-    a->kernarg_bytes = (size_t)json_integer_value(json_object_get(m, "kernarg_bytes"));
-    a->block = (uint32_t)json_integer_value(json_array_get(json_object_get(m, "block"), 0));
-    json_array_foreach(json_object_get(m, "args"), i, arg)
-    {
-        const char *kind = json_string_value(json_object_get(arg, "kind")), *name = json_string_value(json_object_get(arg, "name"));
-        size_t at = (size_t)json_integer_value(json_object_get(arg, "offset")), size = (size_t)json_integer_value(json_object_get(arg, "size"));
+    a->kernarg_bytes = (size_t)integer_of(fa_json_member(m, "kernarg_bytes"));
+    a->block = (uint32_t)integer_of(fa_json_first(fa_json_member(m, "block")));
+    const fa_json *args = fa_json_member(m, "args");
+    for (const fa_json *arg = fa_json_first(args); arg; arg = arg->next) {
+        const char *kind = fa_json_text(fa_json_member(arg, "kind")), *name = fa_json_text(fa_json_member(arg, "name"));
+        size_t at = (size_t)integer_of(fa_json_member(arg, "offset")), size = (size_t)integer_of(fa_json_member(arg, "size"));
         if (!kind || !name || at + size > sizeof a->kernarg)
             continue;
-        if (strcmp(kind, "pointer") == 0 && a->region_count < 8 && !json_is_true(json_object_get(arg, "optional"))) {
+        if (strcmp(kind, "pointer") == 0 && a->region_count < 8 && !fa_json_is(fa_json_member(arg, "optional"), FA_JSON_TRUE)) {
             uint16_t *data = aligned_alloc(256, bytes);
             for (size_t k = 0; data && k < bytes / 2; k++)
                 data[k] = (uint16_t)(0x3d00 + k * 40503u % 0x280 + (k * 2654435761u >> 13 & 1) * 0x8000);
@@ -149,7 +156,7 @@ static bool prepare(attention *a, const char *folder)
             memcpy(a->kernarg + at, &(float){0.09f}, 4);
         }
     }
-    json_decref(m);
+    fa_free(m);
     return a->object && a->kernarg_bytes && a->block;
 }
 

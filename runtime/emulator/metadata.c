@@ -6,8 +6,10 @@
 #include "emu.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
+
+#include "../../cache/host_memory.h"
+#include "../json.h"
 
 static const struct {
     const char *name;
@@ -22,22 +24,22 @@ static const struct {
     {"hidden_shared_base", ARG_SHARED_BASE},     {"hidden_queue_ptr", ARG_QUEUE_PTR},
 };
 
-static bool get_number(const json_t *map, const char *key, uint64_t fallback, uint64_t *out)
+static bool get_number(const fa_json *map, const char *key, uint64_t fallback, uint64_t *out)
 {
-    const json_t *v = json_object_get(map, key);
+    const fa_json *v = fa_json_member(map, key);
     *out = fallback;
     if (!v)
         return true;
-    if (json_is_integer(v)) {
-        *out = (uint64_t)json_integer_value(v);
-        return json_integer_value(v) >= 0;
+    if (v->kind == FA_JSON_INTEGER) {
+        *out = (uint64_t)v->integer;
+        return v->integer >= 0;
     }
-    if (json_is_boolean(v)) {
-        *out = json_is_true(v);
+    if (v->kind == FA_JSON_FALSE || v->kind == FA_JSON_TRUE) {
+        *out = v->kind == FA_JSON_TRUE;
         return true;
     }
-    if (json_is_string(v)) {
-        const char *s = json_string_value(v);
+    const char *s = fa_json_text(v);
+    if (s) {
         char *end;
         if (strcmp(s, "true") == 0 || strcmp(s, "false") == 0) {
             *out = *s == 't';
@@ -50,7 +52,7 @@ static bool get_number(const json_t *map, const char *key, uint64_t fallback, ui
     return false;
 }
 
-static bool get_u32(const json_t *map, const char *key, uint32_t *out)
+static bool get_u32(const fa_json *map, const char *key, uint32_t *out)
 {
     uint64_t v;
     bool ok = get_number(map, key, 0, &v) && v <= UINT32_MAX;
@@ -68,17 +70,16 @@ static emu_arg_kind arg_kind(const char *text)
     return ARG_ZERO; /* printf buffer, host call buffer, heap ...: null where there is no runtime */
 }
 
-static fa_emu_status read_args(emu_kernel *k, const json_t *list, fa_emu_error *e)
+static fa_emu_status read_args(emu_kernel *k, const fa_json *list, fa_emu_error *e)
 {
-    size_t n = json_array_size(list);
+    size_t n = fa_json_count(list), i = 0;
     if (!n)
         return FA_EMU_OK;
     k->args = calloc(n, sizeof *k->args);
     if (!k->args)
         return emu_fail(e, FA_EMU_ERR_NO_MEMORY, "no memory for the arguments of kernel %s", k->name);
-    for (size_t i = 0; i < n; i++) {
-        const json_t *a = json_array_get(list, i);
-        const char *kind = json_string_value(json_object_get(a, ".value_kind"));
+    for (const fa_json *a = list->first; a; a = a->next, i++) {
+        const char *kind = fa_json_text(fa_json_member(a, ".value_kind"));
         emu_arg *arg = &k->args[k->arg_count++];
         if (!kind || !get_u32(a, ".offset", &arg->offset) || !get_u32(a, ".size", &arg->size) ||
             arg->offset > UINT32_MAX - arg->size)
@@ -96,10 +97,10 @@ static fa_emu_status read_args(emu_kernel *k, const json_t *list, fa_emu_error *
     return FA_EMU_OK;
 }
 
-static fa_emu_status read_kernel(emu_kernel *k, const json_t *map, fa_emu_error *e)
+static fa_emu_status read_kernel(emu_kernel *k, const fa_json *map, fa_emu_error *e)
 {
-    const char *name = json_string_value(json_object_get(map, ".name"));
-    const char *symbol = json_string_value(json_object_get(map, ".symbol"));
+    const char *name = fa_json_text(fa_json_member(map, ".name"));
+    const char *symbol = fa_json_text(fa_json_member(map, ".symbol"));
     uint64_t dynamic;
     if (!name || !symbol)
         return emu_fail(e, FA_EMU_ERR_OBJECT, "metadata: a kernel has no .name or no .symbol");
@@ -113,18 +114,20 @@ static fa_emu_status read_kernel(emu_kernel *k, const json_t *map, fa_emu_error 
         !get_number(map, ".uses_dynamic_stack", 0, &dynamic))
         return emu_fail(e, FA_EMU_ERR_OBJECT, "metadata: kernel %s: a size is no number in range", name);
     k->dynamic_stack = dynamic != 0;
-    return read_args(k, json_object_get(map, ".args"), e);
+    return read_args(k, fa_json_member(map, ".args"), e);
 }
 
 fa_emu_status emu_object_read_metadata(fa_emu_object *o, const char *json, size_t size, fa_emu_error *e)
 {
-    json_error_t error;
-    json_t *root = json_loadb(json, size, 0, &error);
+    fa_json_error trouble;
+    fa_json *root = fa_json_read(json, size, &trouble);
     fa_emu_status s = FA_EMU_OK;
+    if (!root && trouble.memory)
+        return emu_fail(e, FA_EMU_ERR_NO_MEMORY, "no memory for %zu bytes of metadata", size);
     if (!root)
-        return emu_fail(e, FA_EMU_ERR_OBJECT, "metadata: not JSON: line %d: %s", error.line, error.text);
-    const json_t *kernels = json_object_get(root, "amdhsa.kernels");
-    size_t n = json_array_size(kernels);
+        return emu_fail(e, FA_EMU_ERR_OBJECT, "metadata: not JSON: line %d: %s", trouble.line, trouble.text);
+    const fa_json *kernels = fa_json_member(root, "amdhsa.kernels");
+    size_t n = fa_json_count(kernels);
     if (!n) {
         s = emu_fail(e, FA_EMU_ERR_OBJECT, "metadata: no amdhsa.kernels");
         goto cleanup;
@@ -134,11 +137,9 @@ fa_emu_status emu_object_read_metadata(fa_emu_object *o, const char *json, size_
         s = emu_fail(e, FA_EMU_ERR_NO_MEMORY, "no memory for %zu kernels", n);
         goto cleanup;
     }
-    for (size_t i = 0; s == FA_EMU_OK && i < n; i++) {
-        o->kernel_count++;
-        s = read_kernel(&o->kernels[i], json_array_get(kernels, i), e);
-    }
+    for (const fa_json *k = kernels->first; s == FA_EMU_OK && k; k = k->next)
+        s = read_kernel(&o->kernels[o->kernel_count++], k, e);
 cleanup:
-    json_decref(root);
+    fa_free(root);
     return s;
 }
