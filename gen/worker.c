@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT
- * fa-gen-worker: answers one request on descriptor 3 and ends.  Standard output and error are only a log. */
+ * fa-gen-worker: answers requests on descriptor 3, one after another, until the client closes it.  Standard output and error are only a log. */
 #include <errno.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "fa_templates_digest.h"
-#include "ops.h"
+#include "host_memory.h"
+#include "serve.h"
+#include "temporary.h"
 #include "worker_protocol.h"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -20,51 +23,69 @@ enum { SANITIZED = 1 }; /* the sanitizers' shadow memory does not fit below an a
 enum { SANITIZED = 0 };
 #endif
 
-enum { FILE_BYTES = 1 << 30, OPEN_FILES = 256 };
+enum { FILE_BYTES = 1 << 30, OPEN_FILES = 256, WATCH_STACK = 1 << 17, NO_MORE = -1 };
 
-typedef struct worker_arguments {
-  fa_worker worker;
-  unsigned long long memory, seconds, parent;
-} worker_arguments;
-
-static bool parse_number(unsigned long long *value, const char *text) {
-  char *end;
-  errno = 0;
-  *value = strtoull(text, &end, 10);
-  return errno == 0 && *text >= '0' && *text <= '9' && *end == 0;
-}
-
-static bool parse_arguments(worker_arguments *arguments, int argc, char **argv) {
-  *arguments = (worker_arguments){.worker = {"", ""}};
+static bool parse_arguments(fa_worker *worker, int argc, char **argv) {
+  *worker = (fa_worker){"", ""};
   for (int i = 1; i + 1 < argc; i += 2) {
-    const char *value = argv[i + 1];
-    if (!strcmp(argv[i], "--hiprtc")) arguments->worker.hiprtc = value;
-    else if (!strcmp(argv[i], "--comgr")) arguments->worker.comgr = value;
-    else if (!strcmp(argv[i], "--memory") && parse_number(&arguments->memory, value)) continue;
-    else if (!strcmp(argv[i], "--seconds") && parse_number(&arguments->seconds, value)) continue;
-    else if (!strcmp(argv[i], "--parent") && parse_number(&arguments->parent, value)) continue;
+    if (!strcmp(argv[i], "--hiprtc")) worker->hiprtc = argv[i + 1];
+    else if (!strcmp(argv[i], "--comgr")) worker->comgr = argv[i + 1];
     else return false;
   }
-  return argc % 2 == 1 && arguments->memory && arguments->seconds && arguments->parent;
+  return argc == 5;
 }
 
+/* ---- limits ---- */
+
+/* Soft: the next request may have another. */
 static void set_limit(int resource, rlim_t value) {
   struct rlimit limit;
   if (getrlimit(resource, &limit) != 0) return;
-  if (limit.rlim_max == RLIM_INFINITY || value < limit.rlim_max) limit.rlim_max = value;
-  limit.rlim_cur = limit.rlim_max;
+  limit.rlim_cur = limit.rlim_max == RLIM_INFINITY || value < limit.rlim_max ? value : limit.rlim_max;
   if (setrlimit(resource, &limit) != 0) perror("fa-gen-worker: setrlimit");
 }
 
-static void confine(const worker_arguments *arguments) {
-  prctl(PR_SET_PDEATHSIG, SIGKILL);
-  if ((unsigned long long)getppid() != arguments->parent) _exit(FA_WORKER_EXIT_USAGE); /* the client died before prctl */
+static void confine(void) {
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_FSIZE, FILE_BYTES);
   set_limit(RLIMIT_NOFILE, OPEN_FILES);
-  set_limit(RLIMIT_CPU, (rlim_t)arguments->seconds + 5); /* the client's clock is the real limit; this one outlives a stopped client */
-  if (!SANITIZED) set_limit(RLIMIT_AS, (rlim_t)arguments->memory);
 }
+
+static unsigned long long number_of(const fa_bundle *request, const char *name) {
+  return strtoull(fa_bundle_text(request, name, "0"), NULL, 10);
+}
+
+/* Those of one request.  The client's clock is the real limit of time; this one outlives a stopped client. */
+static void confine_request(const fa_bundle *request) {
+  unsigned long long seconds = number_of(request, "seconds"), memory = number_of(request, "memory");
+  struct rusage used;
+  if (seconds && getrusage(RUSAGE_SELF, &used) == 0)
+    set_limit(RLIMIT_CPU, (rlim_t)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) + seconds + 5);
+  if (memory && !SANITIZED) set_limit(RLIMIT_AS, (rlim_t)memory);
+}
+
+/* ---- the end of the client ---- */
+
+/* However the client ends, its end of the channel is closed: then nothing of ours may stay, whatever the other thread does at that moment. */
+static void *watch(void *unused) {
+  struct pollfd channel = {.fd = FA_WORKER_DESCRIPTOR, .events = POLLRDHUP};
+  const char *directory = getenv("TMPDIR");
+  (void)unused;
+  while (poll(&channel, 1, -1) < 0 && errno == EINTR) {}
+  if (directory) fa_temporary_remove_path(directory);
+  if (getpgrp() == getpid()) kill(0, SIGKILL); /* what the compiler may have started, too */
+  _exit(0);
+}
+
+static bool start_watch(void) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  bool started = pthread_attr_init(&attributes) == 0 && pthread_attr_setstacksize(&attributes, WATCH_STACK) == 0 &&
+                 pthread_create(&thread, &attributes, watch, NULL) == 0;
+  return started && pthread_detach(thread) == 0;
+}
+
+/* ---- frames ---- */
 
 /* 1: done, 0: end of file before the first byte, -1: error or end of file within. */
 static int receive(void *data, size_t size) {
@@ -93,11 +114,14 @@ static int bad_frame(const char *what) {
   return FA_WORKER_EXIT_FRAME;
 }
 
+/* 0, NO_MORE when the client has closed the channel, or an exit code. */
 static int read_request(fa_bundle **request) {
   unsigned char head[8];
   unsigned long long size = 0;
   void *frame;
-  if (receive(head, sizeof head) != 1) return bad_frame("no request on descriptor 3");
+  int got = receive(head, sizeof head);
+  *request = NULL;
+  if (got != 1) return got == 0 ? NO_MORE : bad_frame("half a request on descriptor 3");
   for (int i = 0; i < 8; i++) size |= (unsigned long long)head[i] << 8 * i;
   if (size > FA_WORKER_FRAME_LIMIT) return bad_frame("the request's frame is longer than the limit of 256 MiB");
   frame = malloc((size_t)size + 1);
@@ -107,49 +131,49 @@ static int read_request(fa_bundle **request) {
   return *request ? 0 : bad_frame("the request is cut short or does not verify");
 }
 
-static int answer(fa_reply *reply, fa_status status, const fa_error *error) {
-  fa_section sections[sizeof reply->sections / sizeof *reply->sections + 4];
-  const char *name = status ? fa_status_name(status) : "ok";
+static int send_frame(void *bytes, size_t size) {
   unsigned char head[8];
-  void *bytes;
-  size_t size, count = 0;
-  sections[count++] = (fa_section){"protocol", FA_WORKER_PROTOCOL, strlen(FA_WORKER_PROTOCOL)};
-  sections[count++] = (fa_section){"status", name, strlen(name)};
-  if (status) sections[count++] = (fa_section){"error", error->text, strlen(error->text)};
-  for (size_t i = 0; i < reply->count; i++) sections[count++] = reply->sections[i];
-  if (!fa_bundle_encode(&bytes, &size, sections, count)) return FA_WORKER_EXIT_MEMORY;
   for (int i = 0; i < 8; i++) head[i] = (unsigned char)((unsigned long long)size >> 8 * i);
   bool sent = transmit(head, sizeof head) && transmit(bytes, size);
-  free(bytes);
+  fa_free(bytes);
   return sent ? 0 : bad_frame("the client closed the connection");
 }
 
+static int greet(void) {
+  const fa_section sections[] = {{"protocol", FA_WORKER_PROTOCOL, strlen(FA_WORKER_PROTOCOL)}, {"templates", FA_TEMPLATES_DIGEST, strlen(FA_TEMPLATES_DIGEST)}};
+  void *bytes;
+  size_t size;
+  return fa_bundle_encode(&bytes, &size, sections, 2) ? send_frame(bytes, size) : FA_WORKER_EXIT_MEMORY;
+}
+
+static int serve_one(const fa_worker *worker) {
+  fa_bundle *request;
+  void *bytes;
+  size_t size;
+  int code = read_request(&request);
+  if (code) return code;
+  confine_request(request);
+  bool served = fa_serve(&bytes, &size, worker, request);
+  fa_bundle_free(request);
+  fflush(NULL); /* the log is whole before the answer */
+  return served ? send_frame(bytes, size) : FA_WORKER_EXIT_MEMORY;
+}
+
 int main(int argc, char **argv) {
-  worker_arguments arguments;
-  fa_bundle *request = NULL;
-  fa_reply reply = {.count = 0};
-  fa_error error = {.status = FA_OK, .text = ""};
-  fa_status status;
+  fa_worker worker;
   int code;
   if (argc == 2 && !strcmp(argv[1], "--version")) {
     printf("fa-gen-worker %d.%d.%d, protocol %s, templates %s\n", FA_VERSION_MAJOR, FA_VERSION_MINOR, FA_VERSION_PATCH, FA_WORKER_PROTOCOL, FA_TEMPLATES_DIGEST);
     return 0;
   }
-  if (!parse_arguments(&arguments, argc, argv)) {
+  if (!parse_arguments(&worker, argc, argv)) {
     fprintf(stderr, "fa-gen-worker is started by libfagen and by fa-gen; by hand only --version is of use.\n");
     return FA_WORKER_EXIT_USAGE;
   }
   setvbuf(stdout, NULL, _IOLBF, 0);
-  confine(&arguments);
-  code = read_request(&request);
-  if (code) return code;
-  if (strcmp(fa_bundle_text(request, "protocol", ""), FA_WORKER_PROTOCOL) != 0)
-    status = fa_fail(&error, FA_ERR_WORKER, "the client speaks protocol '%.80s', this worker %s; they belong to different builds",
-                     fa_bundle_text(request, "protocol", ""), FA_WORKER_PROTOCOL);
-  else status = fa_worker_operate(&reply, &arguments.worker, request, &error);
-  code = answer(&reply, status, &error);
-  fa_reply_free(&reply);
-  fa_bundle_free(request);
+  confine();
+  if (!start_watch()) return bad_frame("no thread can be started");
+  for (code = greet(); !code;) code = serve_one(&worker);
   fflush(NULL);
-  _exit(code); /* not exit: destructors of foreign libraries have nothing left to do */
+  _exit(code == NO_MORE ? 0 : code); /* not exit: destructors of foreign libraries have nothing left to do */
 }

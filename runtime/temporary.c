@@ -18,23 +18,25 @@
 static const char prefix[] = "fa-gen-worker-";
 enum { MAX_DEPTH = 16, MIN_AGE_SECONDS = 10 }; /* between mkdtemp and flock a directory has no lock yet */
 
-/* Empties the directory behind `fd` (closed here); symbolic links are removed, never followed. */
-static void empty_directory(int fd, int depth) {
+/* Empties the directory behind `fd` (closed here); symbolic links are removed, never followed.  False: something is left. */
+static bool empty_directory(int fd, int depth) {
   DIR *stream = fdopendir(fd);
   struct dirent *entry;
+  bool empty = true;
   if (!stream) {
     close(fd);
-    return;
+    return false;
   }
+  rewinddir(stream); /* a copy of a descriptor shares its place */
   while ((entry = readdir(stream))) {
     if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")) continue;
-    if (unlinkat(dirfd(stream), entry->d_name, 0) == 0 || depth == MAX_DEPTH) continue;
-    int inner = openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (inner < 0) continue;
-    empty_directory(inner, depth + 1);
-    unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR);
+    if (unlinkat(dirfd(stream), entry->d_name, 0) == 0) continue;
+    int inner = depth == MAX_DEPTH ? -1 : openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (inner >= 0) empty_directory(inner, depth + 1);
+    if (unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR) != 0) empty = false;
   }
   closedir(stream);
+  return empty;
 }
 
 static bool is_orphan(int parent, const char *name) {
@@ -89,10 +91,26 @@ fa_status fa_temporary_make(fa_temporary *temporary, fa_error *error) {
   return fa_fail(error, FA_ERR_IO, "no temporary directory for the worker can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: %s", strerror(errno));
 }
 
+bool fa_temporary_clear(const fa_temporary *temporary) {
+  int copy = fcntl(temporary->fd, F_DUPFD_CLOEXEC, 3); /* the lock stays */
+  struct stat info;
+  return copy >= 0 && empty_directory(copy, 0) && fstat(temporary->fd, &info) == 0 && info.st_nlink > 0;
+}
+
+void fa_temporary_remove_path(const char *path) {
+  const char *name = strrchr(path, '/');
+  if (!name || strncmp(name + 1, prefix, sizeof prefix - 1) != 0) return;
+  for (int i = 0; i < 3 && rmdir(path) != 0; i++) { /* somebody may still write there */
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0) return;
+    empty_directory(fd, 0);
+  }
+  rmdir(path);
+}
+
 void fa_temporary_remove(fa_temporary *temporary) {
   if (temporary->fd < 0) return;
-  int copy = fcntl(temporary->fd, F_DUPFD_CLOEXEC, 3); /* the lock is held until the name is gone */
-  if (copy >= 0) empty_directory(copy, 0);
+  fa_temporary_clear(temporary);
   rmdir(temporary->path);
   close(temporary->fd);
   temporary->fd = -1;

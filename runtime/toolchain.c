@@ -14,10 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "build_id.h"
 #include "host_memory.h"
 #include "places.h"
 
-enum { MAX_PROGRAM_HEADERS = 128, MAX_NOTE_BYTES = 4096, MAX_DYNAMIC_BYTES = 1 << 16, MAX_ID_BYTES = 32 };
+enum { MAX_PROGRAM_HEADERS = 128, MAX_NOTE_BYTES = 4096, MAX_DYNAMIC_BYTES = 1 << 16 };
 
 /* ---- ELF files on disk: only headers and notes are read ---- */
 
@@ -61,32 +62,15 @@ static bool elf_open(elf_file *elf, const char *path) {
   return false;
 }
 
-/* Hex digits of the GNU build-id among the notes, or false. */
-static bool find_build_id(char *text, const unsigned char *notes, uint64_t size) {
-  for (uint64_t at = 0; size - at >= sizeof(Elf64_Nhdr);) {
-    Elf64_Nhdr note;
-    memcpy(&note, notes + at, sizeof note);
-    at += sizeof note;
-    uint64_t name = ((uint64_t)note.n_namesz + 3) & ~3ull, data = ((uint64_t)note.n_descsz + 3) & ~3ull;
-    if (name > size - at || data > size - at - name) return false;
-    if (note.n_type == NT_GNU_BUILD_ID && note.n_namesz == 4 && memcmp(notes + at, "GNU", 4) == 0 && note.n_descsz > 0 && note.n_descsz <= MAX_ID_BYTES) {
-      for (uint32_t i = 0; i < note.n_descsz; i++) snprintf(text + 2 * i, 3, "%02x", notes[at + name + i]);
-      return true;
-    }
-    at += name + data;
-  }
-  return false;
-}
-
 /* Build-id, or (a library without one) its size and time: still changes with the file. */
-static bool read_identity(char text[2 * MAX_ID_BYTES + 1], const char *path) {
+static bool read_identity(char text[FA_BUILD_ID_BYTES], const char *path) {
   unsigned char notes[MAX_NOTE_BYTES];
   elf_file elf;
   if (!elf_open(&elf, path)) return false;
-  snprintf(text, 2 * MAX_ID_BYTES + 1, "%llu-%lld", (unsigned long long)elf.size, (long long)elf.mtime);
+  snprintf(text, FA_BUILD_ID_BYTES, "%llu-%lld", (unsigned long long)elf.size, (long long)elf.mtime);
   for (size_t i = 0; i < elf.count; i++) {
     const Elf64_Phdr *p = &elf.headers[i];
-    if (p->p_type == PT_NOTE && p->p_filesz <= sizeof notes && read_at(&elf, notes, p->p_filesz, p->p_offset) && find_build_id(text, notes, p->p_filesz))
+    if (p->p_type == PT_NOTE && p->p_filesz <= sizeof notes && read_at(&elf, notes, p->p_filesz, p->p_offset) && fa_build_id_find(text, notes, p->p_filesz))
       break;
   }
   close(elf.fd);
@@ -206,7 +190,7 @@ static fa_status find_compiler(fa_toolchain *t, const char *given, fa_error *err
 }
 
 fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const char *directory, fa_error *error) {
-  char hiprtc[2 * MAX_ID_BYTES + 1], comgr[2 * MAX_ID_BYTES + 1], llvm[2 * MAX_ID_BYTES + 1] = "static", needed[256], path[4096];
+  char hiprtc[FA_BUILD_ID_BYTES], comgr[FA_BUILD_ID_BYTES], llvm[FA_BUILD_ID_BYTES] = "static", needed[256], path[4096];
   fa_status status;
   memset(toolchain, 0, sizeof *toolchain);
   if ((status = find_worker(toolchain->worker, worker, error)) || (status = find_compiler(toolchain, directory, error))) return status;

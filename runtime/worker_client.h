@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * One request to a worker process.  The worker is started by posix_spawn with an environment made from scratch, a private temporary
- * directory (removed by us, whoever dies), limits on time and memory, and one socket on descriptor 3: a request bundle goes in, a reply
- * bundle comes out (each behind a u64 length).  Standard output and error of the worker are a bounded log.
+ * The one way to the generator: a request bundle goes in, a reply bundle comes out.  Behind it is a worker of the pool, or libfagen-jit.
  *
  * Requests: section "op" and its inputs.  Replies: "status" ("ok" or a status name such as FA_ERR_COMPILE), "error" (text), and the outputs.
  *   build     problem -> variant, manifest (JSON), source, object, resources (JSON: vgprs, agprs, sgprs, lds_bytes, scratch_bytes,
@@ -28,7 +26,7 @@ typedef struct fa_worker_limits {
 } fa_worker_limits;
 
 /* FA_OK: *reply is a bundle whose "status" is ok; the caller frees it.  Otherwise *reply is NULL, or (status reported by the worker itself)
- * the bundle, for its log.  Thread-safe; no state is kept between calls. */
+ * the bundle, for its log.  Thread-safe. */
 fa_status fa_worker_call(fa_bundle **reply, const fa_toolchain *toolchain, const fa_worker_limits *limits, const fa_section *request, size_t count,
                          fa_error *error);
 

@@ -81,18 +81,16 @@ static char *fill_in(const char *text, const char *problem) {
   return replace(replace(strdup(text), "@TARGET@", target, strcspn(target, " ")), "@PROBLEM@", problem, strlen(problem));
 }
 
-int main(int argc, char **argv) {
-  if (argc < 1 || !strrchr(argv[0], '/')) return 5;
-  snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(argv[0], '/') - argv[0]), argv[0]);
+static void serve(void) {
   fa_bundle *request = receive();
-  const char *op = fa_bundle_text(request, "op", "?"), *problem = fa_bundle_text(request, "problem", "");
+  const char *number = fa_bundle_text(request, "request", ""), *op = fa_bundle_text(request, "op", "?"), *problem = fa_bundle_text(request, "problem", "");
   char *delay = read_text("delay"), *status = read_text("status"), *error = read_text("error"), *manifest = read_text("manifest");
   append_log(op, problem);
   if (delay) usleep((unsigned)atoi(delay) * 1000);
   char *filled = fill_in(manifest ? manifest : "{}", problem);
   const char *object = "\177ELF, canned";
   const fa_section sections[] = {
-    {"protocol", FA_WORKER_PROTOCOL, strlen(FA_WORKER_PROTOCOL)},
+    {"request", number, strlen(number)},
     {"status", status ? status : "ok", strlen(status ? status : "ok")},
     {"error", error ? error : "", error ? strlen(error) : 0},
     {"templates_digest", FA_TEMPLATES_DIGEST, strlen(FA_TEMPLATES_DIGEST)},
@@ -106,5 +104,11 @@ int main(int argc, char **argv) {
   answer(sections, sizeof sections / sizeof *sections);
   free(filled), free(delay), free(status), free(error), free(manifest);
   fa_bundle_free(request);
-  return 0;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 1 || !strrchr(argv[0], '/')) return 5;
+  snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(argv[0], '/') - argv[0]), argv[0]);
+  answer((fa_section[]){{"protocol", FA_WORKER_PROTOCOL, strlen(FA_WORKER_PROTOCOL)}, {"templates", FA_TEMPLATES_DIGEST, strlen(FA_TEMPLATES_DIGEST)}}, 2);
+  for (;;) serve(); /* until the client closes the channel */
 }

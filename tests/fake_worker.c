@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * A worker that misbehaves: what it does is its own name (a symbolic link to this program), since its environment and arguments are the
- * client's. */
+ * client's.  second-MODE answers its first request well and does MODE from the next on. */
 #include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "fa_templates_digest.h"
 #include "worker_protocol.h"
 
 extern char **environ;
@@ -28,19 +29,46 @@ static void put_size(unsigned long long size) {
   put(head, sizeof head);
 }
 
-static void reply(const char *protocol, const char *status, const char *text, size_t cut) {
-  const fa_section sections[] = {{"protocol", protocol, strlen(protocol)}, {"status", status, strlen(status)}, {"text", text, strlen(text)}};
+static char number[64]; /* of the request */
+
+static void send_frame(const fa_section *sections, size_t count, size_t cut) {
   void *bytes;
   size_t size;
-  if (!fa_bundle_encode(&bytes, &size, sections, 3)) _exit(9);
+  if (!fa_bundle_encode(&bytes, &size, sections, count)) _exit(9);
   put_size(size);
   put(bytes, size - cut);
   free(bytes);
 }
 
+static void greet(const char *protocol, const char *templates) {
+  send_frame((fa_section[]){{"protocol", protocol, strlen(protocol)}, {"templates", templates, strlen(templates)}}, 2, 0);
+}
+
+static void reply(const char *status, const char *text, size_t cut) {
+  send_frame((fa_section[]){{"request", number, strlen(number)}, {"status", status, strlen(status)}, {"text", text, strlen(text)}}, 3, cut);
+}
+
+static void get(void *data, size_t size) {
+  for (size_t done = 0; done < size;) {
+    ssize_t got = read(FA_WORKER_DESCRIPTOR, (char *)data + done, size - done);
+    if (got <= 0) _exit(got == 0 && done == 0 ? 0 : 9);
+    done += (size_t)got;
+  }
+}
+
 static void wait_for_request(void) {
-  char buffer[65536];
-  if (read(FA_WORKER_DESCRIPTOR, buffer, sizeof buffer) <= 0) _exit(9);
+  unsigned char head[8];
+  size_t size = 0;
+  get(head, sizeof head);
+  for (int i = 0; i < 8; i++) size |= (size_t)head[i] << 8 * i;
+  void *bytes = malloc(size + 1);
+  if (!bytes) _exit(9);
+  get(bytes, size);
+  fa_bundle *request = fa_bundle_decode(bytes, size);
+  if (!request) _exit(9);
+  snprintf(number, sizeof number, "%s", fa_bundle_text(request, "request", ""));
+  fa_bundle_free(request);
+  free(bytes);
 }
 
 /* Environment, open descriptors, blocked and ignored signals, group, standard input. */
@@ -60,7 +88,7 @@ static void describe(void) {
   }
   snprintf(line, sizeof line, "group %s\nstdin %zd\n", getpgrp() == getpid() ? "own" : "shared", read(0, line, 1));
   strcat(text, line);
-  reply(FA_WORKER_PROTOCOL, "ok", text, 0);
+  reply("ok", text, 0);
 }
 
 static void litter(void) {
@@ -76,24 +104,20 @@ static void family(void) {
     for (;;) pause();
   }
   snprintf(text, sizeof text, "%ld", (long)child);
-  reply(FA_WORKER_PROTOCOL, "ok", text, 0);
+  reply("ok", text, 0);
   for (;;) pause();
 }
 
-int main(int argc, char **argv) {
-  const char *mode = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0];
-  (void)argc;
-  if (!strcmp(mode, "exit")) {
-    fprintf(stderr, "the last words\n");
-    return 1;
-  }
-  wait_for_request();
+static void answer(const char *mode) {
   if (!strcmp(mode, "crash")) {
     litter();
     printf("before the crash\n");
     fflush(stdout);
     signal(SIGSEGV, SIG_DFL); /* sanitizers catch it */
     raise(SIGSEGV);
+  } else if (!strcmp(mode, "exit")) {
+    fprintf(stderr, "the last words\n");
+    _exit(1);
   } else if (!strcmp(mode, "hang")) {
     litter();
     for (;;) pause();
@@ -108,7 +132,8 @@ int main(int argc, char **argv) {
     char junk[100] = "FABNDL01";
     put(junk, sizeof junk);
   } else if (!strcmp(mode, "truncated")) {
-    reply(FA_WORKER_PROTOCOL, "ok", "text", 5);
+    reply("ok", "text", 5);
+    _exit(0);
   } else if (!strcmp(mode, "huge")) {
     put_size(1ull << 40);
     for (;;) put("0123456789abcdef", 16);
@@ -116,20 +141,50 @@ int main(int argc, char **argv) {
     static char block[1 << 16];
     memset(block, 'x', sizeof block);
     for (long i = 0; i < 1 << 14; i++)
-      if (write(1, block, sizeof block) < 0) return 1; /* 1 GB */
-    reply(FA_WORKER_PROTOCOL, "ok", "", 0);
-  } else if (!strcmp(mode, "version")) {
-    reply("fagen-worker-0", "ok", "", 0);
+      if (write(1, block, sizeof block) < 0) _exit(1); /* 1 GB */
+    reply("ok", "", 0);
   } else if (!strcmp(mode, "status")) {
-    reply(FA_WORKER_PROTOCOL, "FA_ERR_NONSENSE", "", 0);
+    reply("FA_ERR_NONSENSE", "", 0);
   } else if (!strcmp(mode, "refuse")) {
-    reply(FA_WORKER_PROTOCOL, "FA_ERR_COMPILE", "", 0);
+    reply("FA_ERR_COMPILE", "", 0);
+  } else if (!strcmp(mode, "stale")) {
+    strcat(number, "0");
+    reply("ok", "of another", 0);
+  } else if (!strcmp(mode, "twice")) {
+    reply("ok", "hello", 0);
+    reply("ok", "once more", 0);
   } else if (!strcmp(mode, "describe")) {
     describe();
   } else if (!strcmp(mode, "family")) {
     family();
+  } else if (!strcmp(mode, "litter")) {
+    litter();
+    reply("ok", getenv("TMPDIR"), 0);
+  } else if (!strcmp(mode, "slow")) {
+    usleep(100000);
+    reply("ok", "hello", 0);
+  } else if (!strcmp(mode, "other-compiler")) {
+    send_frame((fa_section[]){{"request", number, strlen(number)}, {"status", "ok", 2}, {"toolchain", "hiprtc=1234 comgr=abcd", 22}}, 3, 0);
+  } else if (!strcmp(mode, "who")) {
+    char text[32];
+    snprintf(text, sizeof text, "%ld", (long)getpid());
+    reply("ok", text, 0);
   } else {
-    reply(FA_WORKER_PROTOCOL, "ok", "hello", 0);
+    reply("ok", "hello", 0);
   }
-  return 0;
+}
+
+int main(int argc, char **argv) {
+  const char *mode = strrchr(argv[0], '/') ? strrchr(argv[0], '/') + 1 : argv[0], *second = NULL;
+  (void)argc;
+  if (!strncmp(mode, "second-", 7)) second = mode + 7;
+  if (!strcmp(mode, "mute")) {
+    wait_for_request();
+    return 0;
+  }
+  greet(strcmp(mode, "version") ? FA_WORKER_PROTOCOL : "fagen-worker-0", strcmp(mode, "templates") ? FA_TEMPLATES_DIGEST : "0123");
+  for (int requests = 0;; requests++) {
+    wait_for_request();
+    answer(!second ? mode : requests == 0 ? "who" : second);
+  }
 }

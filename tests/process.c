@@ -22,15 +22,28 @@ bool process_is_running(pid_t pid) {
   return read_stat(pid, &state, &parent) && state != 'Z' && state != 'X';
 }
 
-pid_t process_child_of(pid_t parent) {
+static size_t count_children(pid_t parent, pid_t *last) {
   DIR *stream = opendir("/proc");
-  pid_t found = 0;
-  for (struct dirent *entry; stream && !found && (entry = readdir(stream));) {
+  size_t count = 0;
+  for (struct dirent *entry; stream && (entry = readdir(stream));) {
     pid_t pid = atoi(entry->d_name);
     char state;
     int of;
-    if (pid > 0 && read_stat(pid, &state, &of) && of == parent) found = pid;
+    if (pid <= 0 || !read_stat(pid, &state, &of) || of != parent) continue;
+    *last = pid;
+    count++;
   }
   if (stream) closedir(stream);
+  return count;
+}
+
+pid_t process_child_of(pid_t parent) {
+  pid_t found = 0;
+  count_children(parent, &found);
   return found;
+}
+
+size_t process_count_children(pid_t parent) {
+  pid_t found;
+  return count_children(parent, &found);
 }

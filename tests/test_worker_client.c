@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <utime.h>
@@ -48,6 +49,34 @@ static size_t count_entries(const char *directory) {
 
 static size_t open_descriptors(void) { return count_entries("/proc/self/fd"); }
 
+/* One call to the worker of that mode: its text, malloc'ed; NULL with the error's text in *error. */
+static char *ask(const char *mode, fa_error *error) {
+  fa_toolchain toolchain;
+  fa_bundle *reply;
+  use_worker(&toolchain, mode);
+  fa_status status = fa_worker_call(&reply, &toolchain, NULL, request, 1, error);
+  char *text = status ? NULL : strdup(fa_bundle_text(reply, "text", ""));
+  fa_bundle_free(reply);
+  return text;
+}
+
+static pid_t ask_pid(const char *mode) {
+  fa_error error = {.text = ""};
+  char *text = ask(mode, &error);
+  if (!text) fail_msg("%s", error.text);
+  pid_t pid = atoi(text);
+  free(text);
+  assert_true(pid > 1);
+  return pid;
+}
+
+/* Waits until no worker of this process is left. */
+static void wait_for_none(void) {
+  for (int i = 0; i < 500 && (process_count_children(getpid()) || count_entries(temporary_root)); i++) usleep(10000);
+  assert_int_equal(process_count_children(getpid()), 0);
+  assert_int_equal(count_entries(temporary_root), 0);
+}
+
 typedef struct ending {
   const char *mode;
   fa_status status;
@@ -64,7 +93,10 @@ static const ending endings[] = {
   {"truncated", FA_ERR_WORKER, {"worker truncated ended with exit code 0 in the middle of its answer"}},
   {"huge", FA_ERR_WORKER, {"worker huge announced a reply of 1099511627776 bytes, the limit is 268435456"}},
   {"talkative", FA_ERR_WORKER, {"worker talkative printed more than the limit of 16777216 bytes", "...xxxx"}},
-  {"version", FA_ERR_WORKER, {"the worker speaks protocol 'fagen-worker-0', this library fagen-worker-1"}},
+  {"mute", FA_ERR_WORKER, {"worker mute ended with exit code 0 before its answer"}},
+  {"version", FA_ERR_WORKER, {"worker version speaks protocol 'fagen-worker-0', this library fagen-worker-2; they belong to different builds"}},
+  {"templates", FA_ERR_WORKER, {"worker templates has other templates than this library knows; they belong to different builds"}},
+  {"stale", FA_ERR_WORKER, {"worker stale answered another request than the one that was asked"}},
   {"status", FA_ERR_WORKER, {"unknown status 'FA_ERR_NONSENSE'"}},
 };
 
@@ -74,14 +106,15 @@ static void test_ending(void **state) {
   fa_error error = {.text = ""};
   fa_bundle *reply = NULL;
   fa_worker_limits limits = {.seconds = strcmp(expected->mode, "hang") ? 20 : 1};
-  size_t descriptors = open_descriptors();
+  size_t descriptors = open_descriptors(), directories = count_entries(temporary_root); /* of idle workers, which may end meanwhile */
   use_worker(&toolchain, expected->mode);
   assert_int_equal(fa_worker_call(&reply, &toolchain, &limits, request, 1, &error), expected->status);
   for (int i = 0; i < 3 && expected->says[i]; i++)
     if (!strstr(error.text, expected->says[i])) fail_msg("expected '%s' in: %s", expected->says[i], error.text);
+  size_t usable = reply != NULL; /* a worker whose answer is one stays for a moment */
   fa_bundle_free(reply);
-  assert_int_equal(count_entries(temporary_root), 0);
-  assert_int_equal(open_descriptors(), descriptors);
+  assert_true(count_entries(temporary_root) <= directories + usable);
+  assert_true(open_descriptors() <= descriptors + 3 * usable);
   /* and the next one works */
   use_worker(&toolchain, "hello");
   assert_int_equal(fa_worker_call(&reply, &toolchain, NULL, request, 1, &error), FA_OK);
@@ -107,7 +140,7 @@ static void test_no_such_worker(void **state) {
   (void)state;
   assert_int_equal(fa_worker_call(&reply, &toolchain, NULL, request, 1, &error), FA_ERR_WORKER);
   assert_string_equal(error.text, "worker /proc/nonexistent/fa-gen-worker cannot be started: No such file or directory");
-  assert_int_equal(count_entries(temporary_root), 0);
+  wait_for_none();
 }
 
 /* The worker sees our environment, descriptors and signals only as far as we mean it to. */
@@ -198,7 +231,7 @@ static void test_many_threads(void **state) {
     pthread_join(threads[i], &done);
     assert_ptr_equal(done, threads);
   }
-  assert_int_equal(count_entries(temporary_root), 0);
+  wait_for_none();
 }
 
 static void make_orphan(char path[4096], const char *name, int age) {
@@ -241,6 +274,162 @@ static void test_no_temporary_directory(void **state) {
   setenv("TMPDIR", temporary_root, 1);
 }
 
+/* ---- the pool ---- */
+
+static void test_a_worker_serves_many(void **state) {
+  (void)state;
+  pid_t first = ask_pid("who");
+  for (int i = 0; i < 5; i++) assert_int_equal(ask_pid("who"), first);
+  wait_for_none(); /* soon, and waited for */
+  assert_int_equal(kill(first, 0), -1);
+  assert_int_not_equal(ask_pid("who"), first);
+}
+
+/* What a worker does to its second request is no fault of that request: a fresh worker serves it. */
+static void test_second_request(void **state) {
+  static const char *const modes[] = {"second-crash", "second-exit", "second-junk", "second-unverified", "second-truncated", "second-huge",
+                                      "second-talkative", "second-deaf", "second-stale"};
+  (void)state;
+  for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+    pid_t first = ask_pid(modes[i]), second = ask_pid(modes[i]);
+    if (first == second || process_is_running(first)) fail_msg("%s: %ld, %ld", modes[i], (long)first, (long)second);
+  }
+}
+
+static void test_second_request_hangs(void **state) {
+  const fa_worker_limits limits = {.seconds = 1};
+  fa_toolchain toolchain;
+  fa_error error;
+  fa_bundle *reply;
+  (void)state;
+  pid_t first = ask_pid("second-hang");
+  use_worker(&toolchain, "second-hang");
+  assert_int_equal(fa_worker_call(&reply, &toolchain, &limits, request, 1, &error), FA_ERR_WORKER);
+  assert_non_null(strstr(error.text, "worker second-hang gave no answer within 1 s and was stopped"));
+  assert_false(process_is_running(first));
+  assert_int_not_equal(ask_pid("second-hang"), first);
+}
+
+/* An answer too many is not taken for the next request's. */
+static void test_answers_twice(void **state) {
+  (void)state;
+  for (int i = 0; i < 20; i++) {
+    fa_error error;
+    char *text = ask("twice", &error);
+    assert_non_null(text);
+    assert_string_equal(text, "hello");
+    free(text);
+  }
+}
+
+static void test_directory_is_emptied(void **state) {
+  fa_error error;
+  (void)state;
+  char *directory = ask("litter", &error);
+  assert_non_null(directory);
+  assert_int_equal(count_entries(directory), 0);
+  free(directory);
+}
+
+static void *call_slowly(void *status) {
+  const fa_worker_limits limits = {.workers = 2};
+  fa_toolchain toolchain;
+  fa_error error;
+  use_worker(&toolchain, status ? "slow" : "who"); /* two kinds: a waiting worker of one gives its place up to the other */
+  for (int i = 0; i < 3; i++) {
+    fa_bundle *reply;
+    if (fa_worker_call(&reply, &toolchain, &limits, request, 1, &error)) return "failed";
+    fa_bundle_free(reply);
+  }
+  return NULL;
+}
+
+static void test_no_more_than_the_limit(void **state) {
+  pthread_t threads[6];
+  size_t most = 0;
+  (void)state;
+  wait_for_none();
+  for (size_t i = 0; i < 6; i++) assert_int_equal(pthread_create(&threads[i], NULL, call_slowly, i % 2 ? threads : NULL), 0);
+  for (int i = 0; i < 50; i++) {
+    size_t count = process_count_children(getpid());
+    if (count > most) most = count;
+    usleep(5000);
+  }
+  for (size_t i = 0; i < 6; i++) {
+    void *failed;
+    pthread_join(threads[i], &failed);
+    assert_null(failed);
+  }
+  assert_int_equal(most, 2);
+}
+
+/* Runs `body` in a child made by fork, which then ends by exit; its code. */
+static int in_child(int (*body)(pid_t), pid_t argument) {
+  int state;
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) exit(body(argument));
+  assert_int_equal(waitpid(child, &state, 0), child);
+  return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+}
+
+static int use_another(pid_t parents) {
+  pid_t own = ask_pid("who");
+  return own != parents && ask_pid("who") == own ? 0 : 1;
+}
+
+static int use_none(pid_t unused) {
+  (void)unused;
+  return 0;
+}
+
+/* A child has workers of its own, and its end is not the end of its parent's. */
+static void test_fork(void **state) {
+  (void)state;
+  pid_t own = ask_pid("who");
+  assert_int_equal(in_child(use_another, own), 0);
+  assert_int_equal(in_child(use_none, 0), 0);
+  assert_int_equal(ask_pid("who"), own);
+  wait_for_none(); /* the child's, too, are gone with it */
+}
+
+/* A child does not hold its parent's channels open: the parent's worker sees its parent's end. */
+static void test_fork_closes_channels(void **state) {
+  (void)state;
+  pid_t own = ask_pid("who");
+  size_t descriptors = open_descriptors();
+  int pipes[2], count = -1;
+  assert_int_equal(pipe(pipes), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    count = (int)open_descriptors();
+    _exit(write(pipes[1], &count, sizeof count) != sizeof count);
+  }
+  assert_int_equal(read(pipes[0], &count, sizeof count), sizeof count);
+  waitpid(child, NULL, 0);
+  close(pipes[0]);
+  close(pipes[1]);
+  assert_int_equal(count, (int)descriptors + 2 - 3); /* the pipe; channel, log and directory */
+  assert_int_equal(ask_pid("who"), own);
+}
+
+/* The toolchain was upgraded under a running process: its files are others than those that the key names. */
+static void row_20_toolchain_replaced(void **state) {
+  fa_toolchain toolchain;
+  fa_error error;
+  fa_bundle *reply;
+  (void)state;
+  use_worker(&toolchain, "other-compiler");
+  strcpy(toolchain.identity, "hiprtc=1234 comgr=abce llvm=static");
+  assert_int_equal(fa_worker_call(&reply, &toolchain, NULL, request, 1, &error), FA_ERR_TOOLCHAIN);
+  assert_null(reply);
+  assert_string_equal(error.text, "the compiler was replaced while this process ran (loaded was comgr=abcd, the key says comgr=abce): what it made is discarded; "
+                                  "a new context sees the new one");
+  strcpy(toolchain.identity, "hiprtc=1234 comgr=123-456 llvm=elsewhere"); /* without a build-id there is nothing to compare */
+  assert_int_equal(fa_worker_call(&reply, &toolchain, NULL, request, 1, &error), FA_OK);
+  fa_bundle_free(reply);
+}
+
 static int set_up(void **state) {
   (void)state;
   scratch_make(base, sizeof base);
@@ -257,11 +446,16 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-  struct CMUnitTest tests[sizeof endings / sizeof *endings + 8];
+  struct CMUnitTest tests[sizeof endings / sizeof *endings + 18];
   const struct CMUnitTest others[] = {
     cmocka_unit_test(test_refusal_keeps_the_bundle), cmocka_unit_test(test_no_such_worker),           cmocka_unit_test(test_surroundings),
     cmocka_unit_test(test_host_ignores_sigchld),     cmocka_unit_test(test_children_of_the_worker_end), cmocka_unit_test(test_many_threads),
     cmocka_unit_test(test_orphans_are_reaped),       cmocka_unit_test(test_no_temporary_directory),
+    cmocka_unit_test(test_a_worker_serves_many),     cmocka_unit_test(test_second_request),
+    cmocka_unit_test(test_second_request_hangs),     cmocka_unit_test(test_answers_twice),
+    cmocka_unit_test(test_directory_is_emptied),     cmocka_unit_test(test_no_more_than_the_limit),
+    cmocka_unit_test(test_fork),                     cmocka_unit_test(test_fork_closes_channels),
+    cmocka_unit_test(row_20_toolchain_replaced),
   };
   size_t count = 0;
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)

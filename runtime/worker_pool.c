@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT
+ * The workers of this process, and the thread that ends those without work. */
+#include "worker_pool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host_memory.h"
+
+enum { LINGER = 500 /* milliseconds */, MAX_SERVED = 200 /* then a worker is replaced, whatever its compiler has gathered */ };
+
+static struct {
+  pthread_mutex_t mutex;
+  pthread_cond_t freed, ended; /* a worker is idle or gone; the library ends */
+  pid_t owner;                 /* the process that all this belongs to */
+  fa_worker_process *idle, *busy; /* idle: the last used first */
+  unsigned alive;                 /* idle, busy, being started or stopped */
+  pthread_t keeper;
+  bool keeping, joinable, closed; /* closed: nobody waits any more */
+} pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
+
+/* ---- fork and exit ---- */
+
+/* In a child: the parent's workers are not ours, and none of its threads is here. */
+static void forget(void) {
+  for (int i = 0; i < 2; i++)
+    for (fa_worker_process *p = i ? pool.busy : pool.idle; p; p = p->next) fa_worker_disown(p); /* its memory stays: a host's allocator may be locked */
+  pool.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
+  pool.freed = pool.ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+  pool.idle = pool.busy = NULL;
+  pool.alive = 0;
+  pool.keeping = pool.joinable = false;
+  pool.owner = getpid();
+}
+
+static void before_fork(void) { pthread_mutex_lock(&pool.mutex); }
+static void after_fork(void) { pthread_mutex_unlock(&pool.mutex); }
+
+/* At exit, and when the library is unloaded. */
+static void close_pool(void) {
+  if (pool.owner != getpid()) return;
+  pthread_mutex_lock(&pool.mutex);
+  fa_worker_process *list = pool.idle;
+  bool join = pool.joinable;
+  pool.idle = NULL;
+  pool.closed = true;
+  pool.joinable = false;
+  pthread_cond_broadcast(&pool.ended);
+  pthread_mutex_unlock(&pool.mutex);
+  if (join) pthread_join(pool.keeper, NULL);
+  while (list) {
+    fa_worker_process *next = list->next;
+    fa_worker_stop(list);
+    list = next;
+  }
+}
+
+static void set_up(void) {
+  pool.owner = getpid();
+  pthread_atfork(before_fork, after_fork, forget);
+  atexit(close_pool);
+}
+
+static void enter(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  pthread_once(&once, set_up);
+  if (pool.owner != getpid()) forget(); /* a fork that ran no handlers */
+  pthread_mutex_lock(&pool.mutex);
+}
+
+static void leave(void) { pthread_mutex_unlock(&pool.mutex); }
+
+static void take_out(fa_worker_process **list, fa_worker_process *process) {
+  while (*list && *list != process) list = &(*list)->next;
+  if (*list) *list = process->next;
+  process->next = NULL;
+}
+
+/* Without the lock held. */
+static void stop(fa_worker_process *process) {
+  fa_worker_stop(process);
+  enter();
+  pool.alive--;
+  pthread_cond_signal(&pool.freed);
+  leave();
+}
+
+/* ---- the keeper ---- */
+
+/* Ends workers that have waited long enough; ends itself when none waits. */
+static void *keep(void *unused) {
+  (void)unused;
+  pthread_mutex_lock(&pool.mutex);
+  for (;;) {
+    fa_worker_process *oldest = pool.idle;
+    while (oldest && oldest->next) oldest = oldest->next;
+    if (!oldest || pool.closed) break;
+    int64_t due = oldest->idle_since + LINGER;
+    struct timespec until = {.tv_sec = due / 1000, .tv_nsec = due % 1000 * 1000000};
+    if (fa_worker_now() < due) {
+      pthread_cond_clockwait(&pool.ended, &pool.mutex, CLOCK_MONOTONIC, &until);
+      continue;
+    }
+    take_out(&pool.idle, oldest);
+    leave();
+    stop(oldest);
+    pthread_mutex_lock(&pool.mutex);
+  }
+  pool.keeping = false;
+  leave();
+  return NULL;
+}
+
+/* With the lock held.  False: there can be no thread, so nobody may wait. */
+static bool start_keeper(void) {
+  sigset_t all, before;
+  if (pool.keeping) return true;
+  if (pool.joinable) pthread_join(pool.keeper, NULL); /* it has left its last lock */
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before); /* the host's signals are the host's threads' */
+  pool.keeping = pool.joinable = pthread_create(&pool.keeper, NULL, keep, NULL) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return pool.keeping;
+}
+
+/* ---- taking and giving ---- */
+
+static unsigned cores(void) {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
+}
+
+/* With the lock held: an idle worker of that command; any when it is NULL. */
+static fa_worker_process *find_idle(const char *command) {
+  fa_worker_process *found = pool.idle;
+  while (found && command && strcmp(found->command, command) != 0) found = found->next;
+  if (found) take_out(&pool.idle, found);
+  return found;
+}
+
+static void mark_busy(fa_worker_process *process) {
+  process->next = pool.busy;
+  pool.busy = process;
+}
+
+/* Its place is counted already. */
+static fa_status start(fa_worker_process **process, const fa_toolchain *toolchain, fa_error *error) {
+  fa_status status = fa_worker_start(process, toolchain, error);
+  enter();
+  if (status) {
+    pool.alive--;
+    pthread_cond_signal(&pool.freed);
+  } else {
+    mark_busy(*process);
+  }
+  leave();
+  return status;
+}
+
+fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *toolchain, unsigned limit, bool fresh, fa_error *error) {
+  char *command = fa_worker_command(toolchain);
+  fa_worker_process *found = NULL;
+  if (!command) return fa_fail(error, FA_ERR_NOMEM, "worker: out of memory");
+  if (!limit) limit = cores();
+  enter();
+  for (;;) {
+    if (!fresh && (found = find_idle(command))) {
+      if (fa_worker_is_quiet(found)) break;
+    } else if (pool.alive < limit) {
+      break;
+    } else if (!(found = find_idle(NULL))) {
+      pthread_cond_wait(&pool.freed, &pool.mutex);
+      continue;
+    }
+    leave(); /* one that ended, or that gives up its place */
+    stop(found);
+    found = NULL;
+    enter();
+  }
+  if (found) mark_busy(found);
+  else pool.alive++;
+  leave();
+  fa_free(command);
+  *process = found;
+  return found ? FA_OK : start(process, toolchain, error);
+}
+
+void fa_worker_pool_give_back(fa_worker_process *process, bool usable) {
+  usable = usable && process->served < MAX_SERVED && fa_temporary_clear(&process->temporary);
+  enter();
+  take_out(&pool.busy, process);
+  if (usable && !pool.closed && start_keeper()) {
+    process->idle_since = fa_worker_now();
+    process->next = pool.idle;
+    pool.idle = process;
+    pthread_cond_signal(&pool.freed);
+    leave();
+    return;
+  }
+  leave();
+  stop(process);
+}
