@@ -48,7 +48,7 @@ static char *read_source(const char *name) {
 }
 
 /* README and every page of docs. */
-static const char *const pages[] = { "README.md", "docs/add_a_target.md", "docs/attention.md", "docs/cache.md", "docs/counts.md", "docs/design.md", "docs/emulator.md", "docs/manifest.md", "docs/supports.md", "docs/tile_language.md", "docs/tuning.md", "docs/user_functions.md" };
+static const char *const pages[] = { "README.md", "docs/add_a_target.md", "docs/attention.md", "docs/cache.md", "docs/counts.md", "docs/design.md", "docs/emulator.md", "docs/manifest.md", "docs/packs.md", "docs/supports.md", "docs/tile_language.md", "docs/tuning.md", "docs/user_functions.md" };
 
 enum { PAGES = sizeof pages / sizeof *pages };
 

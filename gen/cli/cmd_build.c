@@ -37,13 +37,6 @@ typedef struct build {
 
 /* ---- problems ------------------------------------------------------------------------------------------------------ */
 
-/* FNV-1a: tells apart problems whose short names are equal. */
-static uint32_t short_hash(const char *text) {
-  uint32_t hash = 2166136261u;
-  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
-  return hash;
-}
-
 static int add_problem(build *b, const char *text) {
   if (b->count == MAX_PROBLEMS) return fa_cli_usage(b->cli, "more than %d problems", MAX_PROBLEMS);
   item *one = &b->items[b->count];
@@ -53,13 +46,9 @@ static int add_problem(build *b, const char *text) {
     return -1;
   }
   if (code >= 0) return code;
-  char name[128], canonical[FA_PROBLEM_TEXT];
-  fa_status status = fa_problem_print(canonical, sizeof canonical, NULL, &one->problem);
-  if (status != FA_OK) return fa_cli_fail_last(b->cli, status);
-  fa_session_name(name, sizeof name, &one->problem);
   fa_job *job = &b->jobs[b->count];
   job->item = one;
-  snprintf(job->name, sizeof job->name, "%s-%08x", name, short_hash(canonical));
+  fa_session_file_name(job->name, sizeof job->name, &one->problem);
   for (int i = 0; i < b->count; i++)
     if (strcmp(b->jobs[i].name, job->name) == 0) return -1; /* the same problem twice is built once */
   b->count++;

@@ -93,6 +93,7 @@ int fa_command_supports(fa_cli *cli);
 int fa_command_tune(fa_cli *cli);
 int fa_command_targets(fa_cli *cli);
 int fa_command_cache(fa_cli *cli);
+int fa_command_pack(fa_cli *cli);
 int fa_command_demo(fa_cli *cli);
 int fa_command_version(fa_cli *cli);
 

@@ -97,6 +97,15 @@ static const fa_cli_option tune_options[] = {
   LAST
 };
 
+static const fa_cli_option pack_options[] = {
+  { "output", 'o', "PATH", "the pack to write (create, merge), the folder (extract), NAME.c (--c-array)" },
+  { "raw", 0, NULL, "do not compress records" },
+  { "sha256", 0, "HEX", "verify: what the whole file must have" },
+  { "c-array", 0, "FILE", "write this pack as C source, records raw, with a header beside" },
+  { "name", 0, "NAME", "of the array; default: the source's" },
+  LAST
+};
+
 #define FIELDS "[FIELD=VALUE ...]"
 
 const fa_command fa_commands[] = {
@@ -136,6 +145,12 @@ const fa_command fa_commands[] = {
   { "targets", "Lists the targets that can be compiled for.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_targets },
   { "cache", "Shows, checks or empties the cache of compiled kernels.", "path|stat|list|verify|clear", NULL, FA_CLI_CACHE | FA_CLI_JSON,
     "path: its folder; stat: entries and bytes; list: every entry; verify: reads each to the last byte, exit code 4 when one is bad; clear: removes all entries.\n", fa_command_cache },
+  { "pack", "Makes, lists, checks, joins and compares packs: many kernels in one file.",
+    "create target=NAME [FIELD=VALUE,... ...] | list FILE ... | verify FILE ... | extract FILE [FIELD=VALUE,... ...] | merge FILE ... | diff FILE FILE", pack_options,
+    FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
+    "create: takes kernels out of the cache; list: what is there; verify: reads each record to the last byte, exit code 4 when one is bad; extract: NAME.co and NAME.json of\n"
+    "each kernel; merge: joins packs, different records of one problem are an error; diff: exit code 1 when problems (- only in the first, + only in the second) or records\n"
+    "(!) differ.  docs/packs.md has the format.\nexample: fa-gen pack create target=gfx942 head_dim=64,128 -o mine.fapack\n", fa_command_pack },
   { "demo", "Runs generated kernels over tensors of real layers on the emulated targets.", NULL, demo_options,
     FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON, "Exit code 1 when an error is above its bound.\n", fa_command_demo },
   { "version", "Prints the version and the toolchain's identity.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_version },

@@ -225,3 +225,17 @@ void fa_session_name(char *name, size_t capacity, const fa_problem *p) {
   snprintf(name, capacity, "%s-%s-%s-%s%s", kernels[p->kernel], p->target[0] ? p->target : "any", types, dims,
            p->mask == FA_MASK_CAUSAL ? "-causal" : "");
 }
+
+/* FNV-1a: tells apart problems whose short names are equal. */
+static uint32_t short_hash(const char *text) {
+  uint32_t hash = 2166136261u;
+  for (; *text; text++) hash = (hash ^ (unsigned char)*text) * 16777619u;
+  return hash;
+}
+
+void fa_session_file_name(char *name, size_t capacity, const fa_problem *problem) {
+  char text[FA_PROBLEM_TEXT] = "", shorter[128];
+  fa_problem_print(text, sizeof text, NULL, problem);
+  fa_session_name(shorter, sizeof shorter, problem);
+  snprintf(name, capacity, "%s-%08x", shorter, short_hash(text));
+}

@@ -39,5 +39,7 @@ json_t *fa_session_counters(const fa_counters *counters);
 void fa_session_lighter(char *text, size_t capacity, const char *variant);
 /* Short name of a variant for tables and file names: "attention_fwd-gfx942-bf16-d128-causal". */
 void fa_session_name(char *name, size_t capacity, const fa_problem *problem);
+/* The same with a hash of the whole problem behind: what files of it are called. */
+void fa_session_file_name(char *name, size_t capacity, const fa_problem *problem);
 
 #endif
