@@ -40,5 +40,7 @@ struct fa_device {
 fa_status fa_device_open(fa_device **device, const char *name, unsigned emulator_threads, unsigned emulator_checks, fa_error *error);
 fa_status fa_device_open_hip(fa_device **device, int ordinal, fa_error *error);
 fa_status fa_device_open_emulator(fa_device **device, const char *target, unsigned threads, unsigned checks, fa_error *error);
+/* In which order the emulator's later launches let the waves of a workgroup take turns (fa_emu_order; 0: as they stand).  False: it is no emulator. */
+bool fa_device_emulator_order(fa_device *device, unsigned order, uint64_t seed);
 
 #endif

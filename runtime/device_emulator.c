@@ -40,7 +40,8 @@ typedef struct allocation {
 typedef struct {
   fa_device device;
   emulator_functions emulator;
-  unsigned threads, checks;
+  unsigned threads, checks, order;
+  uint64_t order_seed;
   pthread_mutex_t mutex;
   allocation *allocations;
 } emulator_device;
@@ -267,6 +268,7 @@ static fa_status emulator_launch(fa_device *device, fa_module *module, const fa_
   params.dynamic_lds = m->dynamic_lds_bytes;
   params.regions = set.regions, params.region_count = set.count;
   params.threads = d->threads;
+  params.order = (fa_emu_order)d->order, params.seed = d->order_seed;
   if (d->checks) params.check = d->checks;
   mark_new(d, &set);
   fa_emu_status status = d->emulator.fa_emu_launch(module->object, &params, &result);
@@ -371,4 +373,12 @@ fa_status fa_device_open_emulator(fa_device **device, const char *target, unsign
   snprintf(d->device.target, sizeof d->device.target, "%s", target);
   *device = &d->device;
   return FA_OK;
+}
+
+bool fa_device_emulator_order(fa_device *device, unsigned order, uint64_t seed) {
+  emulator_device *d = (emulator_device *)device;
+  if (device->kind != &emulator_kind) return false;
+  d->order = order;
+  d->order_seed = seed;
+  return true;
 }
