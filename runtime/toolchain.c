@@ -63,7 +63,7 @@ static bool elf_open(elf_file *elf, const char *path) {
 }
 
 /* Build-id, or (a library without one) its size and time: still changes with the file. */
-static bool read_identity(char text[FA_BUILD_ID_BYTES], const char *path) {
+bool fa_library_identity(char text[FA_BUILD_ID_BYTES], const char *path) {
   unsigned char notes[MAX_NOTE_BYTES];
   elf_file elf;
   if (!elf_open(&elf, path)) return false;
@@ -194,7 +194,7 @@ fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const c
   fa_status status;
   memset(toolchain, 0, sizeof *toolchain);
   if ((status = find_worker(toolchain->worker, worker, error)) || (status = find_compiler(toolchain, directory, error))) return status;
-  if (!read_identity(hiprtc, toolchain->hiprtc) || !read_identity(comgr, toolchain->comgr)) {
+  if (!fa_library_identity(hiprtc, toolchain->hiprtc) || !fa_library_identity(comgr, toolchain->comgr)) {
     status = fa_fail(error, FA_ERR_TOOLCHAIN, "%.1500s or %.1500s is not a readable library", toolchain->hiprtc, toolchain->comgr);
     *toolchain->hiprtc = *toolchain->comgr = 0;
     return status;
@@ -203,7 +203,7 @@ fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const c
     char beside[4096];
     strcpy(beside, toolchain->comgr);
     *strrchr(beside, '/') = 0;
-    if (!fa_place_join(path, beside, needed) || !read_identity(llvm, path)) strcpy(llvm, "elsewhere");
+    if (!fa_place_join(path, beside, needed) || !fa_library_identity(llvm, path)) strcpy(llvm, "elsewhere");
   }
   snprintf(toolchain->identity, sizeof toolchain->identity, "hiprtc=%s comgr=%s llvm=%s", hiprtc, comgr, llvm);
   return FA_OK;

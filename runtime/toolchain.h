@@ -3,6 +3,9 @@
 #ifndef FAGEN_TOOLCHAIN_H
 #define FAGEN_TOOLCHAIN_H
 
+#include <stdbool.h>
+
+#include "build_id.h"
 #include "error.h"
 
 typedef struct fa_toolchain {
@@ -16,5 +19,8 @@ typedef struct fa_toolchain {
 /* Explicit arguments first (may be NULL), then FA_WORKER and FA_TOOLCHAIN, what lies beside the library (places.h), ROCm 6 and 7's usual places.
  * FA_ERR_WORKER: no worker.  FA_ERR_TOOLCHAIN: no compiler; the worker is filled in, enough for the operation `emit`. */
 fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const char *directory, fa_error *error);
+
+/* What a library is known by: its build-id, or, where it has none, its size and time.  False: it is no library that can be read. */
+bool fa_library_identity(char text[FA_BUILD_ID_BYTES], const char *path);
 
 #endif

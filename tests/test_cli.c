@@ -53,7 +53,7 @@ static json_t *expect_json(const char *command, int code) {
 
 static void help_of_every_command(void **state) {
   (void)state;
-  static const char *const commands[] = { "emit", "build", "run", "explain", "emulate", "profile", "manifest", "targets", "cache", "demo", "version" };
+  static const char *const commands[] = { "emit", "build", "run", "explain", "emulate", "profile", "manifest", "targets", "cache", "demo", "quarantine", "version" };
   cli_result overview = cli_shell(folder, "\"$FA_GEN\" --help");
   cli_expect(&overview, "--help", 0);
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {

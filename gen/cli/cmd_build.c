@@ -55,34 +55,9 @@ static int add_problem(build *b, const char *text) {
   return -1;
 }
 
-/* Every combination of the comma lists in `rest`; `done` holds the fields that are settled. */
-static int expand(build *b, const char *done, const char *rest) {
-  char text[FA_PROBLEM_TEXT];
-  rest += strspn(rest, " \t\r\n");
-  if (!*rest) return add_problem(b, done);
-  size_t field = strcspn(rest, " \t\r\n"), name = strcspn(rest, "=");
-  if (name >= field) name = field;
-  size_t start = name < field ? name + 1 : field; /* values from here on */
-  do {
-    size_t length = start < field ? strcspn(rest + start, ", \t\r\n") : 0;
-    int written = snprintf(text, sizeof text, "%s%s%.*s%.*s", done, done[0] ? " " : "", (int)(name < field ? name + 1 : field), rest, (int)length,
-                           rest + start);
-    if (written >= (int)sizeof text) return fa_cli_usage(b->cli, "a problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
-    int code = expand(b, text, rest + field);
-    if (code >= 0) return code;
-    start += length + 1;
-  } while (start <= field && rest[start - 1] == ',');
-  return -1;
-}
+static int add(void *build_of, const char *text) { return add_problem(build_of, text); }
 
-static int add_arguments(build *b, const char *base) {
-  char text[FA_PROBLEM_TEXT];
-  size_t length = (size_t)snprintf(text, sizeof text, "%s", base);
-  for (int i = 0; i < b->cli->argc && length < sizeof text; i++)
-    length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", length ? " " : "", b->cli->argv[i]);
-  if (length >= sizeof text) return fa_cli_usage(b->cli, "a problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
-  return expand(b, "", text);
-}
+static int add_arguments(build *b, const char *base) { return fa_session_combinations(b->cli, base, add, b); }
 
 static int add_file(build *b, const char *path) {
   fa_error error = {0};

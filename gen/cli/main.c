@@ -105,6 +105,9 @@ static const fa_cli_option pack_options[] = {
   { "name", 0, "NAME", "of the array; default: the source's" },
   LAST
 };
+#define QUARANTINE_OPTION { "quarantine", 0, "FILE", "the quarantine's file ($FA_QUARANTINE, $XDG_STATE_HOME/fa-gen/quarantine or ~/.local/state/fa-gen/quarantine)" }
+
+static const fa_cli_option quarantine_options[] = { QUARANTINE_OPTION, LAST };
 
 #define FIELDS "[FIELD=VALUE ...]"
 
@@ -151,6 +154,8 @@ const fa_command fa_commands[] = {
     "create: takes kernels out of the cache; list: what is there; verify: reads each record to the last byte, exit code 4 when one is bad; extract: NAME.co and NAME.json of\n"
     "each kernel; merge: joins packs, different records of one problem are an error; diff: exit code 1 when problems (- only in the first, + only in the second) or records\n"
     "(!) differ.  docs/packs.md has the format.\nexample: fa-gen pack create target=gfx942 head_dim=64,128 -o mine.fapack\n", fa_command_pack },
+  { "quarantine", "Lists or lets go the kernels that failed selftest on this machine, which the library refuses.", "list | path | remove NUMBER|TEXT|TARGET|all ...", quarantine_options, FA_CLI_JSON,
+    "A number is that of the list; a text is any part of a problem. docs/first_contact.md\nexample: fa-gen quarantine remove gfx1100\n", fa_command_quarantine },
   { "demo", "Runs generated kernels over tensors of real layers on the emulated targets.", NULL, demo_options,
     FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON, "Exit code 1 when an error is above its bound.\n", fa_command_demo },
   { "version", "Prints the version and the toolchain's identity.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_version },

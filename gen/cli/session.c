@@ -93,6 +93,35 @@ int fa_session_problem(fa_problem *problem, const fa_cli *cli, bool target_neede
   return code >= 0 ? code : fa_session_parse(problem, cli, text, target_needed);
 }
 
+/* Every combination of the comma lists in `rest`; `done` holds the fields that are settled. */
+static int expand(const fa_cli *cli, const char *done, const char *rest, fa_session_add add, void *user) {
+  char text[FA_PROBLEM_TEXT];
+  rest += strspn(rest, " \t\r\n");
+  if (!*rest) return add(user, done);
+  size_t field = strcspn(rest, " \t\r\n"), name = strcspn(rest, "=");
+  if (name >= field) name = field;
+  size_t start = name < field ? name + 1 : field; /* values from here on */
+  do {
+    size_t length = start < field ? strcspn(rest + start, ", \t\r\n") : 0;
+    int written = snprintf(text, sizeof text, "%s%s%.*s%.*s", done, done[0] ? " " : "", (int)(name < field ? name + 1 : field), rest, (int)length,
+                           rest + start);
+    if (written >= (int)sizeof text) return fa_cli_usage(cli, "a problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
+    int code = expand(cli, text, rest + field, add, user);
+    if (code >= 0) return code;
+    start += length + 1;
+  } while (start <= field && rest[start - 1] == ',');
+  return -1;
+}
+
+int fa_session_combinations(const fa_cli *cli, const char *base, fa_session_add add, void *user) {
+  char text[FA_PROBLEM_TEXT];
+  size_t length = (size_t)snprintf(text, sizeof text, "%s", base);
+  for (int i = 0; i < cli->argc && length < sizeof text; i++)
+    length += (size_t)snprintf(text + length, sizeof text - length, "%s%s", length ? " " : "", cli->argv[i]);
+  if (length >= sizeof text) return fa_cli_usage(cli, "a problem is longer than %d bytes", FA_PROBLEM_TEXT - 1);
+  return expand(cli, "", text, add, user);
+}
+
 fa_status fa_session_call(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_section *inputs, size_t count, fa_error *error) {
   enum { MAX_SECTIONS = 8 };
   *reply = NULL;
@@ -165,21 +194,27 @@ bool fa_session_checks(unsigned *checks, const fa_cli *cli) {
   return true;
 }
 
-int fa_session_context(fa_context **context, const fa_cli *cli, const char *device) {
-  fa_context_options options = FA_CONTEXT_OPTIONS_INIT;
+bool fa_session_options(fa_context_options *options, const fa_cli *cli, const char *device) {
   long seconds, threads;
-  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 0) || !fa_cli_integer(&threads, cli, "threads", 1, 4096, 0)) return FA_EXIT_USAGE;
-  options.device = device;
-  options.cache_dir = fa_cli_value(cli, "cache-dir");
-  options.templates_dir = fa_cli_value(cli, "templates");
-  options.toolchain_dir = fa_cli_value(cli, "toolchain");
-  options.worker = fa_cli_value(cli, "worker");
-  options.compile_seconds = (unsigned)seconds;
-  options.emulator_threads = (unsigned)threads;
-  options.tuning_file = cli->command->groups & FA_CLI_TUNING ? fa_cli_value(cli, "tuning") : "";
-  if (!fa_session_checks(&options.emulator_checks, cli)) return FA_EXIT_USAGE;
-  options.log = print_log;
-  options.log_user = (void *)cli;
+  *options = (fa_context_options)FA_CONTEXT_OPTIONS_INIT;
+  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 0) || !fa_cli_integer(&threads, cli, "threads", 1, 4096, 0)) return false;
+  options->device = device;
+  options->cache_dir = fa_cli_value(cli, "cache-dir");
+  options->templates_dir = fa_cli_value(cli, "templates");
+  options->toolchain_dir = fa_cli_value(cli, "toolchain");
+  options->worker = fa_cli_value(cli, "worker");
+  options->compile_seconds = (unsigned)seconds;
+  options->emulator_threads = (unsigned)threads;
+  options->tuning_file = cli->command->groups & FA_CLI_TUNING ? fa_cli_value(cli, "tuning") : "";
+  if (!fa_session_checks(&options->emulator_checks, cli)) return false;
+  options->log = print_log;
+  options->log_user = (void *)cli;
+  return true;
+}
+
+int fa_session_context(fa_context **context, const fa_cli *cli, const char *device) {
+  fa_context_options options;
+  if (!fa_session_options(&options, cli, device)) return FA_EXIT_USAGE;
   fa_status status = fa_context_create(context, &options);
   return status == FA_OK ? -1 : fa_cli_fail_last(cli, status);
 }

@@ -24,6 +24,13 @@ int fa_session_parse(fa_problem *problem, const fa_cli *cli, const char *text, b
 fa_status fa_session_call(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_section *inputs, size_t count, fa_error *error);
 /* op with the problem as its input. */
 fa_status fa_session_generate(fa_bundle **reply, const fa_cli *cli, const char *op, const fa_problem *problem, fa_error *error);
+/* One problem's text; returns -1 to go on, else the exit code. */
+typedef int (*fa_session_add)(void *user, const char *text);
+/* Every combination of the lists (FIELD=VALUE,VALUE) in `base` and the command line's arguments. */
+int fa_session_combinations(const fa_cli *cli, const char *base, fa_session_add add, void *user);
+
+/* The options of such a context.  False: reported as a usage error. */
+bool fa_session_options(fa_context_options *options, const fa_cli *cli, const char *device);
 /* A context by the command line's options on that device (NULL: the library's choice).  Returns -1, or the exit code. */
 int fa_session_context(fa_context **context, const fa_cli *cli, const char *device);
 
