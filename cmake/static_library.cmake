@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: MIT
+# One archive of one object: all INPUTS joined, global in it only what the shared library exports.
+get_filename_component(folder "${ARCHIVE}" DIRECTORY)
+get_filename_component(name "${ARCHIVE}" NAME_WE)
+file(MAKE_DIRECTORY "${folder}")
+set(object "${folder}/${name}.o")
+
+function(run)
+  execute_process(COMMAND ${ARGV} RESULT_VARIABLE code OUTPUT_VARIABLE out ERROR_VARIABLE out)
+  if(code)
+    message(FATAL_ERROR "${ARGV}\n${out}")
+  endif()
+endfunction()
+
+run("${CC}" -r -nostdlib -o "${object}" ${INPUTS})
+execute_process(COMMAND "${NM}" -D --defined-only "${SHARED}" OUTPUT_VARIABLE table RESULT_VARIABLE code)
+string(REGEX MATCHALL "[TDBRV] [a-z_0-9]+" rows "${table}") # without the rows of versions, which are absolute (A)
+list(TRANSFORM rows REPLACE "^. " "")
+if(code OR NOT rows)
+  message(FATAL_ERROR "${NM} -D ${SHARED}: no exported names")
+endif()
+list(JOIN rows "\n" names)
+file(WRITE "${folder}/${name}.names" "${names}\n")
+run("${OBJCOPY}" "--keep-global-symbols=${folder}/${name}.names" "${object}")
+file(REMOVE "${ARCHIVE}")
+run("${AR}" rcsD "${ARCHIVE}" "${object}")
