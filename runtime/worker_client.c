@@ -46,10 +46,10 @@ static fa_status ask_worker(fa_bundle **bundle, const fa_toolchain *toolchain, c
   bool fresh = false;
   for (;;) {
     fa_worker_process *process;
-    fa_status status = fa_worker_pool_take(&process, toolchain, limits->workers, fresh, error);
+    fa_status status = fa_worker_pool_take(&process, toolchain, limits, fresh, error);
     if (status) return status;
     fresh = process->served == 0;
-    fa_worker_end end = fa_worker_ask(bundle, process, bytes, size, number, limits->seconds, error);
+    fa_worker_end end = fa_worker_ask(bundle, process, bytes, size, number, limits, error);
     fa_worker_pool_give_back(process, end == FA_WORKER_ANSWERED);
     if (end == FA_WORKER_ANSWERED) return FA_OK;
     if (end == FA_WORKER_REFUSED || fresh) return error ? error->status : FA_ERR_WORKER;

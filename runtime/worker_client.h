@@ -13,6 +13,8 @@
 #ifndef FAGEN_WORKER_CLIENT_H
 #define FAGEN_WORKER_CLIENT_H
 
+#include <stdatomic.h>
+
 #include "bundle.h"
 #include "toolchain.h"
 
@@ -23,6 +25,7 @@ typedef struct fa_worker_limits {
   unsigned workers;         /* worker processes of this process at a time; 0: one a core */
   fa_jit jit;               /* FA_JIT_IN_PROCESS: by libfagen-jit in this process; else by a worker */
   const char *jit_library;  /* NULL: found like the worker */
+  const atomic_bool *cancel; /* true: the worker is stopped, and the call fails with FA_ERR_WORKER; NULL: nobody cancels */
 } fa_worker_limits;
 
 /* FA_OK: *reply is a bundle whose "status" is ok; the caller frees it.  Otherwise *reply is NULL, or (status reported by the worker itself)

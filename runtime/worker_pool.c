@@ -86,11 +86,15 @@ static void stop(fa_worker_process *process) {
   fa_worker_stop(process);
   enter();
   pool.alive--;
-  pthread_cond_signal(&pool.freed);
+  pthread_cond_broadcast(&pool.freed);
   leave();
 }
 
 /* ---- the keeper ---- */
+
+static struct timespec time_of(int64_t milliseconds) {
+  return (struct timespec){.tv_sec = milliseconds / 1000, .tv_nsec = milliseconds % 1000 * 1000000};
+}
 
 /* Ends workers that have waited long enough; ends itself when none waits. */
 static void *keep(void *unused) {
@@ -101,7 +105,7 @@ static void *keep(void *unused) {
     while (oldest && oldest->next) oldest = oldest->next;
     if (!oldest || pool.closed) break;
     int64_t due = oldest->idle_since + LINGER;
-    struct timespec until = {.tv_sec = due / 1000, .tv_nsec = due % 1000 * 1000000};
+    struct timespec until = time_of(due);
     if (fa_worker_now() < due) {
       pthread_cond_clockwait(&pool.ended, &pool.mutex, CLOCK_MONOTONIC, &until);
       continue;
@@ -154,7 +158,7 @@ static fa_status start(fa_worker_process **process, const fa_toolchain *toolchai
   enter();
   if (status) {
     pool.alive--;
-    pthread_cond_signal(&pool.freed);
+    pthread_cond_broadcast(&pool.freed);
   } else {
     mark_busy(*process);
   }
@@ -162,19 +166,36 @@ static fa_status start(fa_worker_process **process, const fa_toolchain *toolchai
   return status;
 }
 
-fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *toolchain, unsigned limit, bool fresh, fa_error *error) {
+/* With the lock held: until a worker is idle or gone, or it is time to look whether somebody cancelled. */
+static void wait_for_place(const fa_worker_limits *limits) {
+  struct timespec until;
+  if (!limits->cancel) {
+    pthread_cond_wait(&pool.freed, &pool.mutex);
+    return;
+  }
+  until = time_of(fa_worker_now() + FA_WORKER_CANCEL_POLL);
+  pthread_cond_clockwait(&pool.freed, &pool.mutex, CLOCK_MONOTONIC, &until);
+}
+
+fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *toolchain, const fa_worker_limits *limits, bool fresh, fa_error *error) {
   char *command = fa_worker_command(toolchain);
   fa_worker_process *found = NULL;
+  unsigned limit = limits->workers ? limits->workers : cores();
+  *process = NULL;
   if (!command) return fa_fail(error, FA_ERR_NOMEM, "worker: out of memory");
-  if (!limit) limit = cores();
   enter();
   for (;;) {
+    if (fa_worker_cancelled(limits, error)) {
+      leave();
+      fa_free(command);
+      return FA_ERR_WORKER;
+    }
     if (!fresh && (found = find_idle(command))) {
       if (fa_worker_is_quiet(found)) break;
     } else if (pool.alive < limit) {
       break;
     } else if (!(found = find_idle(NULL))) {
-      pthread_cond_wait(&pool.freed, &pool.mutex);
+      wait_for_place(limits);
       continue;
     }
     leave(); /* one that ended, or that gives up its place */
@@ -198,7 +219,7 @@ void fa_worker_pool_give_back(fa_worker_process *process, bool usable) {
     process->idle_since = fa_worker_now();
     process->next = pool.idle;
     pool.idle = process;
-    pthread_cond_signal(&pool.freed);
+    pthread_cond_broadcast(&pool.freed);
     leave();
     return;
   }

@@ -6,9 +6,9 @@
 
 #include "worker_process.h"
 
-/* A worker for that toolchain: one that waits, or a new one.  With `limit` workers alive (0: as many as cores) it waits for one.
+/* A worker for that toolchain: one that waits, or a new one.  With limits->workers alive (0: as many as cores) it waits for one.
  * `fresh`: one that has served nobody. */
-fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *toolchain, unsigned limit, bool fresh, fa_error *error);
+fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *toolchain, const fa_worker_limits *limits, bool fresh, fa_error *error);
 /* usable: it may serve another; otherwise it is stopped. */
 void fa_worker_pool_give_back(fa_worker_process *process, bool usable);
 

@@ -23,11 +23,12 @@ enum { LOG_TAIL = 1500, FIRST_OWN_DESCRIPTOR = 10 };
 #define LOG_LIMIT ((uint64_t)16 << 20) /* a worker that prints more for one request is stopped */
 
 /* How a conversation ended. */
-typedef enum ending { END_REPLY, END_CLOSED, END_DEAF, END_TIMEOUT, END_TALKATIVE, END_TOO_LONG, END_UNVERIFIED, END_STRANGER, END_CONFUSED, END_NOMEM, END_IO } ending;
+typedef enum ending { END_REPLY, END_CLOSED, END_DEAF, END_TIMEOUT, END_TALKATIVE, END_TOO_LONG, END_UNVERIFIED, END_STRANGER, END_CONFUSED, END_CANCELLED, END_NOMEM, END_IO } ending;
 
 /* One request and its reply. */
 typedef struct conversation {
   fa_worker_process *process;
+  const fa_worker_limits *limits;
   int64_t deadline;
   unsigned char out_head[8];
   const char *out; /* bundle that goes out, behind its head */
@@ -46,6 +47,12 @@ int64_t fa_worker_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+bool fa_worker_cancelled(const fa_worker_limits *limits, fa_error *error) {
+  bool cancelled = limits->cancel && atomic_load(limits->cancel);
+  if (cancelled) fa_fail(error, FA_ERR_WORKER, "the compile was cancelled");
+  return cancelled;
 }
 
 /* ---- starting ---- */
@@ -180,8 +187,12 @@ static void pump_out(conversation *c) {
     ssize_t sent = send(c->process->channel, from, (in_head ? sizeof c->out_head : total) - c->out_done, MSG_NOSIGNAL);
     if (sent < 0 && errno == EINTR) continue;
     if (sent < 0 && errno == EAGAIN) return;
-    if (sent <= 0) c->out_done = total; /* it no longer listens; what it said may still be read */
-    else c->out_done += (size_t)sent;
+    if (sent > 0) {
+      c->out_done += (size_t)sent;
+      continue;
+    }
+    c->out_done = total; /* it no longer listens; what it said may still be read */
+    shutdown(c->process->channel, SHUT_WR); /* should it wait for the rest, it sees that there is none */
   }
 }
 
@@ -261,8 +272,10 @@ static ending converse(conversation *c) {
     bool more = c->out_done < sizeof c->out_head + c->out_size;
     struct pollfd polled[2] = {{.fd = c->process->channel, .events = (short)(POLLIN | (more ? POLLOUT : 0))},
                                {.fd = c->process->log, .events = POLLIN}}; /* a negative descriptor is ignored */
+    int64_t look = c->limits->cancel ? FA_WORKER_CANCEL_POLL : 60000;
     if (left <= 0) return END_TIMEOUT;
-    int ready = poll(polled, 2, left > 60000 ? 60000 : (int)left);
+    if (fa_worker_cancelled(c->limits, NULL)) return END_CANCELLED;
+    int ready = poll(polled, 2, (int)(left < look ? left : look));
     if (ready < 0 && errno != EINTR) return END_IO;
     if (ready <= 0) continue;
     if (polled[1].revents && pump_log(c, &end)) return end;
@@ -311,12 +324,12 @@ static void log_tail(char *text, size_t size, conversation *c) {
   text[used] = 0;
 }
 
-static void explain(conversation *c, ending end, int state, unsigned seconds, fa_error *error) {
+static void explain(conversation *c, ending end, int state, fa_error *error) {
   char tail[LOG_TAIL + 64], what[300];
   int name = (int)strcspn(c->process->name, "\n");
   log_tail(tail, sizeof tail, c);
   switch (end) {
-    case END_TIMEOUT: snprintf(what, sizeof what, "gave no answer within %u s and was stopped; a longer limit may be set", seconds); break;
+    case END_TIMEOUT: snprintf(what, sizeof what, "gave no answer within %u s and was stopped; a longer limit may be set", c->limits->seconds); break;
     case END_DEAF: snprintf(what, sizeof what, "closed its channel without an answer and was stopped"); break;
     case END_TALKATIVE: snprintf(what, sizeof what, "printed more than the limit of %llu bytes and was stopped", (unsigned long long)LOG_LIMIT); break;
     case END_TOO_LONG: snprintf(what, sizeof what, "announced a reply of %zu bytes, the limit is %zu; it was stopped", c->in_size, FA_WORKER_FRAME_LIMIT); break;
@@ -327,6 +340,7 @@ static void explain(conversation *c, ending end, int state, unsigned seconds, fa
         snprintf(what, sizeof what, "speaks protocol '%.80s', this library %s; they belong to different builds", c->protocol, FA_WORKER_PROTOCOL);
       else snprintf(what, sizeof what, "has other templates than this library knows; they belong to different builds");
       break;
+    case END_CANCELLED: fa_worker_cancelled(c->limits, error); return;
     case END_NOMEM: fa_fail(error, FA_ERR_NOMEM, "reply of the worker: out of memory (%zu bytes)", c->in_size); return;
     case END_IO: snprintf(what, sizeof what, "could not be waited for: %s", strerror(errno)); break;
     default:
@@ -338,9 +352,10 @@ static void explain(conversation *c, ending end, int state, unsigned seconds, fa
   fa_fail(error, FA_ERR_WORKER, "worker %.*s %s%s", name < 200 ? name : 200, c->process->name, what, tail);
 }
 
-fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const void *request, size_t size, const char *number, unsigned seconds,
-                            fa_error *error) {
-  conversation c = {.process = process, .deadline = fa_worker_now() + (int64_t)seconds * 1000, .out = request, .out_size = size, .number = number};
+fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const void *request, size_t size, const char *number,
+                            const fa_worker_limits *limits, fa_error *error) {
+  conversation c = {.process = process, .limits = limits, .deadline = fa_worker_now() + (int64_t)limits->seconds * 1000, .out = request, .out_size = size,
+                    .number = number};
   int state;
   *reply = NULL;
   for (int i = 0; i < 8; i++) c.out_head[i] = (unsigned char)((uint64_t)size >> 8 * i);
@@ -353,8 +368,8 @@ fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const
   }
   fa_bundle_free(c.bundle);
   if (!end_process(process, &state, end == END_CLOSED ? 500 : 0) && end == END_CLOSED) end = END_DEAF;
-  explain(&c, end, state, seconds, error);
-  return end == END_TIMEOUT || end == END_NOMEM || end == END_STRANGER ? FA_WORKER_REFUSED : FA_WORKER_FAILED;
+  explain(&c, end, state, error);
+  return end == END_TIMEOUT || end == END_CANCELLED || end == END_NOMEM || end == END_STRANGER ? FA_WORKER_REFUSED : FA_WORKER_FAILED;
 }
 
 bool fa_worker_is_quiet(const fa_worker_process *process) {

@@ -26,17 +26,19 @@ typedef struct fa_worker_process {
 typedef enum fa_worker_end {
   FA_WORKER_ANSWERED, /* the worker may be asked again */
   FA_WORKER_FAILED,   /* it crashed, ended, or answered what is no answer: it is of no more use, and one that had served others may have failed for that */
-  FA_WORKER_REFUSED   /* it is of no more use, and asking another is of none either: time is up, no memory, another build's worker */
+  FA_WORKER_REFUSED   /* it is of no more use, and asking another is of none either: time is up, cancelled, no memory, another build's worker */
 } fa_worker_end;
 
 /* Milliseconds of the monotonic clock. */
 int64_t fa_worker_now(void);
+enum { FA_WORKER_CANCEL_POLL = 50 }; /* milliseconds between looks at fa_worker_limits.cancel */
+bool fa_worker_cancelled(const fa_worker_limits *limits, fa_error *error);
 /* The command text of a worker of that toolchain; NULL: out of memory. */
 char *fa_worker_command(const fa_toolchain *toolchain);
 fa_status fa_worker_start(fa_worker_process **process, const fa_toolchain *toolchain, fa_error *error);
 /* Sends a request's bundle and waits for the reply to that number.  FA_WORKER_ANSWERED: *reply, the caller frees it; else *error says what happened. */
-fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const void *request, size_t size, const char *number, unsigned seconds,
-                            fa_error *error);
+fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const void *request, size_t size, const char *number,
+                            const fa_worker_limits *limits, fa_error *error);
 /* It has said nothing since its last answer, as it should. */
 bool fa_worker_is_quiet(const fa_worker_process *process);
 /* Ends it and whatever it started, removes its directory, frees it.  NULL is fine. */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -363,6 +364,30 @@ static void test_no_more_than_the_limit(void **state) {
   assert_int_equal(most, 2);
 }
 
+static void *cancel_soon(void *flag) {
+  usleep(200000);
+  atomic_store((atomic_bool *)flag, true);
+  return NULL;
+}
+
+/* Whether it works or waits for its turn. */
+static void test_cancel(void **state) {
+  atomic_bool flag = false;
+  const fa_worker_limits limits = {.workers = 1, .cancel = &flag};
+  fa_toolchain toolchain;
+  pthread_t threads[2];
+  (void)state;
+  use_worker(&toolchain, "hang");
+  for (int i = 0; i < 2; i++) { /* the second call finds the flag set */
+    fa_error error;
+    fa_bundle *reply;
+    assert_int_equal(pthread_create(&threads[i], NULL, cancel_soon, &flag), 0);
+    assert_int_equal(fa_worker_call(&reply, &toolchain, &limits, request, 1, &error), FA_ERR_WORKER);
+    assert_string_equal(error.text, "the compile was cancelled");
+    pthread_join(threads[i], NULL);
+  }
+}
+
 /* Runs `body` in a child made by fork, which then ends by exit; its code. */
 static int in_child(int (*body)(pid_t), pid_t argument) {
   int state;
@@ -446,7 +471,7 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-  struct CMUnitTest tests[sizeof endings / sizeof *endings + 18];
+  struct CMUnitTest tests[sizeof endings / sizeof *endings + 19];
   const struct CMUnitTest others[] = {
     cmocka_unit_test(test_refusal_keeps_the_bundle), cmocka_unit_test(test_no_such_worker),           cmocka_unit_test(test_surroundings),
     cmocka_unit_test(test_host_ignores_sigchld),     cmocka_unit_test(test_children_of_the_worker_end), cmocka_unit_test(test_many_threads),
@@ -455,7 +480,7 @@ int main(void) {
     cmocka_unit_test(test_second_request_hangs),     cmocka_unit_test(test_answers_twice),
     cmocka_unit_test(test_directory_is_emptied),     cmocka_unit_test(test_no_more_than_the_limit),
     cmocka_unit_test(test_fork),                     cmocka_unit_test(test_fork_closes_channels),
-    cmocka_unit_test(row_20_toolchain_replaced),
+    cmocka_unit_test(row_20_toolchain_replaced),     cmocka_unit_test(test_cancel),
   };
   size_t count = 0;
   for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
