@@ -218,11 +218,13 @@ bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, 
   fa_entry_sweep(bucket, false);
   ok = fa_entry_write(bucket, name.file, bytes, size);
   if (!ok) trouble = strerror(errno);
-cleanup:
+cleanup:;
+  int reason = errno;
   if (!ok) complain(store, "cache: %s: cannot write: %s; kernels are kept in memory only", store->directory, trouble);
   if (bucket >= 0) close(bucket);
   fa_free(bytes);
   fa_free(all);
+  errno = reason;
   return ok;
 }
 

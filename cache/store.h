@@ -40,7 +40,7 @@ const char *fa_store_trouble(const fa_store *store);
 
 /* NULL: a miss.  The caller frees the bundle. */
 fa_bundle *fa_store_find(fa_store *store, const char *key);
-/* Puts an entry in place at once and whole; the section "key" is added.  False: not kept. */
+/* Puts an entry in place at once and whole; the section "key" is added.  False: not kept; errno says why. */
 bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, size_t count);
 
 /* An advisory lock on a key among processes and threads, so that one compiles and the others wait.  Nothing depends on it: -1 when it was

@@ -21,11 +21,15 @@ static void destroy(void *value) {
 /* No constructor and no destructor: an empty table costs nothing. */
 static fa_flight records = FA_FLIGHT_INIT(false, destroy);
 
-fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error) {
-  int n = fa_asprintf(key, "fa-gen %s\nproblem=%s\ntemplates=%s\ntoolchain=%s\n", fa_version(), problem, context->templates, context->toolchain.identity);
+fa_status fa_record_key_text(char **key, const char *problem, const char *templates, const char *identity, fa_error *error) {
+  int n = fa_asprintf(key, "fa-gen %s\nproblem=%s\ntemplates=%s\ntoolchain=%s\n", fa_version(), problem, templates, identity);
   if (n >= 0) return FA_OK;
   *key = NULL;
   return fa_fail(error, FA_ERR_NOMEM, "out of memory for a key");
+}
+
+fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error) {
+  return fa_record_key_text(key, problem, context->templates, context->toolchain.identity, error);
 }
 
 typedef struct {

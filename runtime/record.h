@@ -16,7 +16,9 @@ typedef struct fa_record {
   size_t object_bytes;
 } fa_record;
 
-/* The key's text of a problem that names its target.  malloc'ed. */
+/* The key's text of a problem that names its target, with the templates' digest and the toolchain's identity.  To be freed with fa_free. */
+fa_status fa_record_key_text(char **key, const char *problem, const char *templates, const char *identity, fa_error *error);
+/* The same by what a context has. */
 fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error);
 /* (*entry)->value is the fa_record; release it with fa_record_release. */
 fa_status fa_record_get(fa_flight_entry **entry, bool *found, fa_context *context, const char *key, const char *problem, fa_error *error);

@@ -84,6 +84,7 @@ int fa_cli_exit_code(fa_status status);
 
 int fa_command_emit(fa_cli *cli);
 int fa_command_build(fa_cli *cli);
+int fa_command_prebuild(fa_cli *cli);
 int fa_command_run(fa_cli *cli);
 int fa_command_explain(fa_cli *cli);
 int fa_command_emulate(fa_cli *cli);

@@ -91,7 +91,7 @@ static void *take_jobs(void *argument) {
     r->done++;
     r->cost_done += job->cost;
     r->failed += status != FA_OK;
-    if (status != FA_OK && !r->jobs->keep_going) r->stop = true;
+    if (status != FA_OK && (!r->jobs->keep_going || r->jobs->stops >> status & 1)) r->stop = true;
     say(r, job);
   }
   pthread_mutex_unlock(&r->mutex);

@@ -32,6 +32,7 @@ typedef struct fa_jobs {
   fa_job_said said;
   void *user;
   bool keep_going;      /* a failure does not end the rest */
+  unsigned stops;       /* bits of 1 << status: failures that end the rest in any case */
   const char *on_break; /* a line for standard error at Ctrl-C; NULL: none */
 } fa_jobs;
 

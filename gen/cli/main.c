@@ -22,6 +22,20 @@ static const fa_cli_option build_options[] = {
   LAST
 };
 
+static const fa_cli_option prebuild_options[] = {
+  { "model", 'm', "NAME,...", "models by name, or all; --list names them" },
+  { "target", 't', "NAME,...", "gfx targets, or all" },
+  { "output", 'o', "DIR", "where packs (DIR/TARGET.fap), finished kernels and logs go" },
+  { "models", 0, "FILE", "further models, in the form of models.json (docs/prebuild.md)" },
+  { "config", 'c', "FILE", "a model's config.json of Hugging Face" },
+  { "dtype", 0, "TYPE,...", "fp16, bf16, fp32; otherwise those of the model, fp16 and bf16" },
+  { "shard", 0, "I/N", "part I of N of the kernels, for several machines; fa-gen pack merge joins the packs" },
+  { "list", 'l', NULL, "print what would be built, one problem a line; without --model the models" },
+  { "jobs", 'j', "N", "workers at a time (all cores)" },
+  { "compress", 0, NULL, "compress the packs' records with zstd" },
+  LAST
+};
+
 static const fa_cli_option run_options[] = {
   { "q", 'q', "FILE", "queries, .npy" },
   { "k", 'k', "FILE", "keys, .npy" },
@@ -118,6 +132,9 @@ const fa_command fa_commands[] = {
     FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
     "A field may list values with commas: every combination is built. --problem may be given more than once.\n"
     "example: fa-gen build target=gfx942,gfx1100 dtype=fp16,bf16 head_dim=64,128 -o kernels -j 2\n", fa_command_build },
+  { "prebuild", "Builds all kernels that models need, one pack a target.", NULL, prebuild_options, FA_CLI_TOOLCHAIN | FA_CLI_JSON,
+    "Every kernel is kept in DIR when it is done: the same command again builds what is missing. Same models, targets and compiler, same bytes: docs/prebuild.md.\n"
+    "example: fa-gen prebuild --model llama-3-8b,mistral-7b,phi-2 --target gfx942,gfx1100 -o packs\n", fa_command_prebuild },
   { "run", "Runs attention over .npy files and compares the result with double precision.", FIELDS, run_options,
     FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON,
     "Arrays are float16, float32, or uint16 (the bits of bf16), C order; three dimensions are taken as batch 1. Exit code 1 when the error is above its bound.\n"

@@ -246,9 +246,19 @@ void fa_session_lighter(char *text, size_t capacity, const char *variant) {
   if (at) snprintf(text, capacity, " schedule %.*s: what the schedules' table chooses does not fit (docs/supports.md)", (int)strcspn(at + 9, " "), at + 9);
 }
 
+/* Name number `index` of the axis' values "a|b|c"; false behind the last. */
+static bool axis_name(char name[24], const char *axis, int index) {
+  const char *at = "";
+  for (size_t i = 0; i < fa_axis_count(); i++)
+    if (strcmp(fa_axis_get(i)->name, axis) == 0) at = fa_axis_get(i)->values;
+  for (; index > 0 && at; index--) at = (at = strchr(at, '|')) ? at + 1 : NULL;
+  if (at) snprintf(name, 24, "%.*s", (int)strcspn(at, "|"), at);
+  return at;
+}
+
 void fa_session_name(char *name, size_t capacity, const fa_problem *p) {
   static const char *const kernels[] = { "attention_fwd", "attention_dv", "gemm" };
-  char dims[32], types[48];
+  char dims[32], types[48], word[24];
   if (p->head_dim_qk == p->head_dim_v)
     snprintf(dims, sizeof dims, "d%d", p->head_dim_qk);
   else
@@ -257,8 +267,11 @@ void fa_session_name(char *name, size_t capacity, const fa_problem *p) {
     snprintf(types, sizeof types, "%s", fa_dtype_name(p->dtype_q));
   else
     snprintf(types, sizeof types, "%s_%s_%s", fa_dtype_name(p->dtype_q), fa_dtype_name(p->dtype_kv), fa_dtype_name(p->dtype_o));
-  snprintf(name, capacity, "%s-%s-%s-%s%s", kernels[p->kernel], p->target[0] ? p->target : "any", types, dims,
-           p->mask == FA_MASK_CAUSAL ? "-causal" : "");
+  size_t length = (size_t)snprintf(name, capacity, "%s-%s-%s-%s", kernels[p->kernel], p->target[0] ? p->target : "any", types, dims);
+  if (p->mask != FA_MASK_NONE && axis_name(word, "mask", (int)p->mask) && length < capacity) length += (size_t)snprintf(name + length, capacity - length, "-%s", word);
+  if (p->gqa_pack && length < capacity) length += (size_t)snprintf(name + length, capacity - length, "-gqa_pack");
+  for (int bit = 0; bit < 32 && axis_name(word, "features", bit); bit++)
+    if (p->features >> bit & 1 && length < capacity) length += (size_t)snprintf(name + length, capacity - length, "-%s", word);
 }
 
 /* FNV-1a: tells apart problems whose short names are equal. */

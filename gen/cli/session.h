@@ -44,7 +44,7 @@ json_t *fa_session_real(double value);
 json_t *fa_session_counters(const fa_counters *counters);
 /* " schedule light1: what the schedules' table chooses does not fit (docs/supports.md)" for such a variant, else "". */
 void fa_session_lighter(char *text, size_t capacity, const char *variant);
-/* Short name of a variant for tables and file names: "attention_fwd-gfx942-bf16-d128-causal". */
+/* Short name of a variant for tables and file names: "attention_fwd-gfx942-bf16-d128-causal-varlen". */
 void fa_session_name(char *name, size_t capacity, const fa_problem *problem);
 /* The same with a hash of the whole problem behind: what files of it are called. */
 void fa_session_file_name(char *name, size_t capacity, const fa_problem *problem);
