@@ -83,6 +83,7 @@ fa_context_options canned_options(const canned *c) {
   options.worker = c->worker;
   options.toolchain_dir = c->toolchain;
   options.cache_dir = c->cache;
+  options.system_dir = options.quarantine_file = ""; /* not what this machine has */
   return options;
 }
 
