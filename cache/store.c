@@ -85,6 +85,19 @@ static void make_parents(const char *directory) {
   }
 }
 
+/* Whoever made a link on the way decides where the cache lies: that is root or us. */
+static bool foreign_link(const char *directory) {
+  char part[PATH_MAX];
+  struct stat info;
+  for (const char *end = directory; *end;) {
+    end += strspn(end, "/");
+    end += strcspn(end, "/");
+    snprintf(part, sizeof part, "%.*s", (int)(end - directory), directory);
+    if (lstat(part, &info) == 0 && S_ISLNK(info.st_mode) && info.st_uid != 0 && info.st_uid != geteuid()) return true;
+  }
+  return false;
+}
+
 static void write_tag(int fd) {
   static const char tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n# Kernels compiled by fa-gen; may be removed at any time.\n";
   int file = fa_open_at(fd, "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL, 0600);
@@ -107,6 +120,10 @@ static int open_level(fa_store *store, int parent, const char *name, const char 
 static int open_levels(fa_store *store, const char *toolchain, const char **trouble) {
   fa_hash hash = fa_hash_bytes(toolchain, strlen(toolchain));
   hash.hex[16] = 0;
+  if (foreign_link(store->directory)) {
+    *trouble = "is reached through a link of another user";
+    return -1;
+  }
   if (!store->read_only) make_parents(store->directory);
   int top = open_level(store, AT_FDCWD, store->directory, trouble);
   if (top < 0) return -1;
