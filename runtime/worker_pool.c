@@ -45,19 +45,9 @@ static void after_fork(void) { pthread_mutex_unlock(&pool.mutex); }
 static void close_pool(void) {
   if (pool.owner != getpid()) return;
   pthread_mutex_lock(&pool.mutex);
-  fa_worker_process *list = pool.idle;
-  bool join = pool.joinable;
-  pool.idle = NULL;
   pool.closed = true;
-  pool.joinable = false;
-  pthread_cond_broadcast(&pool.ended);
   pthread_mutex_unlock(&pool.mutex);
-  if (join) pthread_join(pool.keeper, NULL);
-  while (list) {
-    fa_worker_process *next = list->next;
-    fa_worker_stop(list);
-    list = next;
-  }
+  fa_worker_pool_rest();
 }
 
 static void set_up(void) {
@@ -225,4 +215,20 @@ void fa_worker_pool_give_back(fa_worker_process *process, bool usable) {
   }
   leave();
   stop(process);
+}
+
+void fa_worker_pool_rest(void) {
+  enter();
+  fa_worker_process *list = pool.idle;
+  bool join = pool.joinable;
+  pool.idle = NULL;
+  pool.joinable = false;
+  pthread_cond_broadcast(&pool.ended);
+  leave();
+  if (join) pthread_join(pool.keeper, NULL);
+  while (list) {
+    fa_worker_process *next = list->next;
+    stop(list);
+    list = next;
+  }
 }

@@ -11,5 +11,7 @@
 fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *toolchain, const fa_worker_limits *limits, bool fresh, fa_error *error);
 /* usable: it may serve another; otherwise it is stopped. */
 void fa_worker_pool_give_back(fa_worker_process *process, bool usable);
+/* Ends the workers that wait, and the thread that watches them; the next call starts others. */
+void fa_worker_pool_rest(void);
 
 #endif

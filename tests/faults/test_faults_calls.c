@@ -22,6 +22,7 @@
 #include "fault.h"
 #include "host_memory.h"
 #include "scratch.h"
+#include "worker_pool.h"
 
 static char temporary[700];
 static char good_manifest[65536], good_variant[1024];
@@ -54,6 +55,7 @@ static fa_status whole_program(char text[1024], bool *wrong) {
   snprintf(text, 1024, "%s", status ? fa_last_error() : "");
   fa_plan_destroy(plan);
   fa_context_destroy(context);
+  fa_worker_pool_rest();
   return status;
 }
 
