@@ -12,3 +12,7 @@ fa_hash fa_hash_bytes(const void *bytes, size_t size) {
   for (int i = 0; i < 32; i++) hash.hex[i] = digits[(i < 16 ? hash.high : hash.low) >> (60 - 4 * (i % 16)) & 15];
   return hash;
 }
+
+uint64_t fa_hash_quick(const void *bytes, size_t size) {
+  return XXH3_64bits(bytes, size);
+}

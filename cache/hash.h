@@ -12,5 +12,7 @@ typedef struct fa_hash {
 } fa_hash;
 
 fa_hash fa_hash_bytes(const void *bytes, size_t size);
+/* 64 bits for tables in memory. */
+uint64_t fa_hash_quick(const void *bytes, size_t size);
 
 #endif

@@ -245,6 +245,16 @@ cleanup:;
   return ok;
 }
 
+void fa_store_remove(fa_store *store, const char *key) {
+  entry_name name = name_of(key);
+  const char *trouble;
+  if (store->fd < 0 || store->read_only) return;
+  int bucket = fa_open_directory(store->fd, name.bucket, store->roots, &trouble);
+  if (bucket < 0) return;
+  unlinkat(bucket, name.file, 0);
+  close(bucket);
+}
+
 /* ---- the lock a key ---- */
 
 /* One file a toolchain; a key locks the byte that its hash names.  Open-file-description locks end with the descriptor, whoever is

@@ -43,6 +43,9 @@ fa_bundle *fa_store_find(fa_store *store, const char *key);
 /* Puts an entry in place at once and whole; the section "key" is added.  False: not kept; errno says why. */
 bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, size_t count);
 
+/* Drops an entry that proved to be of no use; one of a directory that is only read stays. */
+void fa_store_remove(fa_store *store, const char *key);
+
 /* An advisory lock on a key among processes and threads, so that one compiles and the others wait.  Nothing depends on it: -1 when it was
  * not obtained within the time, or cannot be had here.  The waiter looks again before it compiles. */
 int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds);

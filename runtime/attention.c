@@ -80,7 +80,7 @@ fa_status fa_attention_bind(signed char bound[FA_MAX_ARGS], const fa_manifest *m
   return FA_OK;
 }
 
-bool fa_plan_function_arg(const fa_plan *plan, size_t argument) { return plan->loaded->attention[argument] == USER; }
+bool fa_plan_function_arg(const fa_plan *plan, size_t argument) { return fa_plan_current(plan)->loaded->attention[argument] == USER; }
 
 /* Every argument that the functions declare, once, and no other. */
 static fa_status gather_functions(fa_value *values, const fa_loaded *loaded, const fa_attention_extras *extras, fa_error *error) {
@@ -102,7 +102,8 @@ static fa_status gather_functions(fa_value *values, const fa_loaded *loaded, con
   return FA_OK;
 }
 
-static fa_status gather(fa_value *values, const fa_loaded *loaded, const fa_attention_fwd_args *args, fa_error *error) {
+static fa_status gather(fa_value *values, const fa_plan_kernel *kernel, const fa_attention_fwd_args *args, fa_error *error) {
+  const fa_loaded *loaded = kernel->loaded;
   for (size_t i = 0; i < loaded->record->manifest->arg_count; i++) {
     if (loaded->attention[i] == USER) continue;
     const void *field = (const char *)args + rows[loaded->attention[i]].offset;
@@ -117,6 +118,7 @@ static fa_status gather(fa_value *values, const fa_loaded *loaded, const fa_atte
       break;
     }
   }
+  (void)fa_plan_fix(values, kernel);
   return gather_functions(values, loaded, &args->extras, error);
 }
 
@@ -124,7 +126,7 @@ static fa_status gather(fa_value *values, const fa_loaded *loaded, const fa_atte
 static fa_status check_call(const fa_plan *plan, const fa_attention_fwd_args **args, fa_attention_fwd_args *room, fa_error *error) {
   if (!plan || !*args) return fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", plan ? "args" : "plan");
   if (!(*args = fa_sized_in(FA_SIZED_ATTENTION_FWD_ARGS, room, *args, error))) return FA_ERR_ARGUMENT;
-  const char *kernel = plan->loaded->record->manifest->kernel;
+  const char *kernel = fa_plan_current(plan)->loaded->record->manifest->kernel;
   if (strcmp(kernel, "attention_fwd") != 0)
     return fa_fail(error, FA_ERR_ARGUMENT, "the plan's kernel is %s, not attention_fwd: launch it with fa_launch_named", kernel);
   return FA_OK;
@@ -138,18 +140,24 @@ fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const f
   *bytes = 0;
   fa_status status = check_call(plan, &args, &room, &error);
   if (status) return fa_publish(status, &error);
-  if ((status = gather(values, plan->loaded, args, &error))) return fa_publish(status, &error);
-  return fa_publish(fa_dispatch_workspace(bytes, plan->loaded->record->manifest, values, &error), &error);
+  const fa_plan_kernel *kernel = fa_plan_current(plan);
+  if ((status = gather(values, kernel, args, &error))) return fa_publish(status, &error);
+  return fa_publish(fa_dispatch_workspace(bytes, kernel->loaded->record->manifest, values, &error), &error);
 }
 
-static fa_status check_workspace(const fa_plan *plan, const fa_attention_fwd_args *args, const fa_value *values, fa_error *error) {
+static fa_status check_workspace(const fa_plan_kernel *kernel, const fa_attention_fwd_args *args, const fa_value *values, fa_error *error) {
   size_t need;
-  fa_status status = fa_dispatch_workspace(&need, plan->loaded->record->manifest, values, error);
+  fa_status status = fa_dispatch_workspace(&need, kernel->loaded->record->manifest, values, error);
   if (status || need == 0) return status;
   if (!args->workspace) return fa_fail(error, FA_ERR_ARGUMENT, "workspace is NULL: this plan needs %zu bytes (fa_attention_fwd_workspace)", need);
   if (args->workspace_bytes < need)
     return fa_fail(error, FA_ERR_ARGUMENT, "workspace_bytes=%zu: this plan needs %zu (fa_attention_fwd_workspace)", args->workspace_bytes, need);
   return FA_OK;
+}
+
+static fa_status prepare(fa_value *values, const fa_plan_kernel *kernel, const fa_attention_fwd_args *args, fa_error *error) {
+  fa_status status = gather(values, kernel, args, error);
+  return status ? status : check_workspace(kernel, args, values, error);
 }
 
 fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_args *args, void *stream) {
@@ -159,8 +167,10 @@ fa_status fa_attention_fwd(const fa_plan *plan, const fa_attention_fwd_args *arg
   error.text[0] = 0;
   fa_status status = check_call(plan, &args, &room, &error);
   if (status) return fa_publish(status, &error);
-  status = gather(values, plan->loaded, args, &error);
-  if (!status) status = check_workspace(plan, args, values, &error);
-  if (!status) status = fa_plan_launch(plan, values, stream, &error);
+  const fa_plan_kernel *kernel = fa_plan_current(plan);
+  status = prepare(values, kernel, args, &error);
+  /* The caller may have asked for the size of the workspace before the plan changed its kernel. */
+  if (status && kernel == &plan->asked && plan->stand_in.entry) status = prepare(values, kernel = &plan->stand_in, args, &error);
+  if (!status) status = fa_plan_launch(plan, kernel, values, stream, &error);
   return fa_publish(status, &error);
 }

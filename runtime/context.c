@@ -69,8 +69,11 @@ static fa_status set_quarantine(fa_context *context, const char *file, fa_error 
 }
 
 static void release(fa_context *context) {
+  fa_background_close(&context->background);
   fa_tuning_free(&context->tuning);
   fa_quarantine_free(&context->quarantine);
+  for (size_t i = 0; i < FA_RECENT; i++) fa_free(context->recent.slots[i]);
+  pthread_mutex_destroy(&context->recent.mutex);
   fa_flight_clear(&context->loaded);
   pthread_mutex_destroy(&context->loaded.mutex);
   pthread_cond_destroy(&context->loaded.changed);
@@ -84,6 +87,8 @@ static void release(fa_context *context) {
 /* What the options leave open comes from the environment, unless the process runs with raised privileges. */
 static fa_status fill(fa_context *context, const fa_context_options *options, fa_error *error) {
   const char *device = options->device ? options->device : secure_getenv("FA_DEVICE");
+  fa_background_open(&context->background, options->workers);
+  pthread_mutex_init(&context->recent.mutex, NULL);
   context->log = options->log;
   context->log_user = options->log_user;
   context->stderr_level = log_level();

@@ -1,14 +1,26 @@
 /* SPDX-License-Identifier: MIT
- * What a context holds.  All of it is set by fa_context_create and constant afterwards, except the table of loaded kernels. */
+ * What a context holds.  All of it is set by fa_context_create and constant afterwards, except the tables of loaded kernels and the
+ * background. */
 #ifndef FAGEN_CONTEXT_H
 #define FAGEN_CONTEXT_H
 
+#include "background.h"
 #include "device.h"
 #include "flight.h"
 #include "layers.h"
 #include "quarantine.h"
 #include "tuning.h"
 #include "worker_client.h"
+
+/* Kernels by the bytes of the problem that they were asked for by: a shorter way to `loaded`, where they stay.  What is not here is looked for there. */
+enum { FA_RECENT = 256 };
+typedef struct fa_recent {
+  pthread_mutex_t mutex;
+  struct fa_recent_slot {
+    fa_problem problem;
+    fa_flight_entry *entry; /* NULL: empty */
+  } *slots[FA_RECENT];
+} fa_recent;
 
 struct fa_context {
   fa_device *device;
@@ -27,6 +39,8 @@ struct fa_context {
   void *log_user;
   int stderr_level;     /* FA_LOG; -1: nothing */
   fa_flight loaded;     /* kernels on the device, by key */
+  fa_recent recent;
+  fa_background background;
 };
 
 void fa_context_log(const fa_context *context, int level, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -11,7 +11,13 @@
 enum { MAKING, READY, FAILED };
 
 static fa_flight_entry **bucket_of(fa_flight *flight, const char *key) {
-  return &flight->buckets[fa_hash_bytes(key, strlen(key)).low % FA_FLIGHT_BUCKETS];
+  return &flight->buckets[fa_hash_quick(key, strlen(key)) % FA_FLIGHT_BUCKETS];
+}
+
+static fa_flight_entry *find_entry(fa_flight *flight, const char *key) {
+  fa_flight_entry *entry = *bucket_of(flight, key);
+  while (entry && strcmp(entry->key, key) != 0) entry = entry->next;
+  return entry;
 }
 
 static void free_entry(fa_flight *flight, fa_flight_entry *entry) {
@@ -30,7 +36,7 @@ static void unlink_entry(fa_flight *flight, fa_flight_entry *entry) {
 /* With the mutex held.  True: the caller frees the entry, without the mutex. */
 static bool drop(fa_flight *flight, fa_flight_entry *entry) {
   if (--entry->references > 0 || (flight->keep && entry->state == READY)) return false;
-  if (entry->state == READY) unlink_entry(flight, entry); /* a failed one left the table when it failed */
+  if (entry->state == READY) unlink_entry(flight, entry); /* a failed or forgotten one has left the table */
   return true;
 }
 
@@ -79,7 +85,7 @@ fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **out, bool *found, c
   fa_flight_entry *entry;
   *out = NULL;
   pthread_mutex_lock(&flight->mutex);
-  for (entry = *bucket_of(flight, key); entry && strcmp(entry->key, key) != 0;) entry = entry->next;
+  entry = find_entry(flight, key);
   *found = entry != NULL;
   if (entry) return join(flight, out, entry, error);
   entry = begin(flight, key);
@@ -104,6 +110,26 @@ fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **out, bool *found, c
   pthread_mutex_unlock(&flight->mutex);
   if (last) free_entry(flight, entry);
   return status;
+}
+
+bool fa_flight_ready(fa_flight *flight, const char *key) {
+  pthread_mutex_lock(&flight->mutex);
+  const fa_flight_entry *entry = find_entry(flight, key);
+  bool ready = entry && entry->state == READY;
+  pthread_mutex_unlock(&flight->mutex);
+  return ready;
+}
+
+void fa_flight_hold(fa_flight *flight, fa_flight_entry *entry) {
+  pthread_mutex_lock(&flight->mutex);
+  entry->references++;
+  pthread_mutex_unlock(&flight->mutex);
+}
+
+void fa_flight_forget(fa_flight *flight, fa_flight_entry *entry) {
+  pthread_mutex_lock(&flight->mutex);
+  unlink_entry(flight, entry);
+  pthread_mutex_unlock(&flight->mutex);
 }
 
 void fa_flight_clear(fa_flight *flight) {

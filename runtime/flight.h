@@ -35,6 +35,12 @@ typedef fa_status (*fa_flight_maker)(void *user, void **value, const char *key, 
 
 /* *found: the value was there, or somebody else made it meanwhile.  Release the entry with fa_flight_release. */
 fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **entry, bool *found, const char *key, fa_flight_maker make, void *user, fa_error *error);
+/* Whether a value is there now; while it is made it is not. */
+bool fa_flight_ready(fa_flight *flight, const char *key);
+/* One more reference to a value that the caller knows to be kept. */
+void fa_flight_hold(fa_flight *flight, fa_flight_entry *entry);
+/* The next to ask for the key makes its value anew; who holds the entry keeps it. */
+void fa_flight_forget(fa_flight *flight, fa_flight_entry *entry);
 void fa_flight_release(fa_flight *flight, fa_flight_entry *entry);
 /* Destroys all values; nobody may use the table or a value any more. */
 void fa_flight_clear(fa_flight *flight);

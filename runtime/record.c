@@ -35,6 +35,7 @@ fa_status fa_record_key(char **key, const fa_context *context, const char *probl
 typedef struct {
   fa_context *context;
   const char *problem;
+  bool anew; /* whatever the layers have */
 } request;
 
 /* The record owns the bundle where this is FA_OK. */
@@ -101,7 +102,7 @@ static fa_status compile(fa_record *record, fa_context *context, const char *key
   return status;
 }
 
-static fa_status check_may_compile(const fa_context *context, const char *problem, fa_error *error) {
+fa_status fa_record_may_compile(const fa_context *context, const char *problem, fa_error *error) {
   if (context->settings.jit == FA_JIT_OFF)
     return fa_fail(error, FA_ERR_NOT_PREPARED, "no pack and no cache has this kernel, and compiling is switched off (FA_JIT_OFF, or FA_JIT=0); build it first "
                    "(fa-gen build, fa-gen prebuild), or allow it: %s", problem);
@@ -118,10 +119,10 @@ static fa_status make(void *user, void **value, const char *key, fa_error *error
   fa_status status = FA_OK;
   fa_record *record = fa_calloc(1, sizeof *record);
   if (!record) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a kernel's record");
-  if (!find_ready(record, r, key) && !(status = check_may_compile(context, r->problem, error))) {
+  if ((r->anew || !find_ready(record, r, key)) && !(status = fa_record_may_compile(context, r->problem, error))) {
     /* Of many processes one compiles; the others find its result when they get the lock, or compile too when it takes too long. */
     int lock = fa_store_lock(context->layers.user, key, context->limits.seconds * 1000);
-    if (!find_ready(record, r, key)) status = compile(record, context, key, r->problem, error);
+    if (r->anew || !find_ready(record, r, key)) status = compile(record, context, key, r->problem, error);
     fa_store_unlock(lock);
   }
   if (status) destroy(record);
@@ -130,8 +131,26 @@ static fa_status make(void *user, void **value, const char *key, fa_error *error
 }
 
 fa_status fa_record_get(fa_flight_entry **entry, bool *found, fa_context *context, const char *key, const char *problem, fa_error *error) {
-  request r = {context, problem};
+  request r = {context, problem, false};
   return fa_flight_get(&records, entry, found, key, make, &r, error);
+}
+
+bool fa_record_is_ready(fa_context *context, const char *key, const char *problem) {
+  request r = {context, problem, false};
+  if (fa_flight_ready(&records, key)) return true;
+  fa_record *record = fa_calloc(1, sizeof *record);
+  bool ready = record && find_ready(record, &r, key);
+  if (record) destroy(record);
+  return ready;
+}
+
+fa_status fa_record_replace(fa_flight_entry **entry, fa_context *context, const char *key, const char *problem, fa_error *error) {
+  request r = {context, problem, true};
+  bool found;
+  fa_store_remove(context->layers.user, key);
+  fa_flight_forget(&records, *entry);
+  fa_flight_release(&records, *entry);
+  return fa_flight_get(&records, entry, &found, key, make, &r, error);
 }
 
 void fa_record_release(fa_flight_entry *entry) {

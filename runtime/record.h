@@ -22,6 +22,12 @@ fa_status fa_record_key_text(char **key, const char *problem, const char *templa
 fa_status fa_record_key(char **key, const fa_context *context, const char *problem, fa_error *error);
 /* (*entry)->value is the fa_record; release it with fa_record_release. */
 fa_status fa_record_get(fa_flight_entry **entry, bool *found, fa_context *context, const char *key, const char *problem, fa_error *error);
+/* Whether the process or a layer has it, so that fa_record_get needs no compiler. */
+bool fa_record_is_ready(fa_context *context, const char *key, const char *problem);
+/* FA_ERR_NOT_PREPARED, or why there is no toolchain. */
+fa_status fa_record_may_compile(const fa_context *context, const char *problem, fa_error *error);
+/* In place of a record that was ready, and that the device or a check refused: drops it from process and user's cache, releases the entry, and compiles. */
+fa_status fa_record_replace(fa_flight_entry **entry, fa_context *context, const char *key, const char *problem, fa_error *error);
 void fa_record_release(fa_flight_entry *entry);
 /* Listing and metadata of an object, kept on disk like a kernel. */
 fa_status fa_record_inspect(fa_bundle **reply, fa_context *context, const void *object, size_t bytes, fa_error *error);

@@ -300,6 +300,22 @@ FA_API fa_status fa_stream_synchronize(fa_context *context, void *stream);
 FA_API fa_status fa_plan_create(fa_plan **plan, fa_context *context, const fa_problem *problem);
 FA_API void fa_plan_destroy(fa_plan *plan); /* NULL is fine */
 
+typedef enum fa_plan_state {
+  FA_PLAN_READY = 0, /* launches use the kernel that was asked for */
+  FA_PLAN_PENDING,   /* a more general one stands in while that is made */
+  FA_PLAN_FAILED     /* the same, and that could not be made */
+} fa_plan_state;
+
+enum { FA_BACKGROUND_NEVER_WAIT = 1 };
+/* As fa_plan_create, but where the kernel would have to be compiled and a more general one that gives the same result is ready (loaded, packed or
+ * cached), launches use that one until a thread of the context has made the other; then, from one launch to the next, that.  More general: with the schedule
+ * left open, gqa_pack=0, a lower promised alignment, mask=window in place of none and causal.  Where none is ready this call compiles, as fa_plan_create
+ * does; with FA_BACKGROUND_NEVER_WAIT it begins to in the background and fails with FA_ERR_NOT_PREPARED: ask again later.
+ * A plan may be destroyed at any time.  fa_context_destroy ends what is under way.  docs/cache.md */
+FA_API fa_status fa_plan_create_background(fa_plan **plan, fa_context *context, const fa_problem *problem, unsigned flags);
+/* Waits until the plan is FA_PLAN_READY, at most so long (0: not at all).  FA_ERR_NOT_PREPARED: it is pending still; else the error of the compile. */
+FA_API fa_status fa_plan_wait(const fa_plan *plan, unsigned milliseconds);
+
 typedef struct fa_plan_info {
   size_t size;             /* sizeof(fa_plan_info), set by the caller */
   const char *variant;     /* problem and schedule, canonical text */
@@ -309,6 +325,8 @@ typedef struct fa_plan_info {
   const void *object;      /* ELF code object */
   size_t object_bytes;
   const char *resources;   /* JSON: registers, LDS, resident_waves (waves that four SIMDs keep together); "" of an old record */
+  fa_plan_state state;     /* all above is of the kernel that launches use now; this, of the one that was asked for */
+  const char *trouble;     /* FA_PLAN_FAILED: why; else "" */
 } fa_plan_info;
 /* Strings and object are owned by the plan. */
 FA_API fa_status fa_plan_get_info(const fa_plan *plan, fa_plan_info *info);

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: MIT
+ * The threads, and the moment when a plan changes its kernel. */
+#include "background.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "host_memory.h"
+#include "plan.h"
+
+struct fa_job {
+  fa_job *next;
+  fa_context *context;
+  fa_problem problem;
+  fa_plan *plan; /* NULL: nobody waits for it */
+  bool running;
+};
+
+void fa_background_open(fa_background *background, unsigned limit) {
+  pthread_condattr_t clock;
+  long cores = limit ? (long)limit : sysconf(_SC_NPROCESSORS_ONLN);
+  pthread_mutex_init(&background->mutex, NULL);
+  pthread_condattr_init(&clock);
+  pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
+  pthread_cond_init(&background->changed, &clock);
+  pthread_condattr_destroy(&clock);
+  background->limit = cores < 1 ? 1 : cores > FA_BACKGROUND_THREADS ? FA_BACKGROUND_THREADS : (unsigned)cores;
+  background->process = getpid();
+}
+
+/* ---- one job ---- */
+
+/* With the mutex held.  The one place where a plan's kernel changes: launches that have read the other go on with it, and it stays loaded. */
+static void settle(fa_plan *plan, const fa_plan_kernel *kernel, fa_status status, const fa_error *error) {
+  plan->job = NULL;
+  plan->status = status;
+  plan->state = status ? FA_PLAN_FAILED : FA_PLAN_READY;
+  if (status) {
+    plan->trouble = fa_strdup(error->text);
+    return;
+  }
+  plan->asked = *kernel;
+  atomic_store_explicit(&plan->current, &plan->asked, memory_order_release);
+}
+
+static void unlink_job(fa_background *background, fa_job *job) {
+  fa_job **at = &background->jobs;
+  while (*at != job) at = &(*at)->next;
+  *at = job->next;
+}
+
+static fa_job *next_job(fa_background *background) {
+  fa_job *job = background->jobs;
+  while (job && job->running) job = job->next;
+  if (job) job->running = true;
+  return job;
+}
+
+static void run(fa_background *background, fa_job *job) {
+  fa_plan_kernel kernel;
+  fa_error error = {.status = FA_OK};
+  fa_status status = fa_plan_make(&kernel, job->context, &job->problem, &error);
+  if (status) fa_context_log(job->context, 1, "compiling in the background failed: %s", error.text);
+  pthread_mutex_lock(&background->mutex);
+  bool given = job->plan && !status;
+  if (job->plan) settle(job->plan, &kernel, status, &error);
+  unlink_job(background, job);
+  pthread_cond_broadcast(&background->changed);
+  pthread_mutex_unlock(&background->mutex);
+  if (!status && !given) fa_flight_release(&job->context->loaded, kernel.entry);
+  fa_free(job);
+}
+
+typedef struct {
+  fa_background *background;
+  size_t place;
+} worker;
+
+static void *work(void *user) {
+  worker self = *(worker *)user;
+  fa_background *background = self.background;
+  fa_free(user);
+  pthread_mutex_lock(&background->mutex);
+  for (fa_job *job; (job = next_job(background));) {
+    pthread_mutex_unlock(&background->mutex);
+    run(background, job);
+    pthread_mutex_lock(&background->mutex);
+  }
+  background->threads[self.place].state = FA_THREAD_ENDED;
+  pthread_mutex_unlock(&background->mutex);
+  return NULL;
+}
+
+/* ---- threads ---- */
+
+/* With the mutex held.  The host's signals are the host's threads'. */
+static bool start_thread(fa_background *background, size_t place) {
+  sigset_t all, before;
+  worker *self = fa_malloc(sizeof *self);
+  if (!self) return false;
+  *self = (worker){background, place};
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  bool started = pthread_create(&background->threads[place].id, NULL, work, self) == 0;
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  background->threads[place].state = started ? FA_THREAD_WORKS : FA_THREAD_NONE;
+  if (!started) fa_free(self);
+  return started;
+}
+
+/* With the mutex held: a thread more where there may be one.  False: not one works. */
+static bool provide_thread(fa_background *background) {
+  bool works = false, added = false;
+  for (size_t i = 0; i < background->limit; i++) {
+    if (background->threads[i].state == FA_THREAD_WORKS) works = true;
+    else if (!added) {
+      if (background->threads[i].state == FA_THREAD_ENDED) pthread_join(background->threads[i].id, NULL); /* it has nothing left to do */
+      added = start_thread(background, i);
+    }
+  }
+  return works || added;
+}
+
+static bool is_listed(const fa_background *background, const fa_problem *problem) {
+  for (const fa_job *job = background->jobs; job; job = job->next)
+    if (!job->plan && memcmp(&job->problem, problem, sizeof *problem) == 0) return true;
+  return false;
+}
+
+bool fa_background_start(fa_context *context, const fa_problem *problem, fa_plan *plan) {
+  fa_background *background = &context->background;
+  fa_job *job = fa_calloc(1, sizeof *job);
+  if (!job) return false;
+  *job = (fa_job){.context = context, .problem = *problem, .plan = plan};
+  pthread_mutex_lock(&background->mutex);
+  bool taken = !background->closing && background->process == getpid();
+  if (taken && (plan || !is_listed(background, problem))) {
+    fa_job **end = &background->jobs;
+    while (*end) end = &(*end)->next;
+    *end = job;
+    if (!(taken = provide_thread(background))) *end = NULL; /* nobody took it: the mutex is held */
+    else if (plan) {
+      plan->state = FA_PLAN_PENDING;
+      plan->job = job;
+    }
+    if (taken) job = NULL;
+  }
+  pthread_mutex_unlock(&background->mutex);
+  fa_free(job);
+  return taken;
+}
+
+void fa_background_leave(fa_plan *plan) {
+  fa_background *background = &plan->context->background;
+  pthread_mutex_lock(&background->mutex);
+  if (plan->job) {
+    plan->job->plan = NULL;
+    if (!plan->job->running) {
+      unlink_job(background, plan->job);
+      fa_free(plan->job);
+    }
+  }
+  pthread_mutex_unlock(&background->mutex);
+}
+
+fa_status fa_background_wait(fa_plan *plan, unsigned milliseconds, fa_error *error) {
+  fa_background *background = &plan->context->background;
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += milliseconds / 1000;
+  until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+  if (until.tv_nsec >= 1000000000) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000;
+  }
+  pthread_mutex_lock(&background->mutex);
+  while (plan->state == FA_PLAN_PENDING && pthread_cond_timedwait(&background->changed, &background->mutex, &until) == 0) {}
+  fa_status status = plan->state == FA_PLAN_PENDING ? FA_ERR_NOT_PREPARED : plan->state == FA_PLAN_FAILED ? plan->status : FA_OK;
+  if (status) fa_fail(error, status, "%s", plan->state == FA_PLAN_PENDING ? "the kernel is being compiled still; a more general one is in use" : plan->trouble ? plan->trouble : "");
+  pthread_mutex_unlock(&background->mutex);
+  return status;
+}
+
+void fa_background_close(fa_background *background) {
+  if (background->process != getpid()) return; /* the threads are the parent's, and so is what they hold */
+  pthread_mutex_lock(&background->mutex);
+  background->closing = true;
+  for (fa_job *job; (job = next_job(background));) {
+    unlink_job(background, job);
+    fa_free(job);
+  }
+  pthread_mutex_unlock(&background->mutex);
+  for (size_t i = 0; i < FA_BACKGROUND_THREADS; i++)
+    if (background->threads[i].state != FA_THREAD_NONE) pthread_join(background->threads[i].id, NULL);
+  pthread_mutex_destroy(&background->mutex);
+  pthread_cond_destroy(&background->changed);
+}

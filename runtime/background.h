@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ * Threads of a context that compile while launches use another kernel.  They come when there is work, one a compile up to the number of workers, and are
+ * joined before the context ends. */
+#ifndef FAGEN_BACKGROUND_H
+#define FAGEN_BACKGROUND_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "error.h"
+
+enum { FA_BACKGROUND_THREADS = 16 };
+
+typedef struct fa_job fa_job;
+
+typedef struct fa_background {
+  pthread_mutex_t mutex;
+  pthread_cond_t changed; /* a job ended; on the monotonic clock */
+  fa_job *jobs;           /* waiting and running, the oldest first */
+  struct {
+    pthread_t id;
+    enum { FA_THREAD_NONE, FA_THREAD_WORKS, FA_THREAD_ENDED } state;
+  } threads[FA_BACKGROUND_THREADS];
+  unsigned limit;         /* threads at a time */
+  bool closing;
+  long process;           /* a child of fork has none of the threads */
+} fa_background;
+
+void fa_background_open(fa_background *background, unsigned limit);
+/* Drops what waits, and waits for what is compiled now. */
+void fa_background_close(fa_background *background);
+
+/* Begins to make plan->asked.  plan NULL: the kernel is loaded, and kept by the context.  False: no memory or no thread. */
+bool fa_background_start(fa_context *context, const fa_problem *problem, fa_plan *plan);
+/* The plan is about to go. */
+void fa_background_leave(fa_plan *plan);
+fa_status fa_background_wait(fa_plan *plan, unsigned milliseconds, fa_error *error);
+
+#endif
