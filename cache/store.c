@@ -262,7 +262,10 @@ void fa_store_remove(fa_store *store, const char *key) {
 int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds) {
   entry_name name = name_of(key);
   struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(name.hash.low >> 2), .l_len = 1};
-  if (store->fd < 0 || store->read_only) return -1;
+  if (store->fd < 0 || store->read_only) {
+    errno = ENOLCK;
+    return -1;
+  }
   int fd = fa_open_at(store->fd, "lock", O_RDWR | O_CREAT, 0600);
   if (fd < 0) return -1;
   struct timespec start, now, pause = {0, 2000000};
@@ -272,7 +275,9 @@ int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds) {
     clock_gettime(CLOCK_MONOTONIC, &now);
     long long waited = (now.tv_sec - start.tv_sec) * 1000LL + (now.tv_nsec - start.tv_nsec) / 1000000;
     if (!held || waited >= (long long)milliseconds) {
+      int saved = held ? EAGAIN : errno;
       close(fd);
+      errno = saved;
       return -1;
     }
     nanosleep(&pause, NULL);

@@ -47,7 +47,7 @@ bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, 
 void fa_store_remove(fa_store *store, const char *key);
 
 /* An advisory lock on a key among processes and threads, so that one compiles and the others wait.  Nothing depends on it: -1 when it was
- * not obtained within the time, or cannot be had here.  The waiter looks again before it compiles. */
+ * not obtained within the time (errno is EAGAIN then), or cannot be had here.  The waiter looks again before it compiles. */
 int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds);
 void fa_store_unlock(int lock);
 

@@ -187,6 +187,7 @@ void fa_background_close(fa_background *background) {
   if (background->process != getpid()) return; /* the threads are the parent's, and so is what they hold */
   pthread_mutex_lock(&background->mutex);
   background->closing = true;
+  atomic_store(&background->cancel, true);
   for (fa_job *job; (job = next_job(background));) {
     unlink_job(background, job);
     fa_free(job);

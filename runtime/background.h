@@ -5,6 +5,7 @@
 #define FAGEN_BACKGROUND_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 
 #include "error.h"
@@ -23,11 +24,12 @@ typedef struct fa_background {
   } threads[FA_BACKGROUND_THREADS];
   unsigned limit;         /* threads at a time */
   bool closing;
+  atomic_bool cancel;     /* given to the worker of what runs here */
   long process;           /* a child of fork has none of the threads */
 } fa_background;
 
 void fa_background_open(fa_background *background, unsigned limit);
-/* Drops what waits, and waits for what is compiled now. */
+/* Drops what waits and stops what is compiled now. */
 void fa_background_close(fa_background *background);
 
 /* Begins to make plan->asked.  plan NULL: the kernel is loaded, and kept by the context.  False: no memory or no thread. */

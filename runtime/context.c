@@ -94,6 +94,7 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   context->stderr_level = log_level();
   context->limits.seconds = options->compile_seconds ? options->compile_seconds : 60;
   context->limits.workers = options->workers;
+  context->limits.cancel = &context->background.cancel;
   fa_settings_read(&context->settings, options, warn, context);
   context->limits.jit = context->settings.jit;
   if (options->jit_library && !(context->jit_library = fa_strdup(options->jit_library))) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a path");
@@ -106,7 +107,7 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   if (status) return status;
   context->toolchain_status = fa_toolchain_find(&context->toolchain, options->worker, options->toolchain_dir, &context->toolchain_error);
   if (context->toolchain_status) fa_context_log(context, 1, "%s", context->toolchain_error.text);
-  if ((status = fa_layers_open(&context->layers, options, &context->settings, context->toolchain.identity, log_store, context, error))) return status;
+  if ((status = fa_layers_open(&context->layers, options, &context->settings, context->toolchain.identity, context->device->target, log_store, context, error))) return status;
   const char *cache = fa_store_directory(context->layers.user);
   fa_context_log(context, 3, "device of target %s, cache %s", context->device->target, *cache ? cache : "in memory only");
   return FA_OK;

@@ -63,15 +63,15 @@ static fa_flight_entry *begin(fa_flight *flight, const char *key) {
   return entry;
 }
 
-/* With the mutex held, which is given up at the end. */
+/* With the mutex held, which is given up at the end.  FA_FLIGHT_ABANDONED: look again. */
 static fa_status join(fa_flight *flight, fa_flight_entry **out, fa_flight_entry *entry, fa_error *error) {
   fa_status status = FA_OK;
   bool last = false;
   entry->references++;
   while (entry->state == MAKING) pthread_cond_wait(&flight->changed, &flight->mutex);
   if (entry->state == FAILED) {
-    status = entry->error->status;
-    if (error) *error = *entry->error;
+    status = entry->abandoned ? (fa_status)FA_FLIGHT_ABANDONED : entry->error->status;
+    if (error && !entry->abandoned) *error = *entry->error;
     last = drop(flight, entry);
   } else {
     *out = entry;
@@ -81,7 +81,7 @@ static fa_status join(fa_flight *flight, fa_flight_entry **out, fa_flight_entry 
   return status;
 }
 
-fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **out, bool *found, const char *key, fa_flight_maker make, void *user, fa_error *error) {
+static fa_status get(fa_flight *flight, fa_flight_entry **out, bool *found, const char *key, fa_flight_maker make, void *user, fa_error *error) {
   fa_flight_entry *entry;
   *out = NULL;
   pthread_mutex_lock(&flight->mutex);
@@ -97,6 +97,8 @@ fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **out, bool *found, c
   bool last = false;
   pthread_mutex_lock(&flight->mutex);
   entry->value = value;
+  entry->abandoned = status == (fa_status)FA_FLIGHT_ABANDONED;
+  if (entry->abandoned) status = entry->error->status;
   entry->state = status ? FAILED : READY;
   entry->error->status = status;
   if (status) {
@@ -109,6 +111,13 @@ fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **out, bool *found, c
   pthread_cond_broadcast(&flight->changed);
   pthread_mutex_unlock(&flight->mutex);
   if (last) free_entry(flight, entry);
+  return status;
+}
+
+fa_status fa_flight_get(fa_flight *flight, fa_flight_entry **entry, bool *found, const char *key, fa_flight_maker make, void *user, fa_error *error) {
+  fa_status status;
+  do status = get(flight, entry, found, key, make, user, error);
+  while (status == (fa_status)FA_FLIGHT_ABANDONED);
   return status;
 }
 

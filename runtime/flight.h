@@ -17,6 +17,7 @@ typedef struct fa_flight_entry {
   void *value;
   unsigned references;
   int state;
+  bool abandoned;
   fa_error *error;
 } fa_flight_entry;
 
@@ -30,7 +31,9 @@ typedef struct fa_flight {
 
 #define FA_FLIGHT_INIT(keeps, destroys) {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, (keeps), (destroys), {0}}
 
-/* Makes the value of a key.  Called without any lock held, by one thread a key. */
+/* Makes the value of a key.  Called without any lock held, by one thread a key.  FA_FLIGHT_ABANDONED: it was told to stop (its error says so); who waited
+ * makes the value himself. */
+enum { FA_FLIGHT_ABANDONED = -1 };
 typedef fa_status (*fa_flight_maker)(void *user, void **value, const char *key, fa_error *error);
 
 /* *found: the value was there, or somebody else made it meanwhile.  Release the entry with fa_flight_release. */

@@ -2,8 +2,34 @@
  * The layers, in order. */
 #include "layers.h"
 
-fa_status fa_layers_open(fa_layers *layers, const fa_context_options *options, const fa_settings *settings, const char *identity, fa_store_log log, void *user,
-                         fa_error *error) {
+#include <string.h>
+
+#include "host_memory.h"
+
+static fa_status take_packs(fa_layers *layers, const fa_context_options *options, fa_error *error) {
+  if (!options->pack_count) return FA_OK;
+  if (!options->packs) return fa_fail(error, FA_ERR_ARGUMENT, "options.packs is NULL with pack_count=%zu", options->pack_count);
+  for (size_t i = 0; i < options->pack_count; i++)
+    if (!options->packs[i]) return fa_fail(error, FA_ERR_ARGUMENT, "options.packs[%zu] is NULL", i);
+  layers->given = fa_calloc(options->pack_count, sizeof *layers->given);
+  if (!layers->given) return fa_fail(error, FA_ERR_NOMEM, "out of memory for the list of packs");
+  memcpy(layers->given, options->packs, options->pack_count * sizeof *layers->given);
+  layers->given_count = options->pack_count;
+  return FA_OK;
+}
+
+static bool search_packs(fa_layers *layers, const fa_settings *settings, const char *target, fa_store_log log, void *user) {
+  char path[FA_PLACE_BYTES];
+  bool all = fa_pack_search(&layers->found, settings->pack_path, target, log, user);
+  if (*settings->system_dir && fa_place_join(path, settings->system_dir, "packs")) all = fa_pack_search(&layers->found, path, target, log, user) && all;
+  return all;
+}
+
+fa_status fa_layers_open(fa_layers *layers, const fa_context_options *options, const fa_settings *settings, const char *identity, const char *target,
+                         fa_store_log log, void *user, fa_error *error) {
+  fa_status status = take_packs(layers, options, error);
+  if (status) return status;
+  if (!search_packs(layers, settings, target, log, user)) return fa_fail(error, FA_ERR_NOMEM, "out of memory for packs");
   bool disk = settings->cache_mode != FA_CACHE_MODE_MEMORY && *identity;
   const char *mine = disk ? options->cache_dir : "";
   layers->system = fa_store_open_to_read(disk ? settings->system_dir : "", identity, true, log, user);
@@ -14,6 +40,8 @@ fa_status fa_layers_open(fa_layers *layers, const fa_context_options *options, c
 }
 
 void fa_layers_close(fa_layers *layers) {
+  fa_free(layers->given);
+  fa_pack_list_free(&layers->found);
   fa_store_close(layers->system);
   fa_store_close(layers->user);
 }
@@ -27,6 +55,9 @@ static bool offer(fa_bundle *bundle, const char *origin, fa_layers_use use, void
 }
 
 bool fa_layers_find(const fa_layers *layers, const char *key, const char *problem, fa_layers_use use, void *user) {
-  (void)problem;
+  for (size_t i = 0; i < layers->given_count; i++)
+    if (offer(fa_pack_find(layers->given[i], problem), "pack", use, user)) return true;
+  for (size_t i = 0; i < layers->found.count; i++)
+    if (offer(fa_pack_find(layers->found.packs[i], problem), "pack", use, user)) return true;
   return offer(fa_store_find(layers->system, key), "system", use, user) || offer(fa_store_find(layers->user, key), "disk", use, user);
 }

@@ -2,6 +2,7 @@
  * Process, layers, worker: where a compiled kernel comes from. */
 #include "record.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -113,6 +114,17 @@ static bool find_ready(fa_record *record, const request *r, const char *key) {
   return fa_layers_find(&r->context->layers, key, r->problem, use_ready, record);
 }
 
+/* Of many processes one compiles; the others find its result when they get the lock, or compile too when it takes too long.  In short pieces, so that a
+ * context that ends need not wait for another process. */
+static int lock_key(fa_context *context, const char *key) {
+  enum { PIECE = 200 };
+  int lock;
+  unsigned left = context->limits.seconds * (1000 / PIECE);
+  do lock = fa_store_lock(context->layers.user, key, PIECE);
+  while (lock < 0 && errno == EAGAIN && --left > 0 && !atomic_load(&context->background.cancel));
+  return lock;
+}
+
 static fa_status make(void *user, void **value, const char *key, fa_error *error) {
   request *r = user;
   fa_context *context = r->context;
@@ -120,14 +132,13 @@ static fa_status make(void *user, void **value, const char *key, fa_error *error
   fa_record *record = fa_calloc(1, sizeof *record);
   if (!record) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a kernel's record");
   if ((r->anew || !find_ready(record, r, key)) && !(status = fa_record_may_compile(context, r->problem, error))) {
-    /* Of many processes one compiles; the others find its result when they get the lock, or compile too when it takes too long. */
-    int lock = fa_store_lock(context->layers.user, key, context->limits.seconds * 1000);
+    int lock = lock_key(context, key);
     if (r->anew || !find_ready(record, r, key)) status = compile(record, context, key, r->problem, error);
     fa_store_unlock(lock);
   }
   if (status) destroy(record);
   else *value = record;
-  return status;
+  return status && atomic_load(&context->background.cancel) ? (fa_status)FA_FLIGHT_ABANDONED : status;
 }
 
 fa_status fa_record_get(fa_flight_entry **entry, bool *found, fa_context *context, const char *key, const char *problem, fa_error *error) {
