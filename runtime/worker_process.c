@@ -238,7 +238,7 @@ static bool pump_in(conversation *c, ending *end) {
     if (got < 0 && errno == EINTR) continue;
     if (got < 0 && errno == EAGAIN) return false;
     if (got <= 0) {
-      *end = END_CLOSED;
+      *end = got == 0 || errno == ECONNRESET ? END_CLOSED : END_IO;
       return true;
     }
     c->in_done += (size_t)got;
@@ -342,7 +342,7 @@ static void explain(conversation *c, ending end, int state, fa_error *error) {
       break;
     case END_CANCELLED: fa_worker_cancelled(c->limits, error); return;
     case END_NOMEM: fa_fail(error, FA_ERR_NOMEM, "reply of the worker: out of memory (%zu bytes)", c->in_size); return;
-    case END_IO: snprintf(what, sizeof what, "could not be waited for: %s", strerror(errno)); break;
+    case END_IO: snprintf(what, sizeof what, "could not be talked to: %s", strerror(errno)); break;
     default:
       if (state != -1 && WIFSIGNALED(state)) snprintf(what, sizeof what, "was ended by signal %d (%s)", WTERMSIG(state), strsignal(WTERMSIG(state)));
       else if (state != -1 && WIFEXITED(state)) snprintf(what, sizeof what, "ended with exit code %d", WEXITSTATUS(state));
@@ -360,6 +360,7 @@ fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const
   *reply = NULL;
   for (int i = 0; i < 8; i++) c.out_head[i] = (unsigned char)((uint64_t)size >> 8 * i);
   ending end = converse(&c);
+  int reason = errno;
   fa_free(c.in);
   if (end == END_REPLY) {
     process->served++;
@@ -368,6 +369,7 @@ fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const
   }
   fa_bundle_free(c.bundle);
   if (!end_process(process, &state, end == END_CLOSED ? 500 : 0) && end == END_CLOSED) end = END_DEAF;
+  errno = reason;
   explain(&c, end, state, error);
   return end == END_TIMEOUT || end == END_CANCELLED || end == END_NOMEM || end == END_STRANGER ? FA_WORKER_REFUSED : FA_WORKER_FAILED;
 }
