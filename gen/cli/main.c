@@ -4,6 +4,7 @@
 #include "manual.h"
 #include "jobs.h"
 #include "output.h"
+#include "selftest.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -121,6 +122,18 @@ static const fa_cli_option pack_options[] = {
 };
 #define QUARANTINE_OPTION { "quarantine", 0, "FILE", "the quarantine's file ($FA_QUARANTINE, $XDG_STATE_HOME/fa-gen/quarantine or ~/.local/state/fa-gen/quarantine)" }
 
+static const fa_cli_option selftest_options[] = {
+  { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else hip)" },
+  { "pack", 0, "FILE", "test what is in this pack; may be given more than once" },
+  { "quick", 0, NULL, "fewer tests" },
+  { "report", 'r', "FILE", "write a report, JSON: device, driver, toolchain and every result; no names of machine, user or folders" },
+  { "limit", 0, "N", "seconds that one test may take before its kernel counts as hung (300)" },
+  { "seed", 0, "N", "of the random inputs (1)" },
+  QUARANTINE_OPTION,
+  { "no-quarantine", 0, NULL, "change no quarantine" },
+  LAST
+};
+
 static const fa_cli_option quarantine_options[] = { QUARANTINE_OPTION, LAST };
 
 #define FIELDS "[FIELD=VALUE ...]"
@@ -171,6 +184,8 @@ const fa_command fa_commands[] = {
     "create: takes kernels out of the cache; list: what is there; verify: reads each record to the last byte, exit code 4 when one is bad; extract: NAME.co and NAME.json of\n"
     "each kernel; merge: joins packs, different records of one problem are an error; diff: exit code 1 when problems (- only in the first, + only in the second) or records\n"
     "(!) differ.  docs/packs.md has the format.\nexample: fa-gen pack create target=gfx942 head_dim=64,128 -o mine.fapack\n", fa_command_pack },
+  { "selftest", "Tests kernels on a device: GPU or emulator; quarantines those that are wrong.", FIELDS, selftest_options,
+    FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON, FA_SELFTEST_DETAILS, fa_command_selftest },
   { "quarantine", "Lists or lets go the kernels that failed selftest on this machine, which the library refuses.", "list | path | remove NUMBER|TEXT|TARGET|all ...", quarantine_options, FA_CLI_JSON,
     "A number is that of the list; a text is any part of a problem. docs/first_contact.md\nexample: fa-gen quarantine remove gfx1100\n", fa_command_quarantine },
   { "demo", "Runs generated kernels over tensors of real layers on the emulated targets.", NULL, demo_options,

@@ -9,6 +9,22 @@
 
 #include <stdbool.h>
 
+/* For fa-gen selftest --help. */
+#define FA_SELFTEST_DETAILS \
+  "tests of each variant:\n" \
+  "  rule      against attention in double precision: ordinary numbers, large ones, one key far above the others, all keys equal\n" \
+  "  lengths   1, and around the borders of the tile\n" \
+  "  strides   (batch, heads, seqlen), packed Q, K and V, padding between rows and heads\n" \
+  "  heads     groups of query heads on one key head\n" \
+  "  padding   NaN in every byte that the kernel must not use gives the same bits as zeros there\n" \
+  "  repeat    the same bits twice; on the emulator with the waves of a workgroup in other orders, too\n" \
+  "  one-hot   every visible key counts once, a hidden one never\n" \
+  "  no-keys   rows that see no key: O is 0, lse -infinity\n" \
+  "--quick leaves out strides and heads, and tries fewer numbers.\n" \
+  "A variant that fails is quarantined by target, toolchain and problem: libfagen refuses it by name. One that is right again is let go. Each device runs in a\n" \
+  "process of its own: a crash or a hang costs one variant. Exit code 1 when one is wrong or could not be tested.\n" \
+  "example: fa-gen selftest --device emulator:gfx942 dtype=bf16 head_dim=64,128 mask=none,causal --report report.json\n"
+
 typedef struct fa_selftest_result {
   const char *test;      /* "rule", "one-hot" ... */
   bool ok;
@@ -27,10 +43,8 @@ typedef struct fa_selftest {
   void *user;
 } fa_selftest;
 
-/* How many tests a variant gets, and the name of each. */
+/* How many tests a variant gets. */
 size_t fa_selftest_count(bool quick);
-/* One sentence on each test of fa-gen selftest --help. */
-const char *fa_selftest_details(void);
 /* FA_OK: all tests ran, whatever they found.  Otherwise one could not be run (no memory, a shape that was refused), which is no word on the kernel;
  * FA_ERR_DEVICE: the device refused a launch, and is no longer to be believed: the last result says so. */
 fa_status fa_selftest_variant(const fa_selftest *s, fa_error *error);
