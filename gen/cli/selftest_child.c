@@ -125,8 +125,9 @@ static fa_status run_variant(child *c, const fa_plan *plan) {
   if (!fa_cli_integer(&seed, c->cli, "seed", 0, 1000000000, 1)) fatal(c, FA_EXIT_USAGE, "");
   test.seed = (uint64_t)seed;
   (void)fa_plan_get_info(plan, &info);
-  tell(c, json_pack("{s:s,s:s,s:s,s:s,s:s}", "event", "plan", "problem", plan->loaded->record->manifest->problem, "variant", info.variant, "toolchain",
-                    plan->loaded->record->toolchain, "origin", info.origin));
+  const fa_record *record = fa_plan_current(plan)->loaded->record;
+  tell(c, json_pack("{s:s,s:s,s:s,s:s,s:s}", "event", "plan", "problem", record->manifest->problem, "variant", info.variant, "toolchain", record->toolchain,
+                    "origin", info.origin));
   if (fa_problem_parse(&test.problem, info.variant)) {
     tell_end(c, "failed", fa_last_error());
     return FA_OK;
