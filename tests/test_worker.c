@@ -10,14 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <dirent.h>
 #include <elf.h>
+#include <pthread.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
+#include <utime.h>
 
 #include <cmocka.h>
 
 #include "fa_templates_digest.h"
 #include "process.h"
+#include "scratch.h"
+#include "temporary.h"
 #include "worker_client.h"
 
 static fa_toolchain toolchain;
@@ -310,28 +316,120 @@ static void test_memory_limit(void **state) {
 }
 #endif
 
-/* A client that is killed takes its worker with it. */
-static void test_killed_client(void **state) {
+/* What a worker made before does not show: each answer of one that serves all of them has the bytes of a fresh worker's. */
+static void test_what_came_before(void **state) {
+  enum { KINDS = 6, ROUNDS = 2 };
+  static const struct {
+    const char *target, *options; /* LLVM's own options are variables of its process */
+    const char *source;           /* NULL: the kernel's */
+  } asked[KINDS] = {{"gfx942", "-O3\n", NULL},  {"gfx942", "-O3\n-mllvm\n-enable-misched=false\n", NULL}, {"gfx942", "-O3\n", "syntax error"},
+                    {"gfx1100", "-O3\n", NULL}, {"gfx942", "-O3\n-mllvm\n-enable-post-misched=false\n", NULL}, {"gfx999", "-O3\n", NULL}};
+  fa_bundle *emitted, *fresh[KINDS] = {0};
+  fa_error error;
+  (void)state;
+  reply_state emit;
+  fa_problem problem;
+  char text[2048];
+  size_t length;
+  assert_int_equal(fa_problem_parse(&problem, "target=gfx942 head_dim=64"), FA_OK);
+  assert_int_equal(fa_problem_print(text, sizeof text, &length, &problem), FA_OK);
+  const char *const request[][2] = {{"op", "emit"}, {"problem", text}};
+  expect(&emit, call(&emit, request, 2), FA_OK, NULL);
+  emitted = emit.bundle;
+  for (int round = 0; round <= ROUNDS; round++)
+    for (int i = 0; i < KINDS; i++) {
+      const char *source = asked[i].source ? asked[i].source : fa_bundle_text(emitted, "source", "");
+      const fa_section sections[] = {{"op", "compile", 7}, {"source", source, strlen(source)}, {"target", asked[i].target, strlen(asked[i].target)},
+                                     {"options", asked[i].options, strlen(asked[i].options)}};
+      fa_toolchain own = toolchain;
+      fa_bundle *reply;
+      if (round == 0) snprintf(own.comgr, sizeof own.comgr, "%.*s%.*s%s", (int)(strrchr(toolchain.comgr, '/') - toolchain.comgr), toolchain.comgr, 2 * (i + 1),
+                               "/./././././././", strrchr(toolchain.comgr, '/')); /* another command: a worker for each */
+      fa_status status = fa_worker_call(&reply, &own, NULL, sections, 4, &error);
+      if (round == 0) {
+        fresh[i] = reply;
+        continue;
+      }
+      static const char *const compared[] = {"status", "error", "object", "log"};
+      for (size_t c = 0; c < sizeof compared / sizeof *compared; c++) {
+        const fa_section *first = fa_bundle_find(fresh[i], compared[c]), *now = fa_bundle_find(reply, compared[c]);
+        if (!first != !now || (first && (first->size != now->size || memcmp(first->data, now->data, now->size) != 0)))
+          fail_msg("round %d, request %d: %s differs (%s)", round, i, compared[c], fa_status_name(status));
+      }
+      fa_bundle_free(reply);
+    }
+  const fa_section *plain = fa_bundle_find(fresh[0], "object"), *unscheduled = fa_bundle_find(fresh[1], "object");
+  assert_true(plain->size != unscheduled->size || memcmp(plain->data, unscheduled->data, plain->size) != 0); /* the options do something */
+  for (int i = 0; i < KINDS; i++) fa_bundle_free(fresh[i]);
+  fa_bundle_free(emitted);
+}
+
+static size_t count_directories(const char *directory) {
+  size_t count = 0;
+  DIR *stream = opendir(directory);
+  for (struct dirent *entry; stream && (entry = readdir(stream));) count += entry->d_name[0] != '.';
+  if (stream) closedir(stream);
+  return count;
+}
+
+static void *ask_without_end(void *unused) {
   const char *problem = "case=loop target=gfx942", *directory = FA_TEST_DATA "/worker_templates";
   const fa_section request[] = {{"op", "emit", 4}, {"problem", problem, strlen(problem)}, {"templates_dir", directory, strlen(directory)}};
-  pid_t client = fork(), worker = 0;
+  fa_bundle *reply;
+  (void)unused;
+  fa_worker_call(&reply, &toolchain, NULL, request, 3, NULL);
+  return NULL;
+}
+
+/* The client is killed, or the worker and then the client, or the client exits in another thread: no worker and no directory stays. */
+static void test_end_of_the_client(void **state) {
+  static const char *const ends[] = {"client killed", "client exits", "both killed"};
+  char directory[2048];
   (void)state;
-  if (client == 0) {
-    fa_bundle *reply;
-    fa_worker_call(&reply, &toolchain, NULL, request, 3, NULL);
-    _exit(1);
+  scratch_make(directory, sizeof directory);
+  for (int end = 0; end < 3; end++) {
+    int pipes[2];
+    assert_int_equal(pipe(pipes), 0);
+    fflush(NULL);
+    pid_t client = fork(), worker = 0;
+    if (client == 0) {
+      pthread_t thread;
+      char go;
+      setenv("TMPDIR", directory, 1);
+      unsetenv("XDG_RUNTIME_DIR");
+      pthread_create(&thread, NULL, ask_without_end, NULL);
+      if (read(pipes[0], &go, 1) == 1) exit(0);
+      _exit(1);
+    }
+    for (int i = 0; i < 500 && !worker; i++) {
+      usleep(10000);
+      worker = process_child_of(client);
+    }
+    assert_true(worker > 0);
+    usleep(300000); /* it works by now */
+    assert_true(process_is_running(worker));
+    assert_int_equal(count_directories(directory), 1);
+    if (end == 2) kill(client, SIGSTOP), kill(worker, SIGKILL);
+    if (end == 1) assert_int_equal(write(pipes[1], "x", 1), 1);
+    else kill(client, SIGKILL);
+    waitpid(client, NULL, 0);
+    close(pipes[0]);
+    close(pipes[1]);
+    for (int i = 0; i < 300 && (process_is_running(worker) || (end != 2 && count_directories(directory))); i++) usleep(10000);
+    if (process_is_running(worker)) fail_msg("%s: the worker is still there", ends[end]);
+    if (end == 2) { /* nobody was left to do it: the next client does */
+      char path[4096];
+      struct dirent **names;
+      assert_int_equal(scandir(directory, &names, NULL, alphasort), 3); /* . .. and it */
+      snprintf(path, sizeof path, "%s/%s", directory, names[2]->d_name);
+      for (int i = 0; i < 3; i++) free(names[i]);
+      free(names);
+      assert_int_equal(utime(path, &(struct utimbuf){.modtime = time(NULL) - 60, .actime = time(NULL)}), 0);
+      fa_temporary_reap(directory);
+    }
+    if (count_directories(directory)) fail_msg("%s: its directory is still there", ends[end]);
   }
-  for (int i = 0; i < 500 && !worker; i++) {
-    usleep(10000);
-    worker = process_child_of(client);
-  }
-  assert_true(worker > 0);
-  usleep(300000); /* past its prctl */
-  assert_true(process_is_running(worker));
-  kill(client, SIGKILL);
-  waitpid(client, NULL, 0);
-  for (int i = 0; i < 200 && process_is_running(worker); i++) usleep(10000);
-  assert_false(process_is_running(worker));
+  scratch_remove(directory);
 }
 
 static void test_identity(void **state) {
@@ -362,7 +460,7 @@ int main(void) {
     cmocka_unit_test(test_compile),         cmocka_unit_test(test_bad_sources),  cmocka_unit_test(test_emit_needs_no_compiler),
     cmocka_unit_test(test_inspect),         cmocka_unit_test(test_inspect_damaged), cmocka_unit_test(test_targets),
     cmocka_unit_test(test_bad_requests),    cmocka_unit_test(test_identity),      cmocka_unit_test(test_odd_hiprtc),
-    cmocka_unit_test(test_killed_client),
+    cmocka_unit_test(test_end_of_the_client), cmocka_unit_test(test_what_came_before),
 #ifndef __SANITIZE_ADDRESS__
     cmocka_unit_test(test_memory_limit),
 #endif

@@ -12,10 +12,10 @@ local body = {
   spill = [[
   float v[240];
 #pragma unroll
-  for (int i = 0; i < 240; i++) v[i] = from[lane + i * count];
+  for (int i = 0; i < 240; i++) v[i] = from[lane + i];
   __builtin_amdgcn_s_barrier();
 #pragma unroll
-  for (int i = 0; i < 240; i++) to[lane + i * count] = v[i] * v[(i * 7 + 3) % 240];
+  for (int i = 0; i < 240; i++) to[lane + i] = v[i] * v[(i * 7 + 3) % 240];
 ]],
   lds = [[
   __attribute__((shared)) float tile[20000];
