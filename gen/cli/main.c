@@ -26,14 +26,14 @@ static const fa_cli_option build_options[] = {
 static const fa_cli_option prebuild_options[] = {
   { "model", 'm', "NAME,...", "models by name, or all; --list names them" },
   { "target", 't', "NAME,...", "gfx targets, or all" },
-  { "output", 'o', "DIR", "where packs (DIR/TARGET.fap), finished kernels and logs go" },
+  { "output", 'o', "DIR", "where packs (DIR/TARGET.fapack), finished kernels and logs go" },
   { "models", 0, "FILE", "further models, in the form of models.json (docs/prebuild.md)" },
   { "config", 'c', "FILE", "a model's config.json of Hugging Face" },
   { "dtype", 0, "TYPE,...", "fp16, bf16, fp32; otherwise those of the model, fp16 and bf16" },
   { "shard", 0, "I/N", "part I of N of the kernels, for several machines; fa-gen pack merge joins the packs" },
   { "list", 'l', NULL, "print what would be built, one problem a line; without --model the models" },
   { "jobs", 'j', "N", "workers at a time (all cores)" },
-  { "compress", 0, NULL, "compress the packs' records with zstd" },
+  { "raw", 0, NULL, "do not compress the packs' records" },
   LAST
 };
 

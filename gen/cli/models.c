@@ -69,7 +69,7 @@ bool fa_model_problems(fa_problem *problems, int *count, int capacity, const fa_
 
 /* ---- the file's form ----------------------------------------------------------------------------------------------- */
 
-typedef enum field_kind { FIELD_COUNT, FIELD_DIM, FIELD_KEYS, FIELD_NUMBER, FIELD_FLAG, FIELD_USE, FIELD_QUERIES, FIELD_DTYPES } field_kind;
+typedef enum field_kind { FIELD_COUNT, FIELD_KEYS, FIELD_NUMBER, FIELD_FLAG, FIELD_USE, FIELD_QUERIES, FIELD_DTYPES } field_kind;
 
 static const struct field {
   const char *name;
@@ -80,7 +80,7 @@ static const struct field {
   { "queries", FIELD_QUERIES, offsetof(fa_attention, queries) },
   { "heads", FIELD_COUNT, offsetof(fa_attention, heads) },
   { "heads_k", FIELD_COUNT, offsetof(fa_attention, heads_k) },
-  { "head_dim", FIELD_DIM, 0 },
+  { "head_dim", FIELD_COUNT, offsetof(fa_attention, head_dim) },
   { "head_dim_qk", FIELD_COUNT, offsetof(fa_attention, head_dim_qk) },
   { "head_dim_v", FIELD_COUNT, offsetof(fa_attention, head_dim_v) },
   { "window", FIELD_KEYS, offsetof(fa_attention, window) },
@@ -137,10 +137,6 @@ static fa_status read_field(fa_attention *a, const struct field *field, const js
   switch (field->kind) {
   case FIELD_COUNT: return read_count((int *)(void *)at, json, who, field->name, MOST_HEADS, error);
   case FIELD_KEYS: return read_count((int *)(void *)at, json, who, field->name, MOST_KEYS, error);
-  case FIELD_DIM:
-    if (a->head_dim_qk || a->head_dim_v) return fa_fail(error, FA_ERR_PROBLEM, "%s: \"head_dim\" sets both dims; leave out head_dim_qk and head_dim_v, or it", who);
-    a->head_dim_v = -1;
-    return read_count(&a->head_dim_qk, json, who, field->name, MOST_HEADS, error);
   case FIELD_NUMBER:
     if (!json_is_number(json) || !(json_number_value(json) > 0)) return fa_fail(error, FA_ERR_PROBLEM, "%s: \"%s\" must be a number above 0", who, field->name);
     *(double *)(void *)at = json_number_value(json);
@@ -165,7 +161,8 @@ static fa_status read_field(fa_attention *a, const struct field *field, const js
 fa_status fa_attention_check(const fa_attention *a, const char *who, fa_error *error) {
   fa_problem problem;
   fa_error inner = {0};
-  if (a->heads < 1 || a->head_dim_qk < 1) return fa_fail(error, FA_ERR_PROBLEM, "%s: \"%s\" is missing", who, a->heads < 1 ? "heads" : "head_dim");
+  if (a->heads < 1 || a->head_dim_qk < 1 || a->head_dim_v < 1)
+    return fa_fail(error, FA_ERR_PROBLEM, "%s: \"%s\" is missing", who, a->heads < 1 ? "heads" : a->head_dim_qk < 1 ? a->head_dim_v < 1 ? "head_dim" : "head_dim_qk" : "head_dim_v");
   if (a->heads % a->heads_k != 0) return fa_fail(error, FA_ERR_PROBLEM, "%s: heads=%d is no multiple of heads_k=%d", who, a->heads, a->heads_k);
   if (!!a->window + !!a->chunk + a->prefix > 1) return fa_fail(error, FA_ERR_PROBLEM, "%s: of window, chunk and prefix only one may be given", who);
   fill_problem(&problem, a, "gfx942", FA_DTYPE_BF16);
@@ -192,7 +189,9 @@ static fa_status read_attention(fa_attention *a, const json_t *json, const char 
     has_use |= field->kind == FIELD_USE;
   }
   if (!has_use) return fa_fail(error, FA_ERR_PROBLEM, "%s: \"use\" is missing: decoder, encoder, cross or image", who);
-  if (a->head_dim_v == -1) a->head_dim_v = a->head_dim_qk;
+  if (a->head_dim && (a->head_dim_qk || a->head_dim_v))
+    return fa_fail(error, FA_ERR_PROBLEM, "%s: \"head_dim\" sets both dimensions; leave out head_dim_qk and head_dim_v, or it", who);
+  if (a->head_dim) a->head_dim_qk = a->head_dim_v = a->head_dim;
   if (!a->heads_k) a->heads_k = a->heads;
   if (!a->dtypes) a->dtypes = 1u << FA_DTYPE_FP16 | 1u << FA_DTYPE_BF16;
   return fa_attention_check(a, who, error);

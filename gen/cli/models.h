@@ -17,6 +17,7 @@ typedef enum fa_model_queries { FA_QUERIES_ANY, FA_QUERIES_MANY, FA_QUERIES_FEW 
 typedef struct fa_attention {
   int use, queries; /* fa_model_use, fa_model_queries */
   int heads, heads_k;
+  int head_dim; /* of both, as the file says it; what counts: */
   int head_dim_qk, head_dim_v;
   int window, chunk; /* keys; 0: none */
   double softcap;    /* 0: none */

@@ -14,6 +14,7 @@
 #include "number.h"
 #include "output.h"
 #include "pack.h"
+#include "pack_search.h"
 #include "record.h"
 #include "record_parts.h"
 #include "session.h"
@@ -215,8 +216,8 @@ fa_status fa_prebuild_kernel(fa_job *job, void *user, fa_error *error) {
 /* ---- packs --------------------------------------------------------------------------------------------------------- */
 
 static bool pack_path(char path[4096], const fa_prebuild *p, const char *target) {
-  char suffix[64] = ".fap";
-  if (p->shards > 1) snprintf(suffix, sizeof suffix, ".%d-of-%d.fap", p->shard, p->shards);
+  char suffix[64] = FA_PACK_SUFFIX;
+  if (p->shards > 1) snprintf(suffix, sizeof suffix, ".%d-of-%d" FA_PACK_SUFFIX, p->shard, p->shards);
   return path_in(path, p, target, suffix);
 }
 
@@ -243,7 +244,7 @@ static fa_status write_pack(fa_prebuild_pack *pack, const fa_prebuild *p, fa_err
   if (!builder) return fa_fail(error, FA_ERR_NOMEM, "no memory for the pack of %s", pack->target);
   if (!pack_path(pack->path, p, pack->target)) status = fa_fail(error, FA_ERR_IO, "%.64s...: the path is too long", p->folder);
   if (status == FA_OK) status = fill_builder(builder, p, pack->target, error);
-  if (status == FA_OK && !fa_pack_builder_finish(&bytes, &pack->bytes, builder, fa_cli_value(p->cli, "compress"), trouble, sizeof trouble))
+  if (status == FA_OK && !fa_pack_builder_finish(&bytes, &pack->bytes, builder, !fa_cli_value(p->cli, "raw"), trouble, sizeof trouble))
     status = fa_fail(error, FA_ERR_IO, "%.3000s: %s", pack->path, trouble);
   if (status == FA_OK) status = fa_output_write(pack->path, bytes, pack->bytes, error);
   if (status == FA_OK) {

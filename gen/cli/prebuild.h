@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What `fa-gen prebuild` works on: the kernels of its models and targets, the folder they are kept in, and the packs made of them.
  *
- *     DIR/<target>.fap                  the pack; DIR/<target>.<i>-of-<n>.fap for a shard
+ *     DIR/<target>.fapack                  the pack; DIR/<target>.<i>-of-<n>.fapack for a shard
  *     DIR/records/                      a store (cache/store.h) in which each kernel lands when it is done
  *     DIR/logs/<name>.log, <name>.hip   of kernels that failed: the error, the compiler's log, and the source if there is one */
 #ifndef FAGEN_PREBUILD_H
