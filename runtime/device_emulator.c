@@ -63,7 +63,8 @@ static void *open_library(fa_error *error) {
   char path[FA_PLACE_BYTES];
   void *library = NULL;
   if (!fa_place_find(path, names, library_fits, &library)) library = dlopen(names[0], RTLD_NOW | RTLD_LOCAL);
-  if (!library) fa_fail(error, FA_ERR_NO_DEVICE, "device emulator: libfagen-emulator.so is not beside libfagen: %s", dlerror());
+  if (!library) fa_fail(error, FA_ERR_NO_DEVICE, "device emulator: libfagen-emulator is neither beside libfagen nor known to the loader (put its folder into "
+                                                  "LD_LIBRARY_PATH): %s", dlerror());
   return library;
 }
 

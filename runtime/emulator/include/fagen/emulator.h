@@ -69,7 +69,7 @@ typedef struct fa_emu_object_source {
                         * then the same for each frame that it was inlined into, all after tabs; may be NULL */
     size_t lines_size;
 } fa_emu_object_source;
-#define FA_EMU_OBJECT_SOURCE_INIT {.size = sizeof(fa_emu_object_source)}
+#define FA_EMU_OBJECT_SOURCE_INIT {sizeof(fa_emu_object_source), 0, 0, 0, 0, 0, 0, 0, 0}
 
 /* Decodes an object into *out. The target is the one of the ELF header's flags. An instruction without a meaning
  * here is no error until it is executed: fa_emu_object_unknown lists them. The caller owns *out and frees it with
@@ -246,8 +246,8 @@ typedef struct fa_emu_launch_params {
     const volatile sig_atomic_t *interrupt;
 } fa_emu_launch_params;
 #define FA_EMU_LAUNCH_PARAMS_INIT \
-    {.size = sizeof(fa_emu_launch_params), .grid = {1, 1, 1}, .block = {1, 1, 1}, \
-     .check = FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_INIT}
+    {sizeof(fa_emu_launch_params), 0, {1, 1, 1}, {1, 1, 1}, 0, 0, 0, 0, 0, 0, FA_EMU_ORDER_FORWARD, 0, 0, 0.0, \
+     FA_EMU_CHECK_MEMORY | FA_EMU_CHECK_INIT, 0, 0, 0, 0, 0, 0}
 
 /* Wave instructions executed, by class. */
 typedef enum fa_emu_class {
@@ -343,7 +343,11 @@ typedef struct fa_emu_result {
     size_t standing_count;
     uint64_t not_begun; /* workgroups */
 } fa_emu_result;
+#ifdef __cplusplus /* which has no designated initialisers before C++20, and writes an empty list like this */
+#define FA_EMU_RESULT_INIT {sizeof(fa_emu_result), FA_EMU_OK, "", {}, 0, 0, {}, 0, 0, 0, 0.0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#else
 #define FA_EMU_RESULT_INIT {.size = sizeof(fa_emu_result)}
+#endif
 
 /* Runs a kernel to its end, on the calling thread and helpers that are gone when it returns. Results do not depend on the
  * number of threads: an object with atomics on shared memory runs on one, since there the order of workgroups can be seen,
