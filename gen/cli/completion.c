@@ -52,11 +52,15 @@ static void put_devices(FILE *stream, const char *behind) {
   put_values(stream, find_axis("target")->values, "emulator:", behind);
 }
 
-/* The words that a command's first argument is one of, from its usage: "path|stat|list". */
+/* The words that a command's first argument is one of, from its usage: "path|stat|list", "list FILE ... | merge FILE ...". */
 static void put_words(FILE *stream, const fa_command *command, const char *behind) {
-  char words[256];
-  snprintf(words, sizeof words, "%.*s", command->arguments ? (int)strcspn(command->arguments, " [") : 0, command->arguments ? command->arguments : "");
-  if (strchr(words, '|') && !strchr(words, '=')) put_values(stream, words, "", behind);
+  const char *at = command->arguments;
+  if (!at || !strchr(at, '|')) return;
+  for (; *at; at += strcspn(at, "|"), at += *at == '|') {
+    at += strspn(at, " ");
+    int length = (int)strspn(at, "abcdefghijklmnopqrstuvwxyz-");
+    if (length > 0 && (at[length] == 0 || strchr(" |", at[length]))) fprintf(stream, "%.*s%s", length, at, behind);
+  }
 }
 
 static bool takes_files(const fa_command *command) {
