@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "compiler.h"
-#include "elf_view.h"
+#include "elf_strip.h"
 #include "encodings.h"
 #include "expand.h"
 #include "lua_host.h"
@@ -243,13 +243,14 @@ static void made_free(made *m) {
   *m = (made){0};
 }
 
-/* Generates, compiles, and checks the object against its manifest. */
+/* Generates, compiles, strips, and checks the object against its manifest. */
 static fa_status make_object(made *m, job *j, const fa_template_tree *tree, const char *problem, fa_error *error) {
   char *metadata = NULL, target[64];
   *m = (made){0};
   fa_status status = run_templates(&m->generated, j, tree, problem, error);
   if (status || (status = read_target(target, problem, error))) return status;
   status = fa_compile(&m->compiled, j->worker->hiprtc, j->comgr, m->generated.source, target, m->generated.options, error);
+  if (!status) status = fa_elf_strip(m->compiled.object, &m->compiled.object_bytes, error);
   if (!status && !(status = fa_comgr_metadata(&metadata, j->comgr, m->compiled.object, m->compiled.object_bytes, error)))
     status = fa_validate(&m->resources, m->compiled.object, m->compiled.object_bytes, target, metadata, m->generated.manifest, error);
   free(metadata);
