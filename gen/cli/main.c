@@ -122,6 +122,12 @@ static const fa_cli_option pack_options[] = {
 };
 #define QUARANTINE_OPTION { "quarantine", 0, "FILE", "the quarantine's file ($FA_QUARANTINE, $XDG_STATE_HOME/fa-gen/quarantine or ~/.local/state/fa-gen/quarantine)" }
 
+static const fa_cli_option doctor_options[] = {
+  { "root", 0, "DIR", "look for devices and the kernel's files (/dev, /sys, /opt ...) below DIR" },
+  QUARANTINE_OPTION,
+  LAST
+};
+
 static const fa_cli_option selftest_options[] = {
   { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else hip)" },
   { "pack", 0, "FILE", "test what is in this pack; may be given more than once" },
@@ -184,6 +190,9 @@ const fa_command fa_commands[] = {
     "create: takes kernels out of the cache; list: what is there; verify: reads each record to the last byte, exit code 4 when one is bad; extract: NAME.co and NAME.json of\n"
     "each kernel; merge: joins packs, different records of one problem are an error; diff: exit code 1 when problems (- only in the first, + only in the second) or records\n"
     "(!) differ.  docs/packs.md has the format.\nexample: fa-gen pack create target=gfx942 head_dim=64,128 -o mine.fapack\n", fa_command_pack },
+  { "doctor", "Says what is on this machine - GPU, driver, HIP, compiler, cache, packs, environment - and what to do.", NULL, doctor_options,
+    FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
+    "Rows are ok, note, or PROBLEM with what to do about it. Exit code 1 where there is a problem. A machine without a GPU, or one that packs come to, is none.\n", fa_command_doctor },
   { "selftest", "Tests kernels on a device: GPU or emulator; quarantines those that are wrong.", FIELDS, selftest_options,
     FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON, FA_SELFTEST_DETAILS, fa_command_selftest },
   { "quarantine", "Lists or lets go the kernels that failed selftest on this machine, which the library refuses.", "list | path | remove NUMBER|TEXT|TARGET|all ...", quarantine_options, FA_CLI_JSON,
