@@ -15,6 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "evict.h"
 #include "host_memory.h"
 
 static int above_standard(int fd) {
@@ -39,6 +40,12 @@ int fa_open_named(const char *path) {
   return above_standard(fd);
 }
 
+const char *fa_directory_trouble(const struct stat *info, bool roots) {
+  if (!S_ISDIR(info->st_mode)) return "is no directory";
+  if (info->st_uid != geteuid() && !(roots && info->st_uid == 0)) return "belongs to another user";
+  return info->st_mode & (S_IWGRP | S_IWOTH) ? "is writable by group or others" : NULL;
+}
+
 int fa_open_directory(int parent, const char *name, bool roots, const char **trouble) {
   struct stat info;
   /* The cache's own top may be reached through links (a home on another disk): who owns what is reached decides. */
@@ -46,8 +53,7 @@ int fa_open_directory(int parent, const char *name, bool roots, const char **tro
   int fd = above_standard(openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | follow));
   *trouble = NULL;
   if (fd < 0 || fstat(fd, &info) != 0) *trouble = strerror(errno);
-  else if (info.st_uid != geteuid() && !(roots && info.st_uid == 0)) *trouble = "belongs to another user";
-  else if (info.st_mode & (S_IWGRP | S_IWOTH)) *trouble = "is writable by group or others";
+  else *trouble = fa_directory_trouble(&info, roots);
   if (!*trouble) return fd;
   if (fd >= 0) close(fd);
   return -1;
@@ -76,11 +82,12 @@ bool fa_read_whole(int fd, void *bytes, size_t size) {
   return true;
 }
 
-fa_bundle *fa_entry_read(int directory, const char *name, fa_entry_info *info, const char **trouble) {
+fa_bundle *fa_entry_read(int directory, const char *path, bool used, fa_entry_info *info, const char **trouble) {
   struct stat file;
   unsigned char *bytes = NULL;
   fa_bundle *bundle = NULL;
-  int fd = fa_open_at(directory, name, O_RDONLY, 0);
+  int fd = fa_open_at(directory, path, O_RDONLY, 0);
+  if (fd < 0 && errno == ESTALE) fd = fa_open_at(directory, path, O_RDONLY, 0); /* NFS: the name leads to another file by now */
   *trouble = "";
   if (info) *info = (fa_entry_info){0, 0};
   if (fd < 0 || fstat(fd, &file) != 0) {
@@ -97,6 +104,7 @@ fa_bundle *fa_entry_read(int directory, const char *name, fa_entry_info *info, c
   if (!bytes) *trouble = "out of memory";
   else if (!fa_read_whole(fd, bytes, (size_t)file.st_size)) *trouble = "cannot be read";
   else if (!(bundle = fa_bundle_decode(bytes, (size_t)file.st_size))) *trouble = "does not verify";
+  else if (used && fa_time_is_stale(file.st_mtime)) (void)futimens(fd, NULL);
 cleanup:
   fa_free(bytes);
   if (fd >= 0) close(fd);

@@ -16,13 +16,16 @@
 #include <unistd.h>
 
 #include "entry_file.h"
+#include "evict.h"
 #include "hash.h"
 #include "host_memory.h"
+#include "walk.h"
 
 struct fa_store {
   char directory[PATH_MAX]; /* "" : memory only */
   char trouble[PATH_MAX + 128];
   int fd; /* <directory>/v1/<toolchain>, or -1 */
+  char name[FA_TOOLCHAIN_DIGITS + 1]; /* of that folder */
   bool read_only, roots;
   bool absent; /* nothing is there, which is no trouble for who only reads */
   uint64_t max_bytes;
@@ -116,10 +119,17 @@ static int open_level(fa_store *store, int parent, const char *name, const char 
   return fd;
 }
 
+/* The folder's time says when somebody last opened it.  Who sets it, once a day, also looks for those that nobody opens any more. */
+static void stamp(const fa_store *store, int fd, int version) {
+  struct stat info;
+  if (fstat(fd, &info) != 0 || !fa_time_is_stale(info.st_mtime)) return;
+  (void)futimens(fd, NULL);
+  fa_evict_toolchains(version, store->name);
+}
+
 /* Opens <directory>/v1/<toolchain>; -1: *trouble. */
 static int open_levels(fa_store *store, const char *toolchain, const char **trouble) {
-  fa_hash hash = fa_hash_bytes(toolchain, strlen(toolchain));
-  hash.hex[16] = 0;
+  snprintf(store->name, sizeof store->name, "%.16s", fa_hash_bytes(toolchain, strlen(toolchain)).hex);
   if (foreign_link(store->directory)) {
     *trouble = "is reached through a link of another user";
     return -1;
@@ -129,7 +139,8 @@ static int open_levels(fa_store *store, const char *toolchain, const char **trou
   if (top < 0) return -1;
   if (!store->read_only) write_tag(top);
   int version = open_level(store, top, "v1", trouble);
-  int fd = version < 0 ? -1 : open_level(store, version, hash.hex, trouble);
+  int fd = version < 0 ? -1 : open_level(store, version, store->name, trouble);
+  if (fd >= 0 && !store->read_only) stamp(store, fd, version);
   if (version >= 0) close(version);
   close(top);
   return fd;
@@ -188,40 +199,57 @@ const char *fa_store_trouble(const fa_store *store) {
 /* ---- entries ---- */
 
 typedef struct {
-  char bucket[3], file[40];
+  char bucket[3], path[40]; /* "ab", "ab/<32 hex>.fab" */
+  const char *file;         /* of the path */
   fa_hash hash;
 } entry_name;
 
-static entry_name name_of(const char *key) {
-  entry_name name = {.hash = fa_hash_bytes(key, strlen(key))};
-  memcpy(name.bucket, name.hash.hex, 2);
-  name.bucket[2] = 0;
-  snprintf(name.file, sizeof name.file, "%s.fab", name.hash.hex);
-  return name;
+static void name_of(entry_name *name, const char *key) {
+  name->hash = fa_hash_bytes(key, strlen(key));
+  memcpy(name->bucket, name->hash.hex, 2);
+  name->bucket[2] = 0;
+  memcpy(name->path, name->hash.hex, 2);
+  name->path[2] = '/';
+  memcpy(name->path + 3, name->hash.hex, 32);
+  memcpy(name->path + 35, ".fab", 5);
+  name->file = name->path + 3;
+}
+
+/* By its name, which costs one call of the system: whoever could change what the name leads to may write in our folder, and need not. */
+static bool bucket_is_trusted(const fa_store *store, const char *bucket) {
+  struct stat info;
+  return fstatat(store->fd, bucket, &info, AT_SYMLINK_NOFOLLOW) == 0 && fa_directory_trouble(&info, store->roots) == NULL;
 }
 
 fa_bundle *fa_store_find(fa_store *store, const char *key) {
-  entry_name name = name_of(key);
+  entry_name name;
   const char *trouble;
   if (store->fd < 0) return NULL;
-  int bucket = fa_open_directory(store->fd, name.bucket, store->roots, &trouble);
-  if (bucket < 0) return NULL;
-  fa_bundle *bundle = fa_entry_read(bucket, name.file, NULL, &trouble);
-  close(bucket);
+  name_of(&name, key);
+  if (!bucket_is_trusted(store, name.bucket)) return NULL;
+  fa_bundle *bundle = fa_entry_read(store->fd, name.path, !store->read_only, NULL, &trouble);
   const fa_section *stored = fa_bundle_find(bundle, "key");
   if (stored && stored->size == strlen(key) && memcmp(stored->data, key, stored->size) == 0) return bundle;
   fa_bundle_free(bundle);
   return NULL;
 }
 
+static void evict(fa_store *store, const entry_name *put) {
+  int version = fa_open_at(store->fd, "..", O_RDONLY | O_DIRECTORY, 0);
+  if (version < 0) return;
+  fa_evict(version, store->name, put->bucket, put->file, store->max_bytes);
+  close(version);
+}
+
 bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, size_t count) {
-  entry_name name = name_of(key);
+  entry_name name;
   const char *trouble = "out of memory";
   void *bytes = NULL;
   size_t size = 0;
   int bucket = -1;
   bool ok = false;
   if (store->fd < 0 || store->read_only) return false;
+  name_of(&name, key);
   fa_section *all = fa_calloc(count + 1, sizeof *all);
   if (!all) goto cleanup;
   all[0] = (fa_section){"key", key, strlen(key)};
@@ -235,6 +263,7 @@ bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, 
   fa_entry_sweep(bucket, false);
   ok = fa_entry_write(bucket, name.file, bytes, size);
   if (!ok) trouble = strerror(errno);
+  else if (store->max_bytes) evict(store, &name);
 cleanup:;
   int reason = errno;
   if (!ok) complain(store, "cache: %s: cannot write: %s; kernels are kept in memory only", store->directory, trouble);
@@ -246,13 +275,10 @@ cleanup:;
 }
 
 void fa_store_remove(fa_store *store, const char *key) {
-  entry_name name = name_of(key);
-  const char *trouble;
+  entry_name name;
   if (store->fd < 0 || store->read_only) return;
-  int bucket = fa_open_directory(store->fd, name.bucket, store->roots, &trouble);
-  if (bucket < 0) return;
-  unlinkat(bucket, name.file, 0);
-  close(bucket);
+  name_of(&name, key);
+  if (bucket_is_trusted(store, name.bucket)) (void)unlinkat(store->fd, name.path, 0);
 }
 
 /* ---- the lock a key ---- */
@@ -260,8 +286,8 @@ void fa_store_remove(fa_store *store, const char *key) {
 /* One file a toolchain; a key locks the byte that its hash names.  Open-file-description locks end with the descriptor, whoever is
  * killed, and unlike flock they work over NFS. */
 int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds) {
-  entry_name name = name_of(key);
-  struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(name.hash.low >> 2), .l_len = 1};
+  fa_hash hash = fa_hash_bytes(key, strlen(key));
+  struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(hash.low >> 2), .l_len = 1};
   if (store->fd < 0 || store->read_only) {
     errno = ENOLCK;
     return -1;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT
  * Walking a cache directory: all toolchains, all entries, each verified. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -11,45 +10,35 @@
 #include "entry_file.h"
 #include "hash.h"
 #include "store.h"
+#include "walk.h"
 
 /* Called with the open directory of a bucket and its path relative to the cache. */
 typedef bool (*bucket_function)(int bucket, const char *path, void *user);
 
-static bool is_hex(const char *name, size_t length) {
-  return strlen(name) == length && strspn(name, "0123456789abcdef") == length;
+typedef struct {
+  bucket_function call;
+  void *user;
+  const char *toolchain;
+} walk;
+
+static bool enter_bucket(int folder, const char *name, void *user) {
+  walk *w = user;
+  char path[64];
+  snprintf(path, sizeof path, "v1/%.16s/%.2s", w->toolchain, name);
+  return w->call(folder, path, w->user);
 }
 
-static DIR *list_of(int fd) {
-  int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-  DIR *list = copy < 0 ? NULL : fdopendir(copy);
-  if (!list && copy >= 0) close(copy);
-  if (list) rewinddir(list);
-  return list;
-}
-
-static bool each_bucket_of(int toolchain, const char *path, bucket_function call, void *user) {
-  DIR *list = list_of(toolchain);
-  struct dirent *item;
-  const char *trouble;
-  bool go_on = true;
-  while (list && go_on && (item = readdir(list))) {
-    char below[64];
-    if (!is_hex(item->d_name, 2)) continue;
-    int bucket = fa_open_directory(toolchain, item->d_name, false, &trouble);
-    if (bucket < 0) continue;
-    snprintf(below, sizeof below, "%.40s/%.2s", path, item->d_name);
-    go_on = call(bucket, below, user);
-    close(bucket);
-  }
-  if (list) closedir(list);
-  return go_on;
+static bool enter_toolchain(int folder, const char *name, void *user) {
+  walk *w = user;
+  w->toolchain = name;
+  return fa_each_folder(folder, FA_BUCKET_DIGITS, "", enter_bucket, w);
 }
 
 /* False: the directory cannot be read, and `trouble` says why. */
 static bool each_bucket(const char *directory, bucket_function call, void *user, char *trouble, size_t trouble_bytes) {
   char place[PATH_MAX];
   const char *why = "";
-  struct dirent *item;
+  walk w = {call, user, NULL};
   if (!directory && !fa_store_default_directory(place, sizeof place)) {
     snprintf(trouble, trouble_bytes, "%s", place);
     return false;
@@ -63,30 +52,18 @@ static bool each_bucket(const char *directory, bucket_function call, void *user,
     return false;
   }
   int version = fa_open_directory(top, "v1", false, &why);
-  DIR *list = version < 0 ? NULL : list_of(version);
-  for (bool go_on = true; list && go_on && (item = readdir(list));) {
-    char path[32];
-    if (!is_hex(item->d_name, 16)) continue;
-    int toolchain = fa_open_directory(version, item->d_name, false, &why);
-    if (toolchain < 0) continue;
-    snprintf(path, sizeof path, "v1/%.16s", item->d_name);
-    go_on = each_bucket_of(toolchain, path, call, user);
-    close(toolchain);
+  if (version >= 0) {
+    (void)fa_each_folder(version, FA_TOOLCHAIN_DIGITS, "", enter_toolchain, &w);
+    close(version);
   }
-  if (list) closedir(list);
-  if (version >= 0) close(version);
   close(top);
   return true;
-}
-
-static bool is_entry_name(const char *name) {
-  return strlen(name) == 36 && strspn(name, "0123456789abcdef") == 32 && strcmp(name + 32, ".fab") == 0;
 }
 
 /* Reads and verifies one entry, its name against its key included; the caller frees entry->bundle. */
 static void examine(fa_store_entry *entry, int bucket, const char *name) {
   fa_entry_info info;
-  fa_bundle *bundle = fa_entry_read(bucket, name, &info, &entry->trouble);
+  fa_bundle *bundle = fa_entry_read(bucket, name, false, &info, &entry->trouble);
   const fa_section *key = fa_bundle_find(bundle, "key");
   entry->bytes = info.bytes;
   entry->modified = info.modified;
@@ -107,12 +84,12 @@ typedef struct {
 
 static bool visit_bucket(int bucket, const char *path, void *user) {
   visitor *v = user;
-  DIR *list = list_of(bucket);
+  DIR *list = fa_list_directory(bucket);
   struct dirent *item;
   bool go_on = true;
   while (list && go_on && (item = readdir(list))) {
     char file[128];
-    if (!is_entry_name(item->d_name)) continue;
+    if (!fa_is_entry_name(item->d_name)) continue;
     fa_store_entry entry = {.path = file};
     snprintf(file, sizeof file, "%s/%.36s", path, item->d_name);
     examine(&entry, bucket, item->d_name);
@@ -137,12 +114,12 @@ typedef struct {
 
 static bool clear_bucket(int bucket, const char *path, void *user) {
   cleaner *c = user;
-  DIR *list = list_of(bucket);
+  DIR *list = fa_list_directory(bucket);
   struct dirent *item;
   (void)path;
   while (list && (item = readdir(list))) {
     fa_store_entry entry = {0};
-    if (!is_entry_name(item->d_name)) continue;
+    if (!fa_is_entry_name(item->d_name)) continue;
     examine(&entry, bucket, item->d_name);
     bool remove = !c->invalid_only || !entry.bundle;
     fa_bundle_free((fa_bundle *)entry.bundle);
