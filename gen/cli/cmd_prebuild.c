@@ -263,7 +263,7 @@ static int make_jobs(fa_jobs *jobs, fa_prebuild *p) {
     if (p->items[i].there) continue;
     fa_job *job = &jobs->jobs[jobs->count++];
     job->item = &p->items[i];
-    job->cost = fa_prebuild_cost(&p->items[i].problem);
+    job->cost = fa_model_cost(&p->items[i].problem);
     fa_session_file_name(job->name, sizeof job->name, &p->items[i].problem);
   }
   return -1;

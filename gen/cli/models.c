@@ -67,6 +67,14 @@ bool fa_model_problems(fa_problem *problems, int *count, int capacity, const fa_
   return true;
 }
 
+/* From single compiles of all built-in models on all targets: time grows with the instructions that are unrolled, so with both head dims; without matrix
+ * instructions (gfx1030) more, where waves have 32 lanes less than where they have 64. */
+double fa_model_cost(const fa_problem *problem) {
+  double dims = problem->head_dim_qk + problem->head_dim_v;
+  double slope = strncmp(problem->target, "gfx103", 6) == 0 ? 2.0 : strncmp(problem->target, "gfx9", 4) == 0 ? 1.2 : 1.0;
+  return 100 + slope * dims / 2 + (problem->features ? 10 : 0);
+}
+
 /* ---- the file's form ----------------------------------------------------------------------------------------------- */
 
 typedef enum field_kind { FIELD_COUNT, FIELD_KEYS, FIELD_NUMBER, FIELD_FLAG, FIELD_USE, FIELD_QUERIES, FIELD_DTYPES } field_kind;

@@ -55,6 +55,9 @@ fa_status fa_attention_check(const fa_attention *attention, const char *who, fa_
  * False: the list is full. */
 bool fa_model_problems(fa_problem *problems, int *count, int capacity, const fa_model *model, const char *target, unsigned dtypes);
 
+/* A guess at how long the kernel's compile takes, in no unit. */
+double fa_model_cost(const fa_problem *problem);
+
 /* "decoder" and so on. */
 const char *fa_model_use_name(int use);
 

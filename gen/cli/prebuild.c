@@ -72,14 +72,6 @@ void fa_prebuild_short_text(char *text, size_t capacity, const fa_problem *probl
     if (strcmp(one, other) != 0) length += (size_t)snprintf(text + length, capacity - length, "%s%s", length ? " " : "", one);
 }
 
-/* From single compiles of all built-in models on all targets: time grows with the instructions that are unrolled, so with both head dims; without matrix
- * instructions (gfx1030) more, where waves have 32 lanes less than where they have 64. */
-double fa_prebuild_cost(const fa_problem *problem) {
-  double dims = problem->head_dim_qk + problem->head_dim_v;
-  double slope = strncmp(problem->target, "gfx103", 6) == 0 ? 2.0 : strncmp(problem->target, "gfx9", 4) == 0 ? 1.2 : 1.0;
-  return 100 + slope * dims / 2 + (problem->features ? 10 : 0);
-}
-
 /* ---- kept where ---------------------------------------------------------------------------------------------------- */
 
 static int find_tools(fa_prebuild *p) {

@@ -52,8 +52,6 @@ typedef struct fa_prebuild {
 int fa_prebuild_plan(fa_prebuild *p);
 /* Finds toolchain and templates, opens the folder, and looks up what is there already. */
 int fa_prebuild_open(fa_prebuild *p);
-/* A guess at how long the compile takes, in no unit. */
-double fa_prebuild_cost(const fa_problem *problem);
 /* Builds one kernel into the store; job->item is its fa_kernel_item, user the fa_prebuild. */
 fa_status fa_prebuild_kernel(fa_job *job, void *user, fa_error *error);
 /* Writes the pack of each target from the store. */
