@@ -87,7 +87,8 @@ bool fa_quarantine_parse(fa_quarantine_entry *entry, char *line) {
   entry->test = next_field(&rest);
   entry->toolchain = next_field(&rest);
   entry->problem = next_field(&rest);
-  return entry->problem && !rest && strlen(entry->day) == 10 && strncmp(entry->target, "gfx", 3) == 0 && strncmp(entry->problem, "kernel=", 7) == 0;
+  bool whole = entry->day && entry->target && entry->test && entry->toolchain && entry->problem && !rest;
+  return whole && strlen(entry->day) == 10 && strncmp(entry->target, "gfx", 3) == 0 && strncmp(entry->problem, "kernel=", 7) == 0;
 }
 
 static void tell(fa_quarantine_log log, void *user, const char *path, size_t line, const char *what) {

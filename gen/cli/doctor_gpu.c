@@ -164,15 +164,16 @@ static bool is_served(const char *target) {
 }
 
 static void look_at_device(fa_doctor *d, const json_t *row) {
-  char name[24], size[32];
+  char name[24], size[40] = "", number[32];
   const char *target = text_of(row, "target"), *trouble = text_of(row, "trouble");
   snprintf(name, sizeof name, "hip:%d", (int)json_integer_value(json_object_get(row, "ordinal")));
-  fa_doctor_size(size, (unsigned long long)json_integer_value(json_object_get(row, "memory_bytes")));
+  json_int_t bytes = json_integer_value(json_object_get(row, "memory_bytes"));
+  if (bytes > 0) snprintf(size, sizeof size, ", %s", fa_doctor_size(number, (unsigned long long)bytes));
   if (*trouble) fa_doctor_say(d, FA_DOCTOR_PROBLEM, name, "the rest of this part says what may be missing", "%s", trouble);
   else if (is_served(target))
-    fa_doctor_say(d, FA_DOCTOR_OK, name, NULL, "%s, %s, %s; templates serve %s; fa-gen selftest --device %s tests it", text_of(row, "name"), text_of(row, "arch"), size, target, name);
+    fa_doctor_say(d, FA_DOCTOR_OK, name, NULL, "%s, %s%s; templates serve %s; fa-gen selftest --device %s tests it", text_of(row, "name"), text_of(row, "arch"), size, target, name);
   else
-    fa_doctor_say(d, FA_DOCTOR_PROBLEM, name, "fa-gen targets lists those that are served; docs/add_a_target.md says how one is added", "%s, %s, %s; no templates for %s", text_of(row, "name"),
+    fa_doctor_say(d, FA_DOCTOR_PROBLEM, name, "fa-gen targets lists those that are served; docs/add_a_target.md says how one is added", "%s, %s%s; no templates for %s", text_of(row, "name"),
                   text_of(row, "arch"), size, target);
 }
 
