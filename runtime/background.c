@@ -61,6 +61,8 @@ static fa_job *next_job(fa_background *background) {
 static void run(fa_background *background, fa_job *job) {
   fa_plan_kernel kernel;
   fa_error error = {.status = FA_OK};
+  fa_device *device = job->context->device;
+  if (device->kind->own_thread) device->kind->own_thread(device);
   fa_status status = fa_plan_make(&kernel, job->context, &job->problem, &error);
   if (status) fa_context_log(job->context, 1, "compiling in the background failed: %s", error.text);
   pthread_mutex_lock(&background->mutex);

@@ -12,6 +12,7 @@
 #include "fa_templates_digest.h"
 #include "host_memory.h"
 #include "plan.h"
+#include "process.h"
 #include "publish.h"
 #include "sized.h"
 #include "template_tree.h"
@@ -129,8 +130,9 @@ fa_status fa_context_create(fa_context **context, const fa_context_options *opti
   return fa_publish(status, &error);
 }
 
+/* A child that the host forked has none of our threads and none of the parent's device: what is left of the context is left alone. */
 void fa_context_destroy(fa_context *context) {
-  if (context) release(context);
+  if (context && context->device->process == fa_process_number()) release(context);
 }
 
 const char *fa_context_target(const fa_context *context) {
@@ -142,11 +144,13 @@ const char *fa_context_target(const fa_context *context) {
 fa_status fa_memory_alloc(void **pointer, fa_context *context, size_t bytes) {
   fa_error error = {.status = FA_OK};
   if (!pointer || !context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL", pointer ? "context" : "pointer"), &error);
-  return fa_publish(context->device->kind->alloc(pointer, context->device, bytes, &error), &error);
+  *pointer = NULL;
+  fa_status status = fa_device_check_process(context->device, &error);
+  return fa_publish(status ? status : context->device->kind->alloc(pointer, context->device, bytes, &error), &error);
 }
 
 void fa_memory_free(fa_context *context, void *pointer) {
-  if (context && pointer) context->device->kind->free(context->device, pointer);
+  if (context && pointer && context->device->process == fa_process_number()) context->device->kind->free(context->device, pointer);
 }
 
 static fa_status copy(fa_context *context, void *to, const void *from, size_t bytes, bool to_device) {
@@ -154,7 +158,8 @@ static fa_status copy(fa_context *context, void *to, const void *from, size_t by
   if (!context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "context is NULL"), &error);
   if (bytes == 0) return FA_OK;
   if (!to || !from) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL with bytes=%zu", to ? "the source" : "the destination", bytes), &error);
-  return fa_publish(context->device->kind->copy(context->device, to, from, bytes, to_device, &error), &error);
+  fa_status status = fa_device_check_process(context->device, &error);
+  return fa_publish(status ? status : context->device->kind->copy(context->device, to, from, bytes, to_device, &error), &error);
 }
 
 fa_status fa_memory_to_device(fa_context *context, void *device, const void *host, size_t bytes) {
@@ -168,5 +173,6 @@ fa_status fa_memory_to_host(fa_context *context, void *host, const void *device,
 fa_status fa_stream_synchronize(fa_context *context, void *stream) {
   fa_error error = {.status = FA_OK};
   if (!context) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "context is NULL"), &error);
-  return fa_publish(context->device->kind->synchronize(context->device, stream, &error), &error);
+  fa_status status = fa_device_check_process(context->device, &error);
+  return fa_publish(status ? status : context->device->kind->synchronize(context->device, stream, &error), &error);
 }

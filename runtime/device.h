@@ -28,17 +28,25 @@ typedef struct fa_device_kind {
   fa_status (*synchronize)(fa_device *device, void *stream, fa_error *error);
   /* NULL: counts nothing.  The calling thread's last launch. */
   void (*counters)(fa_counters *counters);
+  /* Whether the calling thread may load a kernel now: FA_ERR_NOT_PREPARED while a graph is captured.  NULL: always.  To be asked before a kernel is
+   * compiled; `load` itself disturbs no capture. */
+  fa_status (*may_load)(fa_device *device, fa_error *error);
+  /* Called once by a thread of the library's own, which is no part of any capture: it may always load.  NULL: nothing to be done. */
+  void (*own_thread)(fa_device *device);
 } fa_device_kind;
 
 struct fa_device {
   const fa_device_kind *kind;
   char target[16];
+  unsigned process; /* fa_process_number of the process that it belongs to */
 };
 
-/* NULL chooses: the first GPU, else an error that names the emulator. */
-/* emulator_checks: FA_CHECK_... */
+/* In a child that the host forked, the parent's devices are refused. */
+fa_status fa_device_check_process(const fa_device *device, fa_error *error);
+
+/* name: "hip", "hip:..." (fa_hip_choose), "emulator:<target>"; NULL: the first GPU, else an error that names the emulator.  emulator_checks: FA_CHECK_... */
 fa_status fa_device_open(fa_device **device, const char *name, unsigned emulator_threads, unsigned emulator_checks, fa_error *error);
-fa_status fa_device_open_hip(fa_device **device, int ordinal, fa_error *error);
+fa_status fa_device_open_hip(fa_device **device, const char *name, fa_error *error); /* as fa_hip_choose */
 fa_status fa_device_open_emulator(fa_device **device, const char *target, unsigned threads, unsigned checks, fa_error *error);
 /* In which order the emulator's later launches let the waves of a workgroup take turns (fa_emu_order; 0: as they stand).  False: it is no emulator. */
 bool fa_device_emulator_order(fa_device *device, unsigned order, uint64_t seed);

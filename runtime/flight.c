@@ -141,6 +141,19 @@ void fa_flight_forget(fa_flight *flight, fa_flight_entry *entry) {
   pthread_mutex_unlock(&flight->mutex);
 }
 
+void fa_flight_before_fork(fa_flight *flight) {
+  pthread_mutex_lock(&flight->mutex);
+}
+
+void fa_flight_after_fork(fa_flight *flight, bool child) {
+  for (size_t i = 0; child && i < FA_FLIGHT_BUCKETS; i++)
+    for (fa_flight_entry **at = &flight->buckets[i]; *at;)
+      if ((*at)->state == MAKING) *at = (*at)->next; /* left where it is: threads that are not here refer to it */
+      else at = &(*at)->next;
+  if (child) flight->changed = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+  pthread_mutex_unlock(&flight->mutex);
+}
+
 void fa_flight_clear(fa_flight *flight) {
   for (size_t i = 0; i < FA_FLIGHT_BUCKETS; i++)
     while (flight->buckets[i]) {

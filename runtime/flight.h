@@ -45,6 +45,9 @@ void fa_flight_hold(fa_flight *flight, fa_flight_entry *entry);
 /* The next to ask for the key makes its value anew; who holds the entry keeps it. */
 void fa_flight_forget(fa_flight *flight, fa_flight_entry *entry);
 void fa_flight_release(fa_flight *flight, fa_flight_entry *entry);
+/* Around fork, for a table of the whole process: what is made at that moment is not made in the child, whose threads ask anew. */
+void fa_flight_before_fork(fa_flight *flight);
+void fa_flight_after_fork(fa_flight *flight, bool child);
 /* Destroys all values; nobody may use the table or a value any more. */
 void fa_flight_clear(fa_flight *flight);
 

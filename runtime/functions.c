@@ -8,6 +8,7 @@
 
 #include "host_memory.h"
 #include "problem.h"
+#include "process.h"
 #include "publish.h"
 #include "sha256.h"
 #include "sized.h"
@@ -81,6 +82,13 @@ static fa_status set(fa_problem *problem, const char *text, size_t length, const
 fa_status fa_problem_set_functions(fa_problem *problem, const char *text, size_t length, const char *name) {
   fa_error error = {.status = FA_OK};
   return fa_publish(set(problem, text, length, name, &error), &error);
+}
+
+void fa_functions_before_fork(void) { pthread_mutex_lock(&mutex); }
+
+void fa_functions_after_fork(int child) {
+  (void)child; /* the list only grows, and is whole */
+  pthread_mutex_unlock(&mutex);
 }
 
 bool fa_functions_find(fa_functions *functions, const char *problem) {

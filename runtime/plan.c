@@ -9,6 +9,7 @@
 #include "hash.h"
 #include "host_memory.h"
 #include "problem.h"
+#include "process.h"
 #include "publish.h"
 #include "sized.h"
 #include "standin.h"
@@ -64,7 +65,9 @@ static fa_status make_loaded(void *user, void **value, const char *key, fa_error
   fa_loaded *loaded = fa_calloc(1, sizeof *loaded);
   if (!loaded) return fa_fail(error, FA_ERR_NOMEM, "out of memory for a kernel");
   loaded->context = r->context;
-  fa_status status = fa_record_get(&loaded->entry, &loaded->record_found, r->context, key, r->problem, error);
+  fa_device *device = r->context->device;
+  fa_status status = device->kind->may_load ? device->kind->may_load(device, error) : FA_OK;
+  if (!status) status = fa_record_get(&loaded->entry, &loaded->record_found, r->context, key, r->problem, error);
   if (!status) {
     status = load(loaded, r, error);
     bool refused = status == FA_ERR_DEVICE || status == FA_ERR_VALIDATION;
@@ -212,6 +215,7 @@ static fa_status publish_plan(fa_plan **plan, fa_context *context, const fa_prob
     return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL", !plan ? "plan" : !context ? "context" : "problem"), &error);
   fa_problem room;
   if (!(problem = fa_sized_in(FA_SIZED_PROBLEM, &room, problem, &error))) return fa_publish(FA_ERR_ARGUMENT, &error);
+  if (fa_device_check_process(context->device, &error)) return fa_publish(FA_ERR_ARGUMENT, &error);
   fa_plan *made = fa_calloc(1, sizeof *made);
   if (!made) return fa_publish(fa_fail(&error, FA_ERR_NOMEM, "out of memory for a plan"), &error);
   made->context = context;
@@ -238,11 +242,12 @@ fa_status fa_plan_create_background(fa_plan **plan, fa_context *context, const f
 fa_status fa_plan_wait(const fa_plan *plan, unsigned milliseconds) {
   fa_error error = {.status = FA_OK};
   if (!plan) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "plan is NULL"), &error);
+  if (fa_device_check_process(plan->context->device, &error)) return fa_publish(FA_ERR_ARGUMENT, &error);
   return plan->background ? fa_publish(fa_background_wait((fa_plan *)plan, milliseconds, &error), &error) : FA_OK;
 }
 
 void fa_plan_destroy(fa_plan *plan) {
-  if (!plan) return;
+  if (!plan || plan->context->device->process != fa_process_number()) return; /* the parent's */
   if (plan->background) fa_background_leave(plan);
   fa_flight_release(&plan->context->loaded, plan->asked.entry);
   fa_flight_release(&plan->context->loaded, plan->stand_in.entry);
@@ -253,7 +258,7 @@ void fa_plan_destroy(fa_plan *plan) {
 fa_status fa_plan_get_info(const fa_plan *plan, fa_plan_info *info) {
   fa_error error = {.status = FA_OK};
   if (!plan || !info) return fa_publish(fa_fail(&error, FA_ERR_ARGUMENT, "%s is NULL", plan ? "info" : "plan"), &error);
-  if (fa_sized_check(FA_SIZED_PLAN_INFO, info, &error)) return fa_publish(FA_ERR_ARGUMENT, &error);
+  if (fa_device_check_process(plan->context->device, &error) || fa_sized_check(FA_SIZED_PLAN_INFO, info, &error)) return fa_publish(FA_ERR_ARGUMENT, &error);
   if (plan->background) pthread_mutex_lock(&plan->context->background.mutex); /* kernel and state belong together */
   const fa_plan_kernel *kernel = fa_plan_current(plan);
   const fa_record *record = kernel->loaded->record;
@@ -280,6 +285,7 @@ fa_status fa_plan_launch(const fa_plan *plan, const fa_plan_kernel *kernel, cons
   fa_device *device = plan->context->device;
   const fa_manifest *manifest = kernel->loaded->record->manifest;
   fa_dispatch dispatch;
+  if (device->process != fa_process_number()) return fa_device_check_process(device, error);
   fa_status status = fa_dispatch_prepare(&dispatch, manifest, values, error);
   if (status || dispatch.empty) return status;
   return device->kind->launch(device, kernel->loaded->module, manifest, &dispatch, stream, error);

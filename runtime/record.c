@@ -10,6 +10,7 @@
 #include "functions.h"
 #include "hash.h"
 #include "host_memory.h"
+#include "process.h"
 #include "record_parts.h"
 
 static void destroy(void *value) {
@@ -21,6 +22,9 @@ static void destroy(void *value) {
 
 /* No constructor and no destructor: an empty table costs nothing. */
 static fa_flight records = FA_FLIGHT_INIT(false, destroy);
+
+void fa_records_before_fork(void) { fa_flight_before_fork(&records); }
+void fa_records_after_fork(int child) { fa_flight_after_fork(&records, child != 0); }
 
 fa_status fa_record_key_text(char **key, const char *problem, const char *templates, const char *identity, fa_error *error) {
   int n = fa_asprintf(key, "fa-gen %s\nproblem=%s\ntemplates=%s\ntoolchain=%s\n", fa_version(), problem, templates, identity);

@@ -67,6 +67,10 @@ char *canned_replace(char *text, const char *from, const char *to) {
   return out;
 }
 
+bool canned_is_object(const void *object, size_t bytes) {
+  return bytes > 64 && memcmp(object, "\177ELF", 4) == 0 && memcmp((const char *)object + 64, "canned", bytes - 64) == 0 && bytes == 70;
+}
+
 int canned_requests(const canned *c, const char *op) {
   char path[1200], line[2048];
   int count = 0;

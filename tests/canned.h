@@ -3,6 +3,8 @@
 #ifndef FAGEN_TESTS_CANNED_H
 #define FAGEN_TESTS_CANNED_H
 
+#include <stdbool.h>
+
 #include "fagen/fagen.h"
 #include "stub_hip.h"
 
@@ -18,6 +20,8 @@ void canned_write(const canned *c, const char *name, const char *text);
 char *canned_manifest(void);
 /* `text` with the one place of `from` changed into `to`; frees `text`. */
 char *canned_replace(char *text, const char *from, const char *to);
+/* Whether that is the worker's object. */
+bool canned_is_object(const void *object, size_t bytes);
 /* How often the worker was asked for this op. */
 int canned_requests(const canned *c, const char *op);
 /* Options for device "hip" (the stub) with this worker, toolchain and cache. */

@@ -3,6 +3,7 @@
  *   manifest     JSON; @TARGET@ stands for the problem's target, @PROBLEM@ for its text
  *   delay        milliseconds before the answer
  *   status       when there: the status it answers with, and "error" from the file error
+ *   features     when there: the object's xnack and sramecc, see make_object
  *   log          one line is appended for each request: the op and the problem */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,7 +11,9 @@
 #include <unistd.h>
 
 #include "bundle.h"
+#include "elf_view.h"
 #include "fa_templates_digest.h"
+#include "gfx.h"
 #include "worker_protocol.h"
 
 static char directory[4096];
@@ -57,6 +60,21 @@ static fa_bundle *receive(void) {
   return bundle;
 }
 
+/* The head of a code object for the manifest's target, with the features of the file `features` (two digits of e_flags: xnack and sramecc in hex, 5: any), and a
+ * word behind it. */
+static size_t make_object(char object[80], const char *manifest) {
+  Elf64_Ehdr head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT, 64, 4}, .e_machine = FA_ELF_MACHINE_AMDGPU, .e_ehsize = sizeof head};
+  char target[32] = "", *features = read_text("features");
+  const char *at = strstr(manifest, "\"target\": \"");
+  if (at) snprintf(target, sizeof target, "%.*s", (int)strcspn(at + 11, "\""), at + 11);
+  const fa_gfx *gfx = fa_gfx_find(target);
+  head.e_flags = (gfx ? gfx->machine : 0) | (unsigned)strtoul(features ? features : "5", NULL, 16) << 8;
+  free(features);
+  memcpy(object, &head, sizeof head);
+  memcpy(object + sizeof head, "canned", 6);
+  return sizeof head + 6;
+}
+
 static void answer(const fa_section *sections, size_t count) {
   void *bytes;
   size_t size;
@@ -88,13 +106,14 @@ static void serve(void) {
   append_log(op, problem);
   if (delay) usleep((unsigned)atoi(delay) * 1000);
   char *filled = fill_in(manifest ? manifest : "{}", problem);
-  const char *object = "\177ELF, canned";
+  char object[80];
+  size_t object_bytes = make_object(object, filled);
   const fa_section sections[] = {
     {"request", number, strlen(number)},
     {"status", status ? status : "ok", strlen(status ? status : "ok")},
     {"error", error ? error : "", error ? strlen(error) : 0},
     {"templates_digest", FA_TEMPLATES_DIGEST, strlen(FA_TEMPLATES_DIGEST)},
-    {"object", object, strlen(object)},
+    {"object", object, object_bytes},
     {"manifest", filled, strlen(filled)},
     {"variant", problem, strlen(problem)},
     {"source", "// canned", 9},

@@ -39,7 +39,8 @@ static const layout_field options_fields[] = {
   F(quarantine_file)};
 #undef F
 #define F(field) FIELD(fa_plan_info, field)
-static const layout_field info_fields[] = {F(size), F(variant), F(manifest), F(key), F(origin), F(object), F(object_bytes), F(resources)};
+static const layout_field info_fields[] = {F(size), F(variant), F(manifest), F(key), F(origin), F(object), F(object_bytes), F(resources),
+                                           F(state), F(trouble)};
 #undef F
 #define F(field) FIELD(fa_attention_fwd_args, field)
 static const layout_field args_fields[] = {F(size), F(q), F(k), F(v), F(o), F(lse), F(batch), F(seqlen_q), F(seqlen_k), F(heads_q), F(heads_k),
@@ -55,6 +56,12 @@ static const layout_field counters_fields[] = {F(size), F(waves), F(instructions
 #undef F
 #define F(field) FIELD(fa_allocator, field)
 static const layout_field allocator_fields[] = {F(size), F(reallocate), F(release), F(user)};
+#undef F
+#define F(field) FIELD(fa_pack_options, field)
+static const layout_field pack_options_fields[] = {F(size), F(sha256), F(verify)};
+#undef F
+#define F(field) FIELD(fa_pack_info, field)
+static const layout_field pack_info_fields[] = {F(size), F(target), F(generator), F(toolchain), F(abi), F(records), F(bytes), F(sha256)};
 #undef F
 #define F(field) FIELD(fa_attention_extras, field)
 static const layout_field extras_fields[] = {
@@ -87,7 +94,7 @@ static const struct {
   LAYOUT(fa_plan_info, info_fields),           LAYOUT(fa_attention_fwd_args, args_fields), LAYOUT(fa_dropout_range, range_fields),
   LAYOUT(fa_counters, counters_fields),        LAYOUT(fa_allocator, allocator_fields), LAYOUT(fa_attention_extras, extras_fields),
   LAYOUT(fa_tensor, tensor_fields),            LAYOUT(fa_block_list, blocks_fields),   LAYOUT(fa_named_arg, named_fields),
-  LAYOUT(fa_axis, axis_fields),
+  LAYOUT(fa_axis, axis_fields),                LAYOUT(fa_pack_options, pack_options_fields), LAYOUT(fa_pack_info, pack_info_fields),
 };
 
 static const char *const golden = FA_TEST_DATA "/abi.txt";

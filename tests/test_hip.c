@@ -178,8 +178,8 @@ static void devices_are_named_clearly(void **state) {
     const char *name, *wanted;
   } rows[] = {
     {"hip:2", "device hip:2: HIP sees 1 GPUs"},       {"hip:", "device hip:: unknown; known: hip"},
-    {"cuda", "device cuda: unknown; known: hip"},     {"hip:x", "device hip:x: unknown"},
-    {"emulator:gfx7", "device emulator"},             {"hip:123456789", "unknown"},
+    {"cuda", "device cuda: unknown; known: hip"},     {"hip:Radeon", "device hip:Radeon: HIP sees 1 GPUs, and it is none of them: hip:0 is gfx942:sramecc+:xnack-"},
+    {"emulator:gfx7", "device emulator"},             {"hip:123456789", "and it is none of them"},
   };
   fa_context *context;
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

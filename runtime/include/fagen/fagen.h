@@ -221,7 +221,7 @@ FA_API const char *fa_pack_problem(const fa_pack *pack, size_t index);
 typedef struct fa_context fa_context;
 typedef struct fa_plan fa_plan;
 
-/* level: 0 error, 1 warning, 2 information, 3 detail.  Called on the thread that works; `text` is valid during the call. */
+/* level: 0 error, 1 warning, 2 information, 3 detail.  Called on the thread that works; `text` is valid during the call.  May not throw. */
 typedef void (*fa_log_function)(int level, const char *text, void *user);
 
 /* What the emulator looks for; strays in memory in any case. A launch with such an error fails with FA_ERR_EXECUTION. */
