@@ -65,7 +65,7 @@ static void check_page(const char *name) {
   char command[256];
   snprintf(command, sizeof command, "\"$FA_GEN\" --man %s", name);
   cli_result page = run(command, 0);
-  snprintf(command, sizeof command, "\"$FA_GEN\" %s --help | sed -n 's/^  *\\(-., \\)*--\\([a-z-]*\\).*/\\2/p'", name);
+  snprintf(command, sizeof command, "\"$FA_GEN\" %s --help | sed -n 's/^  *\\(-., \\)*--\\([a-z0-9-]*\\).*/\\2/p'", name);
   cli_result options = run(command, 0);
   int count = 0;
   for (char *save = NULL, *option = strtok_r(options.out, "\n", &save); option; option = strtok_r(NULL, "\n", &save), count++)
@@ -153,7 +153,7 @@ static void bash_completes(void **state) {
 static void check_offered(const char *name) {
   char command[512];
   snprintf(command, sizeof command,
-           "for option in $(\"$FA_GEN\" %s --help | sed -n 's/^  *\\(-., \\)*--\\([a-z-]*\\).*/\\2/p'); do\n"
+           "for option in $(\"$FA_GEN\" %s --help | sed -n 's/^  *\\(-., \\)*--\\([a-z0-9-]*\\).*/\\2/p'); do\n"
            "bash \"$DATA/../completion/complete.bash\" ./bash \"fa-gen %s --$option\" | grep -qx -- \"--$option\" || { echo \"bash: $option\" >&2; exit 1; }\n"
            "grep -q \"seen_subcommand_from %s' -l $option \" fish || { echo \"fish: $option\" >&2; exit 1; }\n"
            "sed -n '/^  %s)/,/ ;;/p' zsh | grep -q -- \"--$option[^a-z-]\" || { echo \"zsh: $option\" >&2; exit 1; }\ndone", name, name, name, name);
