@@ -220,7 +220,7 @@ static void test_other_c_library(void **state) {
 static int run_there(const char *self) {
   char path[8192 + 64];
   snprintf(path, sizeof path, "%s:/usr/local/lib:/usr/lib/x86_64-linux-gnu:/usr/lib64", toolchain.library_path);
-  setenv("FA_TEST_THERE", "1", 1);
+  setenv("JIT_TEST_THERE", "1", 1);
   fflush(NULL);
   execl(toolchain.loader, toolchain.loader, "--library-path", path, self, (char *)NULL);
   perror(toolchain.loader);
@@ -240,7 +240,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%s\n", error.text);
     return 1;
   }
-  if (*toolchain.loader && !getenv("FA_TEST_THERE")) {
+  if (*toolchain.loader && !getenv("JIT_TEST_THERE")) {
     int failed = cmocka_run_group_tests_name("libfagen-jit under the wrong C library", here, NULL, NULL);
     return failed || !realpath(argv[0], self) ? 1 : run_there(self);
   }
