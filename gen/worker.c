@@ -49,6 +49,8 @@ static void confine(void) {
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_FSIZE, FILE_BYTES);
   set_limit(RLIMIT_NOFILE, OPEN_FILES);
+  char folder[4096];
+  if (!getcwd(folder, sizeof folder) && chdir("/") != 0) perror("fa-gen-worker: chdir"); /* the compiler aborts where its folder was removed */
 }
 
 static unsigned long long number_of(const fa_bundle *request, const char *name) {

@@ -6,6 +6,8 @@
 #include "output.h"
 #include "selftest.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -225,6 +227,7 @@ static void catch_signals(void) {
   static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGPIPE };
   struct sigaction action = { .sa_handler = interrupted, .sa_flags = SA_NODEFER };
   sigemptyset(&action.sa_mask);
+  signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of the write */
   for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
 }
 
@@ -249,7 +252,14 @@ static int print_manual(const char *what, const char *name) {
   return !done ? FA_EXIT_USAGE : fflush(stdout) == 0 && !ferror(stdout) ? FA_EXIT_OK : FA_EXIT_IO;
 }
 
+/* A file that we open must not become standard error.  What stands in for a closed descriptor refuses what is done with it, as a closed one does. */
+static void keep_standard(void) {
+  for (int fd = 0; fd <= 2; fd++)
+    if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv) {
+  keep_standard();
   catch_signals();
   const char *name = argc > 1 ? argv[1] : "";
   bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;
@@ -276,5 +286,9 @@ int main(int argc, char **argv) {
   int code = fa_cli_parse(cli, command, argc - 1, argv + 1);
   if (code < 0) code = command->run(cli);
   free(cli);
+  if ((fflush(stdout) != 0 || ferror(stdout)) && code == FA_EXIT_OK) {
+    fprintf(stderr, "fa-gen %s: standard output cannot be written: %s\n", command->name, strerror(errno));
+    code = FA_EXIT_IO;
+  }
   return code;
 }
