@@ -66,6 +66,20 @@ typedef bool (*fa_store_visit)(const fa_store_entry *entry, void *user);
 
 /* directory as in fa_store_open.  False: it cannot be read (the text says why); a directory that does not exist has no entries. */
 bool fa_store_each(const char *directory, fa_store_visit visit, void *user, char *trouble, size_t trouble_bytes);
+/* What fa_store_prune takes out: an entry to which one of these applies; then the oldest. */
+typedef struct fa_store_rule {
+  bool all, invalid;
+  int64_t older_than;    /* seconds since the last use, to a day; 0: however old */
+  const char *toolchain; /* identity: entries of others; NULL: of none */
+  uint64_t max_bytes;    /* what may stay together; 0: however much */
+} fa_store_rule;
+typedef struct fa_store_gone {
+  size_t entries, left;
+  uint64_t bytes, bytes_left;
+} fa_store_gone;
+/* Removes left-over temporary files as well (with `all` every one, otherwise those an hour old).  False: the directory cannot be read, or an entry not be
+ * removed. */
+bool fa_store_prune(const char *directory, const fa_store_rule *rule, fa_store_gone *gone, char *trouble, size_t trouble_bytes);
 /* Removes entries (all, or those that do not verify) and left-over temporary files.  Counts what went. */
 bool fa_store_clear(const char *directory, bool invalid_only, size_t *entries, uint64_t *bytes, char *trouble, size_t trouble_bytes);
 

@@ -92,8 +92,8 @@ static void wrong_usage(void **state) {
     { "\"$FA_GEN\" run -q \"$DATA/short_layer2_q.npy\" -k \"$DATA/cards_layer0_k.npy\" -v \"$DATA/short_layer2_v.npy\"", "k has seqlen 206 and 12 heads, v 18 and 12", 2 },
     { "\"$FA_GEN\" build target=gfx942 -j 0", "--jobs 0: a number between 1 and 64 is expected", 2 },
     { "\"$FA_GEN\" build head_dim=64,80", "the problem names no target", 2 },
-    { "\"$FA_GEN\" cache", "one of path, stat, list, verify, clear is expected", 2 },
-    { "\"$FA_GEN\" cache eat", "one of path, stat, list, verify, clear is expected", 2 },
+    { "\"$FA_GEN\" cache", "one of path, stat, list, verify, prune, clear is expected", 2 },
+    { "\"$FA_GEN\" cache eat", "one of path, stat, list, verify, prune, clear is expected", 2 },
     { "\"$FA_GEN\" explain", "the problem names no target", 2 },
     { "\"$FA_GEN\" explain --object x.co target=gfx942", "--object FILE and a problem exclude each other", 2 },
     { "\"$FA_GEN\" explain --object missing.co", "missing.co: No such file", 4 },
@@ -177,6 +177,14 @@ static void build_into_the_cache(void **state) {
   json_t *object = expect_json("\"$FA_GEN\" cache stat --json --cache-dir $PWD/cache", 0);
   assert_int_equal(json_integer_value(json_object_get(object, "invalid")), 0);
   json_decref(object);
+  expect("\"$FA_GEN\" cache stat --cache-dir $PWD/cache", 0, "(this one)", NULL);
+  expect("FA_SYSTEM_DIR=/nowhere \"$FA_GEN\" cache stat --cache-dir $PWD/cache", 0, "/nowhere/packs  absent; only read", NULL);
+  expect("FA_CACHE_MAX_SIZE=lots \"$FA_GEN\" cache stat --cache-dir $PWD/cache", 0, "at most 1073741824 bytes", "FA_CACHE_MAX_SIZE=lots is ignored");
+  expect("\"$FA_GEN\" cache prune --other-toolchains --older-than 1 --cache-dir $PWD/cache", 0, "removed 0 entries", NULL);
+  expect("touch -d '3 days ago' $(find cache -name '*.fab' | head -n 1); \"$FA_GEN\" cache prune --older-than 2 --cache-dir $PWD/cache", 0, "removed 1 entries", NULL);
+  expect("\"$FA_GEN\" build target=gfx942 head_dim=64 dtype=fp16 --cache-dir $PWD/cache; \"$FA_GEN\" cache prune --max-size 1K --cache-dir $PWD/cache", 0, "; 0 entries, 0 bytes are left", NULL);
+  expect("\"$FA_GEN\" cache prune --max-size 1X --cache-dir $PWD/cache", 2, NULL, "a number above 0 is meant");
+  expect("\"$FA_GEN\" cache stat --max-size 1K --cache-dir $PWD/cache", 2, NULL, "--max-size goes with prune");
   expect("\"$FA_GEN\" cache clear --cache-dir $PWD/cache", 0, "removed", NULL);
   expect("\"$FA_GEN\" cache stat --cache-dir $PWD/cache", 0, "0 entries", NULL);
 }

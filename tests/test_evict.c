@@ -264,6 +264,48 @@ static int put_and_find(int number, int puts) {
   return bad != 0;
 }
 
+/* Without using it. */
+static bool lies_there(const char *identity, int i) {
+  char path[1024];
+  entry_path(path, identity, i);
+  return access(path, F_OK) == 0;
+}
+
+static fa_store_gone prune_by(fa_store_rule rule) {
+  fa_store_gone gone;
+  char trouble[256];
+  if (!fa_store_prune(directory, &rule, &gone, trouble, sizeof trouble)) fail_msg("%s", trouble);
+  total t = total_of();
+  assert_int_equal(t.count, gone.left);
+  assert_int_equal(t.bytes, gone.bytes_left);
+  return gone;
+}
+
+static void pruning_takes_what_its_rule_names(void **state) {
+  (void)state;
+  char path[1024];
+  fa_store *store = open_store(toolchain, 0), *other = open_store("another", 0);
+  for (int i = 0; i < 10; i++) {
+    assert_true(put(store, i, 1000));
+    assert_true(put(other, 100 + i, 1000));
+    set_entry_age(i, i * FA_EVICT_DAY + 100);
+  }
+  uint64_t each = total_of().bytes / 20;
+  assert_int_equal(prune_by((fa_store_rule){0}).entries, 0);
+  assert_int_equal(prune_by((fa_store_rule){.older_than = 8 * FA_EVICT_DAY}).entries, 2);
+  assert_true(lies_there(toolchain, 7) && !lies_there(toolchain, 8) && !lies_there(toolchain, 9));
+  assert_int_equal(prune_by((fa_store_rule){.toolchain = toolchain}).entries, 10);
+  assert_false(lies_there("another", 100));
+  assert_int_equal(prune_by((fa_store_rule){.max_bytes = 3 * each + each / 2}).entries, 5);
+  assert_true(lies_there(toolchain, 0) && lies_there(toolchain, 1) && lies_there(toolchain, 2) && !lies_there(toolchain, 3));
+  entry_path(path, toolchain, 1);
+  assert_int_equal(truncate(path, 70), 0);
+  assert_int_equal(prune_by((fa_store_rule){.invalid = true}).entries, 1);
+  assert_int_equal(prune_by((fa_store_rule){.all = true}).left, 0);
+  fa_store_close(store);
+  fa_store_close(other);
+}
+
 static void evictors_and_readers_side_by_side(void **state) {
   (void)state;
   enum { PROCESSES = 4 };
@@ -291,6 +333,7 @@ int main(void) {
     TEST(a_hit_renews_the_time_once_a_day),
     TEST(times_of_the_future_count_as_the_oldest),
     TEST(toolchains_that_nobody_opens_are_emptied),
+    TEST(pruning_takes_what_its_rule_names),
     TEST(evictors_and_readers_side_by_side),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,13 @@
 
 static const fa_cli_option emit_options[] = { { "output", 'o', "FILE", "write there instead of standard output" }, LAST };
 
+static const fa_cli_option cache_options[] = {
+  { "max-size", 0, "SIZE", "prune: the oldest, until what is left has at most so many bytes (a number, with K, M or G behind it or nothing)" },
+  { "older-than", 0, "DAYS", "prune: what was not used for so long" },
+  { "other-toolchains", 0, NULL, "prune: what another compiler made than the one that is found here" },
+  LAST
+};
+
 static const fa_cli_option build_options[] = {
   { "output", 'o', "DIR", "write NAME.co, NAME.json (manifest) and NAME.hip (source) there instead of the cache" },
   { "problems", 'f', "FILE", "read problems from a file, one a line; # starts a comment" },
@@ -184,8 +191,10 @@ const fa_command fa_commands[] = {
     "fa_context_options.tuning_file or FA_TUNING. merge joins files: a GPU's time goes before a count, of two of one launch the smaller, else the later file's.\n"
     "example: fa-gen tune target=gfx1100 head_dim=64 waves=4,8 block_n=32,64 stages=1 -o gfx1100.tune\n", fa_command_tune },
   { "targets", "Lists the targets that can be compiled for.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_targets },
-  { "cache", "Shows, checks or empties the cache of compiled kernels.", "path|stat|list|verify|clear", NULL, FA_CLI_CACHE | FA_CLI_JSON,
-    "path: its folder; stat: entries and bytes; list: every entry; verify: reads each to the last byte, exit code 4 when one is bad; clear: removes all entries.\n", fa_command_cache },
+  { "cache", "Shows, checks, prunes or empties the cache of compiled kernels.", "path|stat|list|verify|prune|clear", cache_options, FA_CLI_CACHE | FA_CLI_JSON,
+    "path: its folder; stat: entries and bytes by target and toolchain, and where else kernels are looked for; list: every entry; verify: reads each to the last byte,\n"
+    "exit code 4 when one is bad; prune: removes what is invalid or what an option names, without options down to the cache's bound; clear: removes all entries.\n"
+    "docs/cache.md tells how the cache works.\n", fa_command_cache },
   { "pack", "Makes, lists, checks, joins and compares packs: many kernels in one file.",
     "create target=NAME [FIELD=VALUE,... ...] | list FILE ... | verify FILE ... | extract FILE [FIELD=VALUE,... ...] | merge FILE ... | diff FILE FILE", pack_options,
     FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
