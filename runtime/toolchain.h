@@ -6,7 +6,10 @@
 #include <stdbool.h>
 
 #include "build_id.h"
+#include <stdbool.h>
+
 #include "error.h"
+#include "places.h"
 
 typedef struct fa_toolchain {
   char worker[4096];       /* fa-gen-worker */
@@ -16,11 +19,19 @@ typedef struct fa_toolchain {
   char identity[512];      /* "hiprtc=<build-id> comgr=<build-id> llvm=<build-id or static>"; part of every key */
 } fa_toolchain;
 
-/* Explicit arguments first (may be NULL), then FA_WORKER and FA_TOOLCHAIN, what lies beside the library (places.h), ROCm 6 and 7's usual places.
+/* Explicit arguments first (may be NULL), then FA_WORKER and FA_TOOLCHAIN, what lies beside the library (places.h), what this user fetched, ROCM_PATH,
+ * ROCm 6 and 7's usual places.
  * FA_ERR_WORKER: no worker.  FA_ERR_TOOLCHAIN: no compiler; the worker is filled in, enough for the operation `emit`. */
 fa_status fa_toolchain_find(fa_toolchain *toolchain, const char *worker, const char *directory, fa_error *error);
 
 /* What a library is known by: its build-id, or, where it has none, its size and time.  False: it is no library that can be read. */
 bool fa_library_identity(char text[FA_BUILD_ID_BYTES], const char *path);
+
+/* The same, and says of each place of a compiler why it was looked into, and whether it has one: the first that has is used. */
+typedef void fa_toolchain_visit(void *user, const char *why, const char *directory, bool found);
+fa_status fa_toolchain_search(fa_toolchain *toolchain, const char *worker, const char *directory, fa_toolchain_visit *visit, void *user, fa_error *error);
+
+/* Where `fa-gen toolchain fetch` puts a compiler: $XDG_DATA_HOME/fa-gen/toolchain, else ~/.local/share/fa-gen/toolchain.  False: no HOME. */
+bool fa_toolchain_user_place(char place[FA_PLACE_BYTES]);
 
 #endif

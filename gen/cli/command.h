@@ -99,6 +99,7 @@ int fa_command_demo(fa_cli *cli);
 int fa_command_quarantine(fa_cli *cli);
 int fa_command_selftest(fa_cli *cli);
 int fa_command_doctor(fa_cli *cli);
+int fa_command_toolchain(fa_cli *cli);
 int fa_command_version(fa_cli *cli);
 
 #endif

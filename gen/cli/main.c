@@ -151,6 +151,11 @@ static const fa_cli_option selftest_options[] = {
 
 static const fa_cli_option quarantine_options[] = { QUARANTINE_OPTION, LAST };
 
+static const fa_cli_option toolchain_options[] = {
+  { "dir", 0, "DIR", "fetch: put it there ($XDG_DATA_HOME/fa-gen/toolchain, else ~/.local/share/fa-gen/toolchain)" },
+  LAST
+};
+
 #define FIELDS "[FIELD=VALUE ...]"
 
 const fa_command fa_commands[] = {
@@ -210,6 +215,10 @@ const fa_command fa_commands[] = {
     "A number is that of the list; a text is any part of a problem. docs/first_contact.md\nexample: fa-gen quarantine remove gfx1100\n", fa_command_quarantine },
   { "demo", "Runs generated kernels over tensors of real layers on the emulated targets.", NULL, demo_options,
     FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_THREADS | FA_CLI_JSON, "Exit code 1 when an error is above its bound.\n", fa_command_demo },
+  { "toolchain", "Fetches the compiler where there is no ROCm, says which one is used, checks it.", "fetch|where|verify", toolchain_options, FA_CLI_TOOLCHAIN | FA_CLI_JSON,
+    "fetch: hiprtc, comgr and LLVM from Debian testing, without root and beside the system, signatures verified; needs apt-get, bash and 800 MB for a while;\n"
+    "interrupted, it is completed by the next. where: each place that was looked into, and why. verify: files against what was fetched (exit code 4 when one\n"
+    "differs), and a kernel compiled. docs/worker.md\nexample: fa-gen toolchain where\n", fa_command_toolchain },
   { "version", "Prints the version and the toolchain's identity.", NULL, NULL, FA_CLI_TOOLCHAIN | FA_CLI_JSON, NULL, fa_command_version },
   { NULL, NULL, NULL, NULL, 0, NULL, NULL }
 };

@@ -128,7 +128,7 @@ explain() { # why apt failed, from its log
   else fail "apt could not get the packages from $1 (its messages stand above)"; fi
 }
 
-rm -rf "$work/root"
+rm -rf "$work/root" "$work/old"
 mkdir -p "$work/state/lists/partial" "$work/cache/archives/partial" || fail "$work cannot be made"
 : >"$work/status" || fail "$work cannot be written"
 used=
@@ -165,9 +165,10 @@ for library in libhiprtc.so.6 libamd_comgr.so.3; do
     fail "$library does not find all that it needs"
   }
 done
-rm -f "$stamp"
-rm -rf "$root"
-mv -T "$work/root" "$root" || fail "$root cannot be put into place"
+# What was unpacked, for `fa-gen toolchain verify`: sums of files, targets of links.
+(cd "$work" && find root -type l -printf 'link  %p  %l\n' && find root -type f -print0 | xargs -0 sha256sum) >"$work/files" || fail "$work/files cannot be written"
+rm -f "$stamp" # from here to the end the set is not called complete; there is never half a root
+{ [ ! -e "$root" ] || mv -T "$root" "$work/old"; } && mv -T "$work/root" "$root" && mv "$work/files" "$directory/files" || fail "$root cannot be put into place"
 printf '%s\n%s' "$packages" "$versions" >"$stamp.new" && mv "$stamp.new" "$stamp" || fail "$stamp cannot be written"
 rm -rf "$work"
 say "ready: $(sed -n 's/^\(libhiprtc6\|libamd-comgr3\|libllvm[0-9]*\)_\([^_]*\)_.*/\1 \2/p' "$stamp" | paste -sd, | sed 's/,/, /g; s/%3a/:/g')"
