@@ -9,10 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "fa_templates_digest.h"
 #include "host_memory.h"
 #include "little_endian.h"
 #include "output.h"
+#include "record.h"
 #include "store.h"
 
 /* ---- create -------------------------------------------------------------------------------------------------------- */
@@ -22,25 +22,25 @@ typedef struct gather {
   char *const *fields;
   int count;
   const char *target, *identity;
+  char templates[65];
   char trouble[FA_PACK_TROUBLE_BYTES];
 } gather;
 
-/* The problem of a key that this fa-gen and this toolchain would ask for, malloc'ed; NULL: it is another's. */
-static char *problem_of_key(const char *key, const char *identity) {
-  char head[64];
-  int length = snprintf(head, sizeof head, "fa-gen %s\nproblem=", fa_version());
-  if (strncmp(key, head, (size_t)length) != 0) return NULL;
-  const char *problem = key + length, *rest = problem + strcspn(problem, "\n");
-  char *tail = NULL;
-  fa_asprintf(&tail, "\ntemplates=%s\ntoolchain=%s\n", FA_TEMPLATES_DIGEST, identity);
-  bool ours = tail && strcmp(rest, tail) == 0;
-  fa_free(tail);
-  return ours ? strndup(problem, (size_t)(rest - problem)) : NULL;
+/* The problem of a key that this fa-gen with this toolchain and these templates would ask for, malloc'ed; NULL: it is another's. */
+static char *problem_of_key(const char *key, const gather *g) {
+  const char *at = strstr(key, "\nproblem=");
+  char *problem = at ? strndup(at + 9, strcspn(at + 9, "\n")) : NULL, *ours = NULL;
+  if (problem && !fa_record_key_text(&ours, problem, g->templates, g->identity, NULL) && strcmp(ours, key) != 0) {
+    free(problem);
+    problem = NULL;
+  }
+  fa_free(ours);
+  return problem;
 }
 
 static bool take_entry(const fa_store_entry *entry, void *user) {
   gather *g = user;
-  char *problem = entry->key ? problem_of_key(entry->key, g->identity) : NULL;
+  char *problem = entry->key ? problem_of_key(entry->key, g) : NULL;
   char target[64];
   bool ok = true;
   snprintf(target, sizeof target, "target=%s", g->target);
@@ -67,6 +67,7 @@ int fa_pack_create(fa_cli *cli, char *const *fields, int count) {
   fa_toolchain *toolchain = NULL;
   int code = fa_pack_files_check(cli, fields, count);
   if (code >= 0) return code;
+  if ((code = fa_session_templates(g.templates, cli)) >= 0) return code;
   if (!g.target) return fa_cli_usage(cli, "target=NAME is needed, one; a pack has one target");
   if (directory && !*directory) return fa_cli_usage(cli, "--cache-dir \"\" keeps kernels in memory only: there is nothing to pack");
   if (!directory && !fa_store_default_directory(place, sizeof place)) {

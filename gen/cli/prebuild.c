@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fa_templates_digest.h"
 #include "hash.h"
 #include "host_memory.h"
 #include "number.h"
@@ -19,7 +18,6 @@
 #include "record_parts.h"
 #include "session.h"
 #include "sha256.h"
-#include "template_tree.h"
 
 /* ---- which --------------------------------------------------------------------------------------------------------- */
 
@@ -75,21 +73,10 @@ void fa_prebuild_short_text(char *text, size_t capacity, const fa_problem *probl
 /* ---- kept where ---------------------------------------------------------------------------------------------------- */
 
 static int find_tools(fa_prebuild *p) {
-  const char *templates = fa_cli_value(p->cli, "templates");
   fa_error error = {0};
-  fa_template_tree tree;
-  char message[512];
   fa_status status = fa_toolchain_find(&p->toolchain, fa_cli_value(p->cli, "worker"), fa_cli_value(p->cli, "toolchain"), &error);
   if (status != FA_OK) return fa_cli_fail(p->cli, &error);
-  snprintf(p->templates, sizeof p->templates, "%s", FA_TEMPLATES_DIGEST);
-  if (!templates) return -1;
-  if (!fa_template_tree_read(&tree, templates, message, sizeof message)) {
-    fa_fail(&error, FA_ERR_IO, "--templates %s: %s", templates, message);
-    return fa_cli_fail(p->cli, &error);
-  }
-  snprintf(p->templates, sizeof p->templates, "%s", tree.digest);
-  fa_template_tree_free(&tree);
-  return -1;
+  return fa_session_templates(p->templates, p->cli);
 }
 
 /* Path of a name in the folder; false: too long. */

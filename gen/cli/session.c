@@ -3,9 +3,11 @@
 #include "session.h"
 
 #include "emulation.h"
+#include "fa_templates_digest.h"
 #include "functions.h"
 #include "number.h"
 #include "problem.h"
+#include "template_tree.h"
 #include "tuning.h"
 
 #include <math.h>
@@ -167,6 +169,22 @@ fa_status fa_session_generate(fa_bundle **reply, const fa_cli *cli, const char *
     sections[count++] = (fa_section){ "functions_name", functions.name, strlen(functions.name) };
   }
   return fa_session_call(reply, cli, op, sections, count, error);
+}
+
+int fa_session_templates(char digest[65], const fa_cli *cli) {
+  const char *directory = fa_cli_value(cli, "templates");
+  fa_error error = {0};
+  fa_template_tree tree;
+  char message[512];
+  snprintf(digest, 65, "%s", FA_TEMPLATES_DIGEST);
+  if (!directory) return -1;
+  if (!fa_template_tree_read(&tree, directory, message, sizeof message)) {
+    fa_fail(&error, FA_ERR_IO, "--templates %s: %s", directory, message);
+    return fa_cli_fail(cli, &error);
+  }
+  snprintf(digest, 65, "%s", tree.digest);
+  fa_template_tree_free(&tree);
+  return -1;
 }
 
 static void print_log(int level, const char *text, void *user) {

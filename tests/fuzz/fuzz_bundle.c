@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Offload bundles, host programs with bundles inside, and the ELF headers of what they hold.
-#include "elf_view.h"
+// Offload bundles, host programs with bundles inside, and the ELF files that they hold, looked into and stripped.
+#include "elf_strip.h"
 #include "unbundle.h"
 
 #include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -23,6 +25,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     (void)fa_elf_section(&elf, i);
                 (void)fa_elf_symbol(&elf, "tiny.kd", &symbol);
             }
+            void *copy = malloc(object_size ? object_size : 1);
+            if (copy && object_size) {
+                memcpy(copy, object, object_size);
+                if (fa_elf_strip(copy, &object_size, &error) == FA_OK && fa_elf_open(&elf, copy, object_size, &error) != FA_OK)
+                    abort(); // what was an object stays one
+            }
+            free(copy);
         }
     return 0;
 }
