@@ -100,9 +100,9 @@ static void end_row(selftest *s, const char *result, const char *reason) {
   json_array_foreach(tests, i, test) {
     bool ok = json_is_true(json_object_get(test, "ok"));
     good += ok;
-    if (!ok && !failing) failing = text_of(test, "test"), reason = *reason ? reason : text_of(test, "reason");
+    if (!ok && !failing) failing = text_of(test, "test"), worst = test, reason = *reason ? reason : text_of(test, "reason");
     double error = json_number_value(json_object_get(test, "max_error")), allowed = json_number_value(json_object_get(test, "max_error_allowed"));
-    if (allowed > 0 && error / allowed > ratio) worst = test, ratio = error / allowed;
+    if (!failing && allowed > 0 && error / allowed > ratio) worst = test, ratio = error / allowed;
   }
   if (strcmp(result, "tested") == 0) result = failing ? "wrong" : "right";
   bool right = strcmp(result, "right") == 0, wrong = failing || strcmp(result, "wrong") == 0 || strcmp(result, "hung") == 0 || strcmp(result, "crashed") == 0;

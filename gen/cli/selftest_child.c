@@ -99,7 +99,10 @@ static void open_packs(child *c) {
   const char *path;
   for (; (path = fa_cli_value_at(c->cli, "pack", (int)c->pack_count)); c->pack_count++) {
     if (c->pack_count == MAX_PACKS) fatal(c, FA_EXIT_USAGE, "more than 16 packs");
-    if (!(c->packs[c->pack_count] = fa_pack_open_at(path, FA_PACK_VERIFY, trouble, sizeof trouble))) fatal(c, FA_EXIT_IO, trouble);
+    if ((c->packs[c->pack_count] = fa_pack_open_at(path, FA_PACK_VERIFY, trouble, sizeof trouble))) continue;
+    char text[sizeof trouble + 4096];
+    snprintf(text, sizeof text, "%.4000s: %s", path, trouble);
+    fatal(c, FA_EXIT_IO, text);
   }
 }
 

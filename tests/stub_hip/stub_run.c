@@ -135,5 +135,6 @@ bool stub_run_launch(void *module, const unsigned grid[3], const unsigned block[
   bool good = fa_emu_launch(m->object, &p, &result) == FA_EMU_OK;
   if (!good) fprintf(stderr, "stub_hip: %s\n", result.report_count ? result.reports[0].text : result.text);
   fa_emu_result_release(&result);
+  if (!good && getenv("FAGEN_STUB_ABORT")) abort();
   return good;
 }

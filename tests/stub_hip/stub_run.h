@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * With FAGEN_STUB_TARGET=gfx942 in the environment the stub has a GPU of that target that really runs kernels: on libfagen-emulator.  What an
- * allocation does not hold a kernel may not touch: the launch fails, as with a page fault on a card. */
+ * allocation does not hold a kernel may not touch: the launch fails; with
+ * FAGEN_STUB_ABORT the process ends, as ROCm does it on a page fault. */
 #ifndef STUB_RUN_H
 #define STUB_RUN_H
 
