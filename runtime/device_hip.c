@@ -29,17 +29,20 @@ typedef struct {
   bool exchanged;
 } hip_scope;
 
+/* For calls whose failure changes nothing for the caller: it is not left in HIP's memory of the last one either. */
+static bool quietly(const hip_device *d, int code) {
+  if (code) (void)fa_hip_fail(&d->hip, "", code, NULL);
+  return code == 0;
+}
+
 static void exchange_mode(const hip_device *d, hip_scope *scope) {
-  int mode = HIP_CAPTURE_RELAXED;
-  int code = d->hip.hipThreadExchangeStreamCaptureMode ? d->hip.hipThreadExchangeStreamCaptureMode(&mode) : 0;
-  scope->exchanged = d->hip.hipThreadExchangeStreamCaptureMode && !code;
-  scope->mode = mode;
-  if (code) (void)fa_hip_fail(&d->hip, "hipThreadExchangeStreamCaptureMode", code, NULL); /* then we cannot spare a capture that we do not see */
+  scope->mode = HIP_CAPTURE_RELAXED; /* without it, a capture that we do not see is not spared */
+  scope->exchanged = d->hip.hipThreadExchangeStreamCaptureMode && quietly(d, d->hip.hipThreadExchangeStreamCaptureMode(&scope->mode));
 }
 
 static void restore_mode(const hip_device *d, const hip_scope *scope) {
   int mode = scope->mode;
-  if (scope->exchanged) (void)d->hip.hipThreadExchangeStreamCaptureMode(&mode);
+  if (scope->exchanged) (void)quietly(d, d->hip.hipThreadExchangeStreamCaptureMode(&mode));
 }
 
 /* Asked of the default stream, HIP tells of every capture that it sees from there.  A host that knows better has set its thread to relaxed mode. */
@@ -47,7 +50,7 @@ static fa_status check_capture(const hip_device *d, const hip_scope *scope, fa_e
   int status = HIP_CAPTURE_NONE, code = 0;
   if (scope->exchanged && scope->mode == HIP_CAPTURE_RELAXED) return FA_OK;
   if (d->hip.hipStreamIsCapturing) code = d->hip.hipStreamIsCapturing(NULL, &status);
-  if (code) (void)fa_hip_fail(&d->hip, "hipStreamIsCapturing", code, NULL);
+  (void)quietly(d, code);
   if (code != HIP_CAPTURE_IMPLICIT && (code || status == HIP_CAPTURE_NONE)) return FA_OK;
   return fa_fail(error, FA_ERR_NOT_PREPARED, "a stream is being captured into a graph, which goes on undisturbed: create plans and memory before; a thread that must do so now "
                                              "calls hipThreadExchangeStreamCaptureMode with hipStreamCaptureModeRelaxed first");
@@ -73,7 +76,7 @@ static fa_status enter(hip_device *d, hip_scope *scope, fa_error *error) {
 static fa_status leave(hip_device *d, const hip_scope *scope, fa_status status, fa_error *error) {
   int code = scope->device != d->ordinal ? d->hip.hipSetDevice(scope->device) : 0;
   restore_mode(d, scope);
-  if (!code || status) return status;
+  if (quietly(d, code) || status) return status;
   status = fa_hip_fail(&d->hip, "hipSetDevice", code, error);
   return fa_fail(error, status, "hipSetDevice failed (HIP error %d): the thread's current device, %d before, is now %d", code, scope->device, d->ordinal);
 }
@@ -95,7 +98,7 @@ static fa_status hip_may_load(fa_device *device, fa_error *error) {
 /* ---- modules and launches ---- */
 
 static void unload(hip_device *d, fa_module *module) {
-  if (module && module->module) (void)d->hip.hipModuleUnload(module->module);
+  if (module && module->module) (void)quietly(d, d->hip.hipModuleUnload(module->module));
   fa_free(module);
 }
 
@@ -165,7 +168,7 @@ static fa_status hip_alloc(void **pointer, fa_device *device, size_t bytes, fa_e
   int code = d->hip.hipMalloc(pointer, bytes);
   if (code) *pointer = NULL;
   status = leave(d, &scope, code ? fa_hip_fail(&d->hip, "hipMalloc", code, error) : FA_OK, error);
-  if (status && *pointer) (void)d->hip.hipFree(*pointer);
+  if (status && *pointer) (void)quietly(d, d->hip.hipFree(*pointer));
   if (status) *pointer = NULL;
   return status;
 }
@@ -174,7 +177,7 @@ static void hip_free(fa_device *device, void *pointer) {
   hip_device *d = (hip_device *)device;
   hip_scope scope;
   exchange_mode(d, &scope);
-  (void)d->hip.hipFree(pointer);
+  (void)quietly(d, d->hip.hipFree(pointer));
   restore_mode(d, &scope);
 }
 
@@ -192,7 +195,7 @@ static fa_status hip_synchronize(fa_device *device, void *stream, fa_error *erro
   hip_device *d = (hip_device *)device;
   hip_scope scope;
   int capturing = HIP_CAPTURE_NONE;
-  if (stream && d->hip.hipStreamIsCapturing && !d->hip.hipStreamIsCapturing(stream, &capturing) && capturing != HIP_CAPTURE_NONE)
+  if (stream && d->hip.hipStreamIsCapturing && quietly(d, d->hip.hipStreamIsCapturing(stream, &capturing)) && capturing != HIP_CAPTURE_NONE)
     return fa_fail(error, FA_ERR_ARGUMENT, "the stream is being captured into a graph: there is nothing to wait for before the graph is launched");
   fa_status status = enter(d, &scope, error);
   if (status) return status;

@@ -93,7 +93,7 @@ fa_context_options canned_options(const canned *c) {
 
 static void *stub;
 
-static void *stub_symbol(const char *name) {
+void *canned_stub_function(const char *name) {
   if (!stub) stub = dlopen(FA_TEST_BIN "/../lib/stub_hip/libamdhip64.so.6", RTLD_NOW | RTLD_LOCAL);
   void *symbol = stub ? dlsym(stub, name) : NULL;
   check(symbol != NULL, stub ? name : dlerror());
@@ -102,14 +102,14 @@ static void *stub_symbol(const char *name) {
 
 stub_hip_state *open_stub_hip(void) {
   stub_hip_state *(*state)(void);
-  void *symbol = stub_symbol("stub_hip");
+  void *symbol = canned_stub_function("stub_hip");
   memcpy(&state, &symbol, sizeof state);
   return state();
 }
 
 void reset_stub_hip(void) {
   void (*reset)(void);
-  void *symbol = stub_symbol("stub_hip_reset");
+  void *symbol = canned_stub_function("stub_hip_reset");
   memcpy(&reset, &symbol, sizeof reset);
   reset();
 }

@@ -30,6 +30,8 @@ fa_context_options canned_options(const canned *c);
 /* Opens the stub libamdhip64 and returns its state. */
 stub_hip_state *open_stub_hip(void);
 void reset_stub_hip(void);
+/* A function of the stub by its name; the caller knows its type. */
+void *canned_stub_function(const char *name);
 
 /* What most of these tests share: a canned directory and the stub, set up and removed around each by cmocka. */
 extern canned here;
