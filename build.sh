@@ -7,7 +7,9 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 top=$PWD
-packages="gcc libc6-dev cmake ninja-build liblua5.4-dev libcmocka-dev libjansson-dev libxxhash-dev ca-certificates"
+packages="gcc g++ libc6-dev cmake ninja-build liblua5.4-dev libcmocka-dev libjansson-dev libxxhash-dev ca-certificates"
+# for the tests of the installed copy: its users' compilers and tools, and what computes a Debian package's dependencies
+packages="$packages pkg-config dpkg-dev file"
 log=$top/build/setup.log
 
 say() { printf '== %s\n' "$*"; }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# OUTPUT/man1, man3, bash, zsh and fish, from what the tool FA_GEN prints and the PAGES that are written by hand; compressed where there is gzip.
-find_program(GZIP gzip)
+# OUTPUT/man1, man3, bash, zsh, fish and changelog.gz, from what the tool FA_GEN prints, the PAGES that are written by hand, and CHANGELOG.
+find_program(GZIP gzip REQUIRED)
 
 function(print file)
   execute_process(COMMAND "${FA_GEN}" ${ARGN} OUTPUT_FILE "${file}" RESULT_VARIABLE code)
@@ -26,9 +26,8 @@ foreach(page IN LISTS PAGES)
   file(COPY "${page}" DESTINATION "${OUTPUT}/man3")
 endforeach()
 file(GLOB pages "${OUTPUT}/man*/*")
-if(GZIP)
-  execute_process(COMMAND "${GZIP}" -9n ${pages} COMMAND_ERROR_IS_FATAL ANY)
-endif()
+execute_process(COMMAND "${GZIP}" -9n ${pages} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND "${GZIP}" -9nc "${CHANGELOG}" OUTPUT_FILE "${OUTPUT}/changelog.gz" COMMAND_ERROR_IS_FATAL ANY)
 foreach(shell bash zsh fish)
   print("${OUTPUT}/${shell}" --completion ${shell})
 endforeach()
