@@ -204,7 +204,9 @@ static void look_at_hip(fa_doctor *d, card *c, const json_t *hip) {
 
 void fa_doctor_gpu(fa_doctor *d) {
   card c = {0};
-  json_t *hip = fa_probe_hip(PROBE_SECONDS);
+  long seconds = PROBE_SECONDS;
+  (void)fa_cli_integer(&seconds, d->cli, "seconds", 1, 86400, PROBE_SECONDS);
+  json_t *hip = fa_probe_hip((unsigned)seconds);
   c.hip = strcmp(text_of(hip, "status"), "FA_OK") == 0;
   c.on_bus = count_on_bus(d);
   c.nodes = count_nodes(d);
