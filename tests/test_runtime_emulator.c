@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -82,6 +83,41 @@ static void host_memory_works_as_it_is(void **state) {
     fa_context_destroy(context);
   }
 }
+
+#ifndef __SANITIZE_THREAD__
+/* A child of a process with emulator contexts makes its own, and computes the same. */
+static void a_forked_child_makes_its_own_context(void **state) {
+  (void)state;
+  static _Alignas(16) uint16_t q[ROWS * HEADS * DIM], k[HEADS * DIM], v[HEADS * DIM], o[ROWS * HEADS * DIM];
+  fa_context *context;
+  fa_plan *plan = open_plan(&context, "gfx942");
+  fa_attention_fwd_args args = one_key(q, k, v, o);
+  assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
+  fflush(NULL);
+  pid_t child = fork();
+  if (child == 0) {
+    fa_context *own;
+    alarm(60);
+    memset(o, 0xff, sizeof o);
+    if (fa_attention_fwd(plan, &args, NULL) != FA_ERR_ARGUMENT || !strstr(fa_last_error(), "made before this process was forked")) _exit(1);
+    fa_plan *mine = open_plan(&own, "gfx942");
+    if (fa_attention_fwd(mine, &args, NULL)) _exit(2);
+    expect_v(o, v);
+    fa_plan_destroy(plan);
+    fa_context_destroy(context);
+    fa_plan_destroy(mine);
+    fa_context_destroy(own);
+    _exit(0);
+  }
+  int status;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
+  expect_v(o, v);
+  fa_plan_destroy(plan);
+  fa_context_destroy(context);
+}
+#endif
 
 static void tensors_may_share_memory(void **state) {
   (void)state;
@@ -309,6 +345,9 @@ int main(void) {
   }
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(host_memory_works_as_it_is),
+#ifndef __SANITIZE_THREAD__ /* it does not take threads in a child */
+    cmocka_unit_test(a_forked_child_makes_its_own_context),
+#endif
     cmocka_unit_test(tensors_may_share_memory),
     cmocka_unit_test(allocations_are_guarded),
     cmocka_unit_test(a_stray_access_is_an_execution_error),
