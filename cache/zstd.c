@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LEVEL = 19 }; /* packs are made once and read often */
+enum { LEVEL = 6 }; /* 19 makes a pack 7 % smaller and takes ten times as long: as much as a twentieth of the compiles */
 
 static struct {
   size_t (*compress)(void *to, size_t room, const void *from, size_t bytes, int level);

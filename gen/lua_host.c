@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The Lua state that templates run in.  Text chunks only (crafted bytecode can crash the interpreter), no io, os, package or debug, no random
+ * The Lua state that templates run in.  Text chunks only (crafted bytecode can crash the interpreter), but for those that the build compiled; no io, os, package or debug, no random
  * numbers, undefined globals are errors.  Comments at pushes show the Lua stack. */
 #include "lua_host.h"
 
@@ -82,7 +82,8 @@ static int require_template(lua_State *L) {
   file = fa_template_tree_find(host_of(L)->tree, path);
   if (!file) return luaL_error(L, "require: there is no template '%s' (templates/%s)", name, path);
   strcpy(stpcpy(chunk, "@templates/"), path);
-  if (luaL_loadbufferx(L, (const char *)file->data, file->size, chunk, "t") != LUA_OK) return lua_error(L);
+  const unsigned char *text = file->code ? file->code : file->data;
+  if (luaL_loadbufferx(L, (const char *)text, file->code ? file->code_size : file->size, chunk, file->code ? "b" : "t") != LUA_OK) return lua_error(L);
   lua_pushvalue(L, 1);
   lua_pushboolean(L, 0);
   lua_rawset(L, lua_upvalueindex(1));
@@ -205,7 +206,8 @@ static fa_status run(lua_CFunction body, host *h, const fa_template_tree *tree, 
   h->instruction_limit = limits && limits->instructions ? limits->instructions : 2000000000ull;
   L = lua_newstate(allocate, h);
   if (!L) return fa_fail(error, FA_ERR_NOMEM, "templates: out of memory");
-  lua_sethook(L, count_instructions, LUA_MASKCOUNT, HOOK_INTERVAL);
+  /* The built-in templates are known to end; counting would take a seventh of their time. */
+  if (limits || h->functions || tree->files != fa_templates_embedded.files) lua_sethook(L, count_instructions, LUA_MASKCOUNT, HOOK_INTERVAL);
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, body); /* handler, body */
   code = lua_pcall(L, 0, 0, 1);

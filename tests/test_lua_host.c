@@ -72,7 +72,8 @@ static fa_status generate(fa_generated *generated, const char *body, const char 
   static const fa_lua_limits limits = {.memory_bytes = 32 << 20, .instructions = 3000000};
   char text[2048];
   snprintf(text, sizeof text, "return {generate = function(fields, names) %s end, targets = function() return {'gfx1', 'gfx2'} end}", body);
-  const fa_template files[] = {{"lib/other.lua", (const unsigned char *)other, other ? strlen(other) : 0}, {"main.lua", (const unsigned char *)text, strlen(text)}};
+  const fa_template files[] = {{.path = "lib/other.lua", .data = (const unsigned char *)other, .size = other ? strlen(other) : 0},
+                               {.path = "main.lua", .data = (const unsigned char *)text, .size = strlen(text)}};
   const fa_template_tree tree = {.files = other ? files : files + 1, .count = other ? 2 : 1};
   return fa_lua_generate(generated, &tree, &limits, "kernel=gemm target=gfx942 block_m=auto", NULL, error);
 }
@@ -103,7 +104,7 @@ static void test_no_main(void **state) {
 
 static void test_targets(void **state) {
   const char *text = "return {targets = function() return {'gfx1', 'gfx2'} end}";
-  const fa_template file = {"main.lua", (const unsigned char *)text, strlen(text)};
+  const fa_template file = {.path = "main.lua", .data = (const unsigned char *)text, .size = strlen(text)};
   const fa_template_tree tree = {.files = &file, .count = 1};
   fa_error error;
   char *names;

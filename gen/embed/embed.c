@@ -1,11 +1,45 @@
 /* SPDX-License-Identifier: MIT
- * fa-embed DIRECTORY OUT.c OUT.h: a tree of templates as C data, byte for byte, and its digest as a constant. */
+ * fa-embed DIRECTORY OUT.c OUT.h: a tree of templates as C data, byte for byte and compiled, and its digest as a constant.  A template that is no Lua
+ * ends the build. */
+#include <lauxlib.h>
+#include <lua.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "template_tree.h"
 
 static void print_bytes(FILE *out, const unsigned char *data, size_t size) {
   for (size_t i = 0; i < size; i++) fprintf(out, "%u,%s", data[i], i % 32 == 31 ? "\n" : "");
+}
+
+typedef struct buffer {
+  unsigned char *data;
+  size_t size;
+} buffer;
+
+static int append(lua_State *L, const void *data, size_t size, void *user) {
+  buffer *b = user;
+  unsigned char *more = realloc(b->data, b->size + size);
+  (void)L;
+  if (!more) return 1;
+  memcpy(more + b->size, data, size);
+  b->data = more;
+  b->size += size;
+  return 0;
+}
+
+/* Lua's own form of the file, line numbers included.  The worker is linked with the same Lua. */
+static int compile(buffer *code, const fa_template *file) {
+  char chunk[256];
+  lua_State *L = luaL_newstate();
+  if (!L) return 0;
+  snprintf(chunk, sizeof chunk, "@templates/%s", file->path);
+  *code = (buffer){0};
+  int ok = luaL_loadbufferx(L, (const char *)file->data, file->size, chunk, "t") == LUA_OK && lua_dump(L, append, code, 0) == 0;
+  if (!ok) fprintf(stderr, "fa-embed: %s\n", lua_isstring(L, -1) ? lua_tostring(L, -1) : "out of memory");
+  lua_close(L);
+  return ok;
 }
 
 static int write_source(const char *path, const fa_template_tree *tree) {
@@ -16,10 +50,16 @@ static int write_source(const char *path, const fa_template_tree *tree) {
     fprintf(out, "static const unsigned char data_%zu[] = { /* %s */\n", i, tree->files[i].path);
     print_bytes(out, tree->files[i].data, tree->files[i].size);
     fprintf(out, "0};\n"); /* the zero is not counted */
+    buffer code;
+    if (!compile(&code, &tree->files[i])) return fclose(out), 0;
+    fprintf(out, "static const unsigned char code_%zu[] = {\n", i);
+    print_bytes(out, code.data, code.size);
+    fprintf(out, "0};\n");
+    free(code.data);
   }
   fprintf(out, "static const fa_template files[] = {\n");
-  for (size_t i = 0; i < tree->count; i++) fprintf(out, "  {\"%s\", data_%zu, %zu},\n", tree->files[i].path, i, tree->files[i].size);
-  fprintf(out, "  {0, 0, 0}};\nconst fa_template_tree fa_templates_embedded = {files, %zu, \"%s\"};\n", tree->count, tree->digest);
+  for (size_t i = 0; i < tree->count; i++) fprintf(out, "  {\"%s\", data_%zu, %zu, code_%zu, sizeof code_%zu - 1},\n", tree->files[i].path, i, tree->files[i].size, i, i);
+  fprintf(out, "  {0, 0, 0, 0, 0}};\nconst fa_template_tree fa_templates_embedded = {files, %zu, \"%s\"};\n", tree->count, tree->digest);
   return fclose(out) == 0;
 }
 

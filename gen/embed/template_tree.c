@@ -76,7 +76,7 @@ static bool add_file(reader *r, int directory, const char *name, char *path) {
     done += (size_t)got;
   }
   data[done] = 0;
-  r->files[r->count++] = (fa_template){path, data, done};
+  r->files[r->count++] = (fa_template){.path = path, .data = data, .size = done};
   path = NULL;
   data = NULL;
   ok = true;

@@ -11,6 +11,8 @@ typedef struct fa_template {
   const char *path; /* "tile/layout.lua" */
   const unsigned char *data;
   size_t size;
+  const unsigned char *code; /* as Lua has compiled it; NULL of a directory's */
+  size_t code_size;
 } fa_template;
 
 typedef struct fa_template_tree {
