@@ -28,6 +28,7 @@ static void find_pages(void);
 static int make_folder(void **state) {
   (void)state;
   find_pages();
+  if (access(FA_TEST_BIN "/../lib/fa-gen/toolchain/root", R_OK) == 0) setenv("FA_TOOLCHAIN", FA_TEST_BIN "/../lib/fa-gen/toolchain", 0); /* for the installed copy */
   static const char *const names[] = { "tests", "docs", "examples", "templates", "runtime", "README.md", "LICENSE" };
   char from[1024], to[1024];
   scratch_make(folder, sizeof folder);
@@ -99,6 +100,7 @@ static int for_each_block(const char *name, void (*visit)(const char *name, cons
 
 static void run_block(const char *name, const char *block) {
   if (strstr(block, "./build.sh")) return; /* looked at by readme_opens_with_two_commands */
+  if (strstr(block, "cmake --install") && !FA_TEST_INSTALL) return;
   char command[4096];
   snprintf(command, sizeof command, "set -e\n%s", block);
   cli_result result = cli_shell(folder, command);
