@@ -128,11 +128,16 @@ static int read_shard(fa_prebuild *p) {
   return fa_cli_usage(p->cli, "--shard %s: i/n with i from 1 to n is expected, n at most 9999", text);
 }
 
-static int choose_all(fa_prebuild *p) {
+int fa_prebuild_choose_models(fa_prebuild *p) {
   const char *config;
   int code = read_models(p);
   if (code < 0) code = each_word(p, "model", choose_named);
   for (int i = 0; code < 0 && (config = fa_cli_value_at(p->cli, "config", i)); i++) code = choose_config(p, config, i);
+  return code;
+}
+
+static int choose_all(fa_prebuild *p) {
+  int code = fa_prebuild_choose_models(p);
   if (code < 0) code = each_word(p, "target", add_target);
   if (code < 0) code = each_word(p, "dtype", add_dtype);
   return code < 0 ? read_shard(p) : code;

@@ -315,7 +315,8 @@ int fa_command_selftest(fa_cli *cli) {
   struct tm parts;
   if (!s.device) s.device = secure_getenv("FA_DEVICE");
   if (!fa_cli_integer(&s.limit, cli, "limit", 1, 1000000, 300)) return FA_EXIT_USAGE;
-  if (fa_cli_value(cli, "pack") && (cli->argc || fa_cli_value(cli, "problem"))) return fa_cli_usage(cli, "--pack and a problem exclude each other: what is in the pack is tested");
+  bool model = fa_cli_value(cli, "model") || fa_cli_value(cli, "config"), problem = cli->argc || fa_cli_value(cli, "problem"), pack = fa_cli_value(cli, "pack");
+  if (model + problem + pack > 1) return fa_cli_usage(cli, "a problem, --model (--config) and --pack exclude each other: each says what is tested");
   if (gmtime_r(&today, &parts)) strftime(s.day, sizeof s.day, "%Y-%m-%d", &parts);
   if (fa_cli_value(cli, "no-quarantine") || !fa_quarantine_path(s.quarantine, sizeof s.quarantine, fa_cli_value(cli, "quarantine"))) s.quarantine[0] = 0;
   s.variants = json_array();

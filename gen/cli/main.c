@@ -140,6 +140,9 @@ static const fa_cli_option doctor_options[] = {
 static const fa_cli_option selftest_options[] = {
   { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else hip)" },
   { "pack", 0, "FILE", "test what is in this pack; may be given more than once" },
+  { "model", 'm', "NAME,...", "test what these models need (fa-gen prebuild --list names them)" },
+  { "models", 0, "FILE", "further models, in the form of models.json (docs/prebuild.md)" },
+  { "config", 'c', "FILE", "test what the model of this config.json of Hugging Face needs" },
   { "quick", 0, NULL, "fewer tests" },
   { "report", 'r', "FILE", "write a report, JSON: device, driver, toolchain and every result; no names of machine, user or folders" },
   { "limit", 0, "N", "seconds that one test may take before its kernel counts as hung (300)" },

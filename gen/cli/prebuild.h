@@ -48,6 +48,8 @@ typedef struct fa_prebuild {
   fa_prebuild_pack packs[FA_PREBUILD_TARGETS];
 } fa_prebuild;
 
+/* Fills `known` and `chosen` by the options --model, --models and --config.  Returns -1 to go on, else the exit code. */
+int fa_prebuild_choose_models(fa_prebuild *p);
 /* Fills items with what the chosen models need on the targets and this shard builds.  All below return -1 to go on, else the exit code. */
 int fa_prebuild_plan(fa_prebuild *p);
 /* Finds toolchain and templates, opens the folder, and looks up what is there already. */

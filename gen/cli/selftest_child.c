@@ -5,6 +5,7 @@
 #include "context.h"
 #include "pack.h"
 #include "plan.h"
+#include "prebuild.h"
 #include "problem.h"
 #include "selftest.h"
 #include "session.h"
@@ -94,6 +95,21 @@ static int add_fields(child *c) {
   return fa_session_combinations(c->cli, c->cli->argc ? "" : "dtype=fp16,bf16 head_dim=64,128 mask=none,causal", add_problem, c);
 }
 
+/* What models need on this device, by the rule of prebuild. */
+static int add_models(child *c) {
+  fa_prebuild *p = calloc(1, sizeof *p);
+  int code = FA_EXIT_FAILED;
+  bool room = true;
+  if (!p) return code;
+  p->cli = c->cli;
+  code = fa_prebuild_choose_models(p);
+  for (int i = 0; code < 0 && i < p->chosen_count && room; i++)
+    room = fa_model_problems(c->problems, &c->count, MAX_PROBLEMS, &p->chosen[i], fa_context_target(c->context), 0);
+  fa_models_free(&p->known);
+  free(p);
+  return code < 0 && !room ? fa_cli_usage(c->cli, "more than %d problems", MAX_PROBLEMS) : code;
+}
+
 static void open_packs(child *c) {
   char trouble[FA_PACK_TROUBLE_BYTES];
   const char *path;
@@ -163,7 +179,8 @@ void fa_selftest_child(fa_cli *cli, int start, int channel) {
   open_context(&c);
   c.problems = calloc(MAX_PROBLEMS, sizeof *c.problems);
   if (!c.problems) fatal(&c, FA_EXIT_FAILED, "no memory for the list of problems");
-  int code = c.pack_count ? add_packs(&c) : add_fields(&c);
+  bool models = fa_cli_value(cli, "model") || fa_cli_value(cli, "config");
+  int code = c.pack_count ? add_packs(&c) : models ? add_models(&c) : add_fields(&c);
   if (code >= 0) fatal(&c, code, ""); /* it was reported */
   tell(&c, json_pack("{s:s,s:s,s:s,s:s,s:i}", "event", "hello", "target", fa_context_target(c.context), "toolchain", c.context->toolchain.identity, "templates",
                      c.context->templates, "count", c.count));
