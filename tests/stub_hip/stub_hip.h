@@ -31,6 +31,7 @@ typedef struct stub_hip_state {
   const char *failing;           /* name of a function; "*": any; or NULL */
   int fail_code, fail_after;     /* it succeeds so many times first */
   int fail_once;                 /* then fails once, else for good */
+  int quiet;                     /* launches and what they ask for are not recorded, launches only counted, and no lock is taken: not one system call, whatever threads do */
   int last_error;                /* what hipGetLastError tells; the calls' own, and what the host left there */
   stub_hip_capture capture;
   unsigned param_bytes[STUB_HIP_PARAMS]; /* 4 or 8; 0 ends the list */
