@@ -36,7 +36,7 @@ static fa_bundle *answer_of(int number, char first) {
   object[0] = first;
   snprintf(variant, sizeof variant, "variant %d", number);
   const fa_section sections[] = {{"protocol", "5", 1}, {"object", object, sizeof object}, {"manifest", "{}", 2}, {"variant", variant, strlen(variant)},
-                                 {"log", "words", 5}, {"source", "// text", 7}, {"resources", "{\"vgprs\":1}", 11}};
+                                 {"log", "words", 5}, {"toolchain", "what is loaded", 14}, {"source", "// text", 7}, {"resources", "{\"vgprs\":1}", 11}};
   void *bytes;
   size_t size;
   assert_true(fa_bundle_encode(&bytes, &size, sections, sizeof sections / sizeof *sections));
@@ -148,14 +148,14 @@ static void what_does_not_belong_is_refused(void **state) {
   assert_refused(builder, "kernel=attention_fwd target=gfx9420 head_dim_qk=8", other, "gfx942;", "there");
   assert_refused(builder, "kernel=attention_fwd", other, "gfx942;", "there");
   fa_bundle_free(other);
-  const fa_section foreign[] = {{"object", "x", 1}, {"manifest", "{}", 2}, {"variant", "v", 1}, {"toolchain", "elsewhere", 9}};
+  const fa_section foreign[] = {{"object", "x", 1}, {"manifest", "{}", 2}, {"variant", "v", 1}, {"abi", "1", 1}, {"toolchain", "elsewhere", 9}};
   const fa_section newer[] = {{"object", "x", 1}, {"manifest", "{}", 2}, {"variant", "v", 1}, {"abi", "99", 2}};
   const fa_section partial[] = {{"object", "x", 1}, {"manifest", "{}", 2}};
   const struct {
     const fa_section *sections;
     size_t count;
     const char *first, *second;
-  } rows[] = {{foreign, 4, "elsewhere", toolchain}, {newer, 4, "99", "there"}, {partial, 2, "variant", "there"}};
+  } rows[] = {{foreign, 5, "elsewhere", toolchain}, {newer, 4, "99", "there"}, {partial, 2, "variant", "there"}};
   problem_of(problem, 2);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     void *bytes;
