@@ -19,6 +19,7 @@ static struct {
   pthread_cond_t freed, ended; /* a worker is idle or gone; the library ends */
   pid_t owner;                 /* the process that all this belongs to */
   fa_worker_process *idle, *busy; /* idle: the last used first */
+  fa_worker_process *lost;        /* a parent's */
   unsigned alive;                 /* idle, busy, being started or stopped */
   pthread_t keeper;
   bool keeping, joinable, closed; /* closed: nobody waits any more */
@@ -29,7 +30,12 @@ static struct {
 /* In a child: the parent's workers are not ours, and none of its threads is here. */
 static void forget(void) {
   for (int i = 0; i < 2; i++)
-    for (fa_worker_process *p = i ? pool.busy : pool.idle; p; p = p->next) fa_worker_disown(p); /* its memory stays: a host's allocator may be locked */
+    for (fa_worker_process *p = i ? pool.busy : pool.idle, *next; p; p = next) {
+      next = p->next;
+      fa_worker_disown(p);
+      p->next = pool.lost; /* its memory stays: a host's allocator may be locked now */
+      pool.lost = p;
+    }
   pool.mutex = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
   pool.freed = pool.ended = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
   pool.idle = pool.busy = NULL;

@@ -23,6 +23,12 @@
 #include "process.h"
 #include "worker_client.h"
 
+#ifdef __SANITIZE_ADDRESS__
+/* What the compiler's libraries keep until the end of the process is theirs. */
+__attribute__((visibility("default"))) const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) { return "leak:libhiprtc.so\nleak:libamd_comgr.so\nleak:libLLVM\nleak:ld-linux\n"; }
+#endif
+
 static fa_toolchain toolchain;
 static const fa_worker_limits in_process = {.jit = FA_JIT_IN_PROCESS};
 
