@@ -67,11 +67,20 @@ static const struct {
 };
 enum { ROWS = sizeof rows / sizeof *rows, USER = -1 }; /* USER: an argument of the user's functions, found by its name */
 
+/* Manifests name their arguments much in the order of the table: looked for from `first` on, and around. */
+static int find_row(const fa_manifest_arg *arg, size_t first) {
+  for (size_t n = 0; n < ROWS; n++) {
+    size_t row = (first + n) % ROWS;
+    if (rows[row].kind == arg->kind && rows[row].name[0] == arg->name[0] && strcmp(rows[row].name, arg->name) == 0) return (int)row;
+  }
+  return ROWS;
+}
+
 fa_status fa_attention_bind(signed char bound[FA_MAX_ARGS], const fa_manifest *manifest, fa_error *error) {
   if (strcmp(manifest->kernel, "attention_fwd") != 0) return FA_OK;
-  for (size_t i = 0; i < manifest->arg_count; i++) {
-    int row = 0;
-    while (row < ROWS && (strcmp(rows[row].name, manifest->args[i].name) != 0 || rows[row].kind != manifest->args[i].kind)) row++;
+  for (size_t i = 0, next = 0; i < manifest->arg_count; i++) {
+    int row = find_row(&manifest->args[i], next);
+    next = (size_t)row + 1;
     if (manifest->args[i].of_functions) row = USER;
     if (row == ROWS)
       return fa_fail(error, FA_ERR_VALIDATION, "manifest: argument %s of attention_fwd is unknown to this library, or of another kind", manifest->args[i].name);
@@ -147,6 +156,7 @@ fa_status fa_attention_fwd_workspace(size_t *bytes, const fa_plan *plan, const f
 
 static fa_status check_workspace(const fa_plan_kernel *kernel, const fa_attention_fwd_args *args, const fa_value *values, fa_error *error) {
   size_t need;
+  if (fa_expression_is_zero(&kernel->loaded->record->manifest->workspace_bytes)) return FA_OK;
   fa_status status = fa_dispatch_workspace(&need, kernel->loaded->record->manifest, values, error);
   if (status || need == 0) return status;
   if (!args->workspace) return fa_fail(error, FA_ERR_ARGUMENT, "workspace is NULL: this plan needs %zu bytes (fa_attention_fwd_workspace)", need);

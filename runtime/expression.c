@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-enum { PUSH_CONSTANT, PUSH_ARGUMENT, ADD, SUBTRACT, MULTIPLY, DIVIDE, REMAINDER, CEIL_DIV, MIN, MAX };
+enum { PUSH, ADD, SUBTRACT, MULTIPLY, DIVIDE, REMAINDER, CEIL_DIV, MIN, MAX };
 
 typedef struct {
   fa_expression *out;
@@ -22,15 +22,41 @@ static bool give_up(parser *p, const char *problem) {
   return false;
 }
 
-static bool emit(parser *p, unsigned operation, int argument, int64_t constant) {
-  p->depth += operation <= PUSH_ARGUMENT ? 1 : -1;
-  if (p->out->count == FA_EXPRESSION_STEPS || p->depth > FA_EXPRESSION_DEPTH) return give_up(p, "is too long");
-  p->out->steps[p->out->count++] = (fa_expression_step){(unsigned char)operation, (unsigned char)argument, constant};
+static bool emit(parser *p, fa_expression_step step) {
+  if (p->out->count == FA_EXPRESSION_STEPS) return give_up(p, "is too long");
+  p->out->steps[p->out->count++] = step;
   return true;
 }
 
+static bool push(parser *p, fa_expression_source source, int index) {
+  if (++p->depth > FA_EXPRESSION_DEPTH) return give_up(p, "is too long");
+  return emit(p, (fa_expression_step){PUSH, (unsigned char)source, (unsigned char)index});
+}
+
+static bool push_constant(parser *p, int64_t value) {
+  fa_expression *out = p->out;
+  int i = 0;
+  while (i < out->constant_count && out->constants[i] != value) i++;
+  if (i == FA_EXPRESSION_CONSTANTS) return give_up(p, "has too many numbers");
+  if (i == out->constant_count) out->constants[out->constant_count++] = value;
+  return push(p, FA_FROM_CONSTANT, i);
+}
+
+/* An operand that was just pushed becomes part of the operation's step. */
+static bool operate(parser *p, unsigned operation) {
+  fa_expression_step *last = &p->out->steps[p->out->count - 1];
+  p->depth--;
+  if (last->operation != PUSH) return emit(p, (fa_expression_step){(unsigned char)operation, FA_FROM_STACK, 0});
+  last->operation = (unsigned char)operation;
+  return true;
+}
+
+static bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+static bool begins_name(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+
 static void skip_blanks(parser *p) {
-  p->at += strspn(p->at, " ");
+  while (*p->at == ' ') p->at++;
 }
 
 static bool accept(parser *p, char c) {
@@ -44,9 +70,9 @@ static bool sum(parser *p);
 
 static bool number(parser *p) {
   int64_t value = 0;
-  for (; *p->at >= '0' && *p->at <= '9'; p->at++)
+  for (; is_digit(*p->at); p->at++)
     if (__builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, *p->at - '0', &value)) return give_up(p, "has a number too large");
-  return emit(p, PUSH_CONSTANT, 0, value);
+  return push_constant(p, value);
 }
 
 static bool call(parser *p, unsigned operation) {
@@ -54,7 +80,7 @@ static bool call(parser *p, unsigned operation) {
   if (!accept(p, ',')) return give_up(p, "lacks a comma");
   if (!sum(p)) return false;
   if (!accept(p, ')')) return give_up(p, "lacks a closing parenthesis");
-  return emit(p, operation, 0, 0);
+  return operate(p, operation);
 }
 
 static bool named(parser *p) {
@@ -63,7 +89,7 @@ static bool named(parser *p) {
     unsigned operation;
   } functions[] = {{"ceil_div", CEIL_DIV}, {"min", MIN}, {"max", MAX}};
   const char *start = p->at;
-  p->at += strspn(p->at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789");
+  while (begins_name(*p->at) || is_digit(*p->at)) p->at++;
   size_t length = (size_t)(p->at - start);
   if (accept(p, '(')) {
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
@@ -73,7 +99,7 @@ static bool named(parser *p) {
   int argument = p->resolve(p->user, start, length);
   if (argument < 0 || argument >= 64) return give_up(p, "names no integer argument");
   p->out->arguments |= UINT64_C(1) << argument;
-  return emit(p, PUSH_ARGUMENT, argument, 0);
+  return push(p, FA_FROM_ARGUMENT, argument);
 }
 
 static bool factor(parser *p) {
@@ -81,9 +107,9 @@ static bool factor(parser *p) {
   if (p->nesting == 16) return give_up(p, "is nested too deeply");
   p->nesting++;
   skip_blanks(p);
-  if (*p->at >= '0' && *p->at <= '9') ok = number(p);
+  if (is_digit(*p->at)) ok = number(p);
   else if (accept(p, '(')) ok = sum(p) && (accept(p, ')') || give_up(p, "lacks a closing parenthesis"));
-  else if (strspn(p->at, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")) ok = named(p);
+  else if (begins_name(*p->at)) ok = named(p);
   else ok = give_up(p, "has something else where a number or a name should be");
   p->nesting--;
   return ok;
@@ -94,7 +120,7 @@ static bool product(parser *p) {
   for (;;) {
     unsigned operation = accept(p, '*') ? MULTIPLY : accept(p, '/') ? DIVIDE : accept(p, '%') ? REMAINDER : 0;
     if (!operation) return true;
-    if (!factor(p) || !emit(p, operation, 0, 0)) return false;
+    if (!factor(p) || !operate(p, operation)) return false;
   }
 }
 
@@ -103,7 +129,7 @@ static bool sum(parser *p) {
   for (;;) {
     unsigned operation = accept(p, '+') ? ADD : accept(p, '-') ? SUBTRACT : 0;
     if (!operation) return true;
-    if (!product(p) || !emit(p, operation, 0, 0)) return false;
+    if (!product(p) || !operate(p, operation)) return false;
   }
 }
 
@@ -117,36 +143,32 @@ fa_status fa_expression_compile(fa_expression *expression, const char *text, fa_
   return ok ? FA_OK : fa_fail(error, FA_ERR_VALIDATION, "expression '%.100s' %s (at character %td)", text, p.problem, p.at - text + 1);
 }
 
-/* False: overflow, or a divisor that is not positive. */
-static bool apply(unsigned operation, int64_t *a, int64_t b) {
-  switch (operation) {
-  case ADD: return !__builtin_add_overflow(*a, b, a);
-  case SUBTRACT: return !__builtin_sub_overflow(*a, b, a);
-  case MULTIPLY: return !__builtin_mul_overflow(*a, b, a);
-  case MIN: *a = *a < b ? *a : b; return true;
-  case MAX: *a = *a > b ? *a : b; return true;
-  default: break;
-  }
-  if (b <= 0) return false;
-  if (operation == REMAINDER) *a %= b;
-  else *a = *a / b + (operation == CEIL_DIV && *a % b > 0);
-  return true;
-}
-
-fa_status fa_expression_evaluate(int64_t *value, const fa_expression *expression, const int64_t *arguments, fa_error *error) {
-  int64_t stack[FA_EXPRESSION_DEPTH];
+fa_status fa_expression_run(int64_t *value, const fa_expression *expression, const int64_t *arguments, fa_error *error) {
+  int64_t stack[FA_EXPRESSION_DEPTH + 1], top = 0; /* what is on top is not in the stack */
   size_t depth = 0;
-  for (size_t i = 0; i < expression->count; i++) {
-    const fa_expression_step *step = &expression->steps[i];
-    if (step->operation == PUSH_CONSTANT) stack[depth++] = step->constant;
-    else if (step->operation == PUSH_ARGUMENT) stack[depth++] = arguments[step->argument];
-    else {
-      depth--;
-      if (!apply(step->operation, &stack[depth - 1], stack[depth]))
-        return fa_fail(error, FA_ERR_ARGUMENT, "%s: %s", expression->text,
-                       step->operation >= DIVIDE && step->operation <= CEIL_DIV ? "divides by a number that is not positive" : "does not fit in 64 bits");
+  bool fits = true;
+  for (const fa_expression_step *step = expression->steps, *end = step + expression->count; step < end; step++) {
+    int64_t b;
+    if (step->source == FA_FROM_STACK) {
+      b = top;
+      top = stack[--depth];
+    } else b = step->source == FA_FROM_CONSTANT ? expression->constants[step->index] : arguments[step->index];
+    switch (step->operation) {
+    case PUSH:
+      stack[depth++] = top;
+      top = b;
+      continue;
+    case ADD: fits = !__builtin_add_overflow(top, b, &top); break;
+    case SUBTRACT: fits = !__builtin_sub_overflow(top, b, &top); break;
+    case MULTIPLY: fits = !__builtin_mul_overflow(top, b, &top); break;
+    case MIN: top = top < b ? top : b; break;
+    case MAX: top = top > b ? top : b; break;
+    default:
+      if (b <= 0) return fa_fail(error, FA_ERR_ARGUMENT, "%s: divides by a number that is not positive", expression->text);
+      top = step->operation == REMAINDER ? top % b : top / b + (step->operation == CEIL_DIV && top % b > 0);
     }
+    if (!fits) return fa_fail(error, FA_ERR_ARGUMENT, "%s: does not fit in 64 bits", expression->text);
   }
-  *value = stack[0];
+  *value = top;
   return FA_OK;
 }

@@ -36,6 +36,9 @@ static bool is_digit(const reader *r) { return r->at < r->end && *r->at >= '0' &
 
 /* ---- strings ---- */
 
+/* What most strings are made of, and all of them in manifests. */
+static bool is_plain(char c) { return (unsigned char)c >= 0x20 && c != '"' && c != '\\'; }
+
 static bool read_hex(reader *r, unsigned *code) {
   *code = 0;
   for (int i = 0; i < 4; i++) {
@@ -87,8 +90,9 @@ static bool read_escape(reader *r, char **out) {
 
 /* Behind the first quote; what is decoded is never longer than what stood there. */
 static bool read_string(reader *r, const char **text) {
+  *text = r->at;
+  while (is_plain(*r->at)) r->at++; /* to the end of the text, where a zero byte stands */
   char *out = r->at;
-  *text = out;
   for (;;) {
     if (r->at == r->end) return refuse(r, "a string without an end");
     char c = *r->at++;
@@ -223,6 +227,7 @@ fa_json *fa_json_read(const char *text, size_t size, fa_json_error *error) {
   }
   char *copy = (char *)(root + nodes);
   if (size) memcpy(copy, text, size);
+  copy[size] = 0;
   reader r = {copy, copy + size, root + 1, error, 1, 0};
   *root = (fa_json){0};
   bool ok = read_value(&r, root);
@@ -235,7 +240,7 @@ fa_json *fa_json_read(const char *text, size_t size, fa_json_error *error) {
 
 const fa_json *fa_json_member(const fa_json *object, const char *name) {
   const fa_json *at = fa_json_is(object, FA_JSON_OBJECT) ? object->first : NULL;
-  while (at && strcmp(at->name, name) != 0) at = at->next;
+  while (at && (*at->name != *name || strcmp(at->name, name) != 0)) at = at->next;
   return at;
 }
 

@@ -13,11 +13,16 @@ typedef enum fa_json_kind { FA_JSON_NULL, FA_JSON_FALSE, FA_JSON_TRUE, FA_JSON_I
 typedef struct fa_json {
   fa_json_kind kind;
   const char *name;              /* of a member */
-  const char *text;              /* of a string */
-  int64_t integer;
-  double real;                   /* of any number */
-  size_t count;                  /* of members or elements; an object has at most 256 */
-  struct fa_json *first, *next;  /* members or elements; the next of the same list */
+  struct fa_json *next;          /* of the same list */
+  union {
+    const char *text;            /* of a string */
+    int64_t integer;
+    struct fa_json *first;       /* member or element; NULL: there is none */
+  };
+  union {
+    double real;                 /* of any number */
+    size_t count;                /* of members or elements; an object has at most 256 */
+  };
 } fa_json;
 
 typedef struct fa_json_error {

@@ -37,7 +37,7 @@ static int resolve_integer(void *user, const char *name, size_t length) {
   const fa_manifest *manifest = user;
   for (size_t i = 0; i < manifest->arg_count; i++) {
     const fa_manifest_arg *arg = &manifest->args[i];
-    if ((arg->kind == FA_ARG_I32 || arg->kind == FA_ARG_I64) && strlen(arg->name) == length && memcmp(arg->name, name, length) == 0) return (int)i;
+    if (arg->name_length == length && (arg->kind == FA_ARG_I32 || arg->kind == FA_ARG_I64) && memcmp(arg->name, name, length) == 0) return (int)i;
   }
   return -1;
 }
@@ -95,6 +95,12 @@ static fa_status get_limit(reader *r, float *value, float otherwise, const fa_js
   return FA_OK;
 }
 
+static int find_arg(const fa_manifest *manifest, const char *name, size_t length) {
+  for (size_t i = 0; i < manifest->arg_count; i++)
+    if (manifest->args[i].name_length == length && memcmp(manifest->args[i].name, name, length) == 0) return (int)i;
+  return -1;
+}
+
 static fa_status read_arg(reader *r, const fa_json *object, unsigned end) {
   fa_manifest_arg *arg = &r->out->args[r->out->arg_count];
   const char *kind;
@@ -104,7 +110,8 @@ static fa_status read_arg(reader *r, const fa_json *object, unsigned end) {
   while (k < sizeof kinds / sizeof *kinds && strcmp(kinds[k].name, kind) != 0) k++;
   if (k == sizeof kinds / sizeof *kinds) return refuse(r, "kind", "is none of pointer, i32, i64, f32");
   arg->kind = kinds[k].kind;
-  if (fa_manifest_find(r->out, arg->name) >= 0) return refuse(r, arg->name, "is an argument twice");
+  arg->name_length = strlen(arg->name);
+  if (find_arg(r->out, arg->name, arg->name_length) >= 0) return refuse(r, arg->name, "is an argument twice");
   if ((status = get_number(r, &arg->size, fa_json_member(object, "size"), "size", kinds[k].size, kinds[k].size)) ||
       (status = get_number(r, &arg->offset, fa_json_member(object, "offset"), "offset", 0, r->out->kernarg_bytes)))
     return status;
@@ -160,7 +167,6 @@ static fa_status add_constraint(reader *r, const char *check, const char *relati
   static const char *const relations[] = {"<=", "<", ">=", ">", "==", "!="};
   fa_constraint *c = &r->out->constraints[r->out->constraint_count];
   size_t i = 0;
-  if (r->out->constraint_count == FA_MAX_CONSTRAINTS) return refuse(r, "constraints", "are more than 48");
   while (i < 6 && strcmp(relations[i], relation) != 0) i++;
   if (i == 6) return refuse(r, "relation", "is none of <= < >= > == !=");
   c->relation = (fa_relation)i;
@@ -174,6 +180,9 @@ static fa_status add_constraint(reader *r, const char *check, const char *relati
 
 static fa_status read_constraints(reader *r, const fa_json *list) {
   if (list && !fa_json_is(list, FA_JSON_ARRAY)) return refuse(r, "constraints", "is not a list");
+  if (fa_json_count(list) > FA_MAX_CONSTRAINTS) return refuse(r, "constraints", "are more than 48");
+  if (fa_json_count(list) && !(r->out->constraints = fa_calloc(fa_json_count(list), sizeof *r->out->constraints)))
+    return fa_fail(r->error, FA_ERR_NOMEM, "out of memory for a manifest");
   for (const fa_json *object = fa_json_first(list); object; object = object->next) {
     const char *check, *relation, *limit, *text;
     fa_status status = get_text(r, &check, object, "check");
@@ -236,12 +245,11 @@ fa_status fa_manifest_parse(fa_manifest **manifest, const char *text, size_t siz
 void fa_manifest_free(fa_manifest *manifest) {
   if (!manifest) return;
   for (size_t i = 0; i < FA_MAX_ARGS; i++) fa_free(manifest->args[i].shape);
+  fa_free(manifest->constraints);
   fa_free(manifest->document);
   fa_free(manifest);
 }
 
 int fa_manifest_find(const fa_manifest *manifest, const char *name) {
-  for (size_t i = 0; i < manifest->arg_count; i++)
-    if (strcmp(manifest->args[i].name, name) == 0) return (int)i;
-  return -1;
+  return find_arg(manifest, name, strlen(name));
 }

@@ -13,6 +13,7 @@ typedef enum fa_arg_kind { FA_ARG_POINTER, FA_ARG_I32, FA_ARG_I64, FA_ARG_F32 } 
 
 typedef struct fa_manifest_arg {
   const char *name;
+  size_t name_length;
   fa_arg_kind kind;
   unsigned offset, size;
   bool positive; /* above 0 */
@@ -41,7 +42,7 @@ typedef struct fa_manifest {
   fa_expression grid[3], workspace_bytes;
   size_t arg_count, constraint_count;
   fa_manifest_arg args[FA_MAX_ARGS];
-  fa_constraint constraints[FA_MAX_CONSTRAINTS];
+  fa_constraint *constraints;
   void *document; /* owns the strings */
 } fa_manifest;
 

@@ -365,6 +365,8 @@ static void expressions_compute(void **state) {
     {"min(a, b)", FA_OK, 3},          {"max(a, min(b, 9))", FA_OK, 7}, {"a*b*2", FA_OK, 42},           {" a ", FA_OK, 7},
     {"a / c", FA_ERR_ARGUMENT, 0},    {"a % c", FA_ERR_ARGUMENT, 0},   {"ceil_div(a, c)", FA_ERR_ARGUMENT, 0},
     {"d + 1", FA_ERR_ARGUMENT, 0},    {"d * 2", FA_ERR_ARGUMENT, 0},   {"c - d - 2", FA_ERR_ARGUMENT, 0},
+    {"a - (b - 1)", FA_OK, 5},        {"(a - 1) * (b + 2)", FA_OK, 30}, {"10 / (a - b)", FA_OK, 2},    {"1+2+3+4+5+6+7+8", FA_OK, 36},
+    {"(1+2)*(3+1)-(b*b-(a-b))", FA_OK, 7}, {"max(1, 2) % (a - 1 - 1)", FA_OK, 2}, {"1+2+3+4+5+6+7+8+9", FA_ERR_VALIDATION, 0},
     {"", FA_ERR_VALIDATION, 0},       {"a +", FA_ERR_VALIDATION, 0},   {"e", FA_ERR_VALIDATION, 0},    {"min(a)", FA_ERR_VALIDATION, 0},
     {"(a", FA_ERR_VALIDATION, 0},     {"a)", FA_ERR_VALIDATION, 0},    {"-1", FA_ERR_VALIDATION, 0},   {"1+(1+(1+(1+(1+(1+(1+(1+(1+(1+(1+(1+1)))))))))))", FA_ERR_VALIDATION, 0},
   };
