@@ -18,15 +18,13 @@
 #include "template_tree.h"
 
 void fa_context_log(const fa_context *context, int level, const char *format, ...) {
-  static const char *const names[] = {"error", "warning", "information", "detail"};
   char text[4096];
   va_list args;
-  if (!context->log && level > context->stderr_level) return;
+  if (!fa_log_wants(&context->log, level)) return;
   va_start(args, format);
   vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  if (context->log) context->log(level, text, context->log_user);
-  if (level <= context->stderr_level) fprintf(stderr, "fagen: %s: %s\n", names[level & 3], text);
+  fa_log_put(&context->log, level, text);
 }
 
 static void log_store(int level, const char *text, void *user) {
@@ -35,12 +33,6 @@ static void log_store(int level, const char *text, void *user) {
 
 static void warn(void *user, const char *text) {
   fa_context_log(user, 1, "%s", text);
-}
-
-/* FA_LOG=0..3; anything else is nothing. */
-static int log_level(void) {
-  const char *text = secure_getenv("FA_LOG");
-  return text && text[0] >= '0' && text[0] <= '3' && !text[1] ? text[0] - '0' : -1;
 }
 
 static fa_status set_templates(fa_context *context, const char *directory, fa_error *error) {
@@ -82,6 +74,7 @@ static void release(fa_context *context) {
   fa_layers_close(&context->layers);
   fa_free(context->templates_dir);
   fa_free(context->jit_library);
+  fa_log_close(&context->log);
   fa_free(context);
 }
 
@@ -90,9 +83,7 @@ static fa_status fill(fa_context *context, const fa_context_options *options, fa
   const char *device = options->device ? options->device : secure_getenv("FA_DEVICE");
   fa_background_open(&context->background, options->workers);
   pthread_mutex_init(&context->recent.mutex, NULL);
-  context->log = options->log;
-  context->log_user = options->log_user;
-  context->stderr_level = log_level();
+  fa_log_open(&context->log, options->log, options->log_user);
   context->limits.seconds = options->compile_seconds ? options->compile_seconds : 60;
   context->limits.workers = options->workers;
   context->limits.cancel = &context->background.cancel;

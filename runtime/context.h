@@ -7,6 +7,7 @@
 #include "background.h"
 #include "device.h"
 #include "flight.h"
+#include "log.h"
 #include "layers.h"
 #include "quarantine.h"
 #include "tuning.h"
@@ -35,9 +36,7 @@ struct fa_context {
   fa_worker_limits limits;
   fa_tuning tuning;
   fa_quarantine quarantine;
-  fa_log_function log;
-  void *log_user;
-  int stderr_level;     /* FA_LOG; -1: nothing */
+  fa_log log;
   fa_flight loaded;     /* kernels on the device, by key */
   fa_recent recent;
   fa_background background;

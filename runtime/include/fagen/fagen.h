@@ -259,7 +259,7 @@ typedef struct fa_context_options {
   const char *worker;        /* path of fa-gen-worker; NULL: $FA_WORKER, beside the library, the build's own */
   unsigned compile_seconds;  /* time limit of one compile; 0: 60 */
   unsigned emulator_threads; /* 0: all cores */
-  fa_log_function log;       /* NULL: silent; FA_LOG=0..3 prints to standard error in any case */
+  fa_log_function log;       /* NULL: silent; FA_LOG=0..3 prints to standard error, or to FA_LOG_FILE, in any case */
   void *log_user;
   unsigned emulator_checks;  /* FA_CHECK_... together; 0: memory and init; FA_CHECK_MEMORY: nothing else */
   const char *tuning_file;   /* schedules measured by `fa-gen tune`, for problems that leave theirs open; NULL: $FA_TUNING; "": none */
