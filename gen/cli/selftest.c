@@ -95,18 +95,23 @@ static fa_status check_empty_rows(run *r, const case_tensors *t, const attention
   return FA_OK;
 }
 
-/* By the rule.  True: every row is right, and only the bound of the tensor is passed, which may be luck of the plain computation. */
-static bool compare(run *r, const case_tensors *t, const attention_case *c, const fa_reference *reference) {
+/* The rule is made for right kernels, and has an element of luck: what is above a bound by less than this is tried with other numbers. */
+static const double lucky = 2;
+
+/* By the rule: of rows, lse and guards, and `whole`: of the tensor, too, which rows of few keys break by right.  True: it may be luck. */
+static bool compare(run *r, const case_tensors *t, const attention_case *c, const fa_reference *reference, bool whole) {
   fa_verdict v;
   fa_error guard;
   fa_reference_compare(&v, reference, &t->o, t->lse);
+  bool near = !v.rows_ok && isfinite(v.row_error) && v.row_error <= lucky * v.row_bound && v.lse_error <= fa_lse_tolerance;
   if (t->inputs.extras.max_logit) fa_reference_compare_max_logit(&v, reference, t->inputs.extras.max_logit);
   note(r, v.row_error, v.row_bound);
-  if (!v.rows_ok) (void)failed(r, c, "%s", v.reason);
-  else if (v.bound > 0 && v.error <= v.bound) note(r, v.error, v.bound);
+  if (!v.rows_ok && !near) (void)failed(r, c, "%s", v.reason);
+  else if (whole && v.rows_ok && !v.ok && v.error > lucky * v.bound) (void)failed(r, c, "%s", v.reason);
+  else if (whole && v.ok && v.bound > 0) note(r, v.error, v.bound);
   (void)check_empty_rows(r, t, c, reference);
   if (fa_case_check_guards(t, c, &guard)) (void)failed(r, c, "%s", guard.text);
-  return v.rows_ok && !v.ok;
+  return !v.rows_ok || (whole && !v.ok);
 }
 
 static fa_status make_and_launch(run *r, case_tensors *t, const attention_case *c, fa_error *error) {
@@ -115,20 +120,20 @@ static fa_status make_and_launch(run *r, case_tensors *t, const attention_case *
   return launched(r, c, fa_device_case_launch(t, c, r->s->context, r->s->plan, error), error);
 }
 
-/* One case by the whole rule.  Above the tensor's bound alone: once more with other numbers, and that must not be so again. */
-static fa_status run_case(run *r, attention_case c, fa_error *error) {
-  bool above = true;
-  for (int turn = 0; turn < 2 && above && r->result.ok; turn++, c.seed += 1000) {
+/* One case by the rule.  What may be luck is tried twice more with other numbers, and must not be so again. */
+static fa_status run_case(run *r, attention_case c, bool whole, fa_error *error) {
+  int above = 0;
+  for (int turn = 0; turn < (above ? 3 : 1) && r->result.ok; turn++, c.seed += 1000) {
     case_tensors t;
     fa_reference *reference = NULL;
     fa_status status = make_and_launch(r, &t, &c, error);
     if (!status && r->result.ok) status = fa_reference_create(&reference, &t.inputs, error);
-    above = reference && compare(r, &t, &c, reference);
+    above += reference && compare(r, &t, &c, reference, whole);
     fa_reference_destroy(reference);
     fa_case_free(&t);
     if (status) return status;
   }
-  if (above) return failed(r, &c, "the largest error is above twice the plain computation's, with other numbers too");
+  if (above > 1) return failed(r, &c, "errors are above what the rule allows, by less than twice, with %d of 3 seeds", above);
   return FA_OK;
 }
 
@@ -140,7 +145,7 @@ static fa_status test_rule(run *r, fa_error *error) {
   for (int fill = FILL_NORMAL; fill <= FILL_ZERO_Q && !status && (fill == 0 || !r->s->quick); fill++) {
     c.fill = (case_fill)fill;
     c.dropout_mask = c.philox_at = fill == FILL_PEAKED && c.features & FA_FEATURE_DROPOUT;
-    status = run_case(r, c, error);
+    status = run_case(r, c, fill == FILL_NORMAL || fill == FILL_ZERO_Q, error);
   }
   return status;
 }
@@ -153,7 +158,7 @@ static fa_status test_lengths(run *r, fa_error *error) {
   for (size_t i = 0; i < sizeof all / sizeof *all && !status && (i < 2 || !r->s->quick); i++) {
     attention_case c = case_of(r, all[i][0], all[i][1], 2, 2);
     c.seed += i;
-    status = run_case(r, c, error);
+    status = run_case(r, c, false, error);
   }
   return status;
 }
@@ -164,7 +169,7 @@ static fa_status test_strides(run *r, fa_error *error) {
     attention_case c = case_of(r, r->block_n + 9, r->block_n + 9, 3, 3);
     c.layout = (case_layout)layout;
     c.broadcast = layout == LAYOUT_BHSD ? CASE_OVER_BATCH : layout == LAYOUT_PACKED ? CASE_OVER_HEADS : 0u;
-    status = run_case(r, c, error);
+    status = run_case(r, c, false, error);
   }
   return status;
 }
@@ -172,7 +177,7 @@ static fa_status test_strides(run *r, fa_error *error) {
 static fa_status test_heads(run *r, fa_error *error) {
   static const int all[][2] = { {6, 2}, {5, 1}, {1, 1} };
   fa_status status = FA_OK;
-  for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++) status = run_case(r, case_of(r, 21, r->block_n + 3, all[i][0], all[i][1]), error);
+  for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++) status = run_case(r, case_of(r, 21, r->block_n + 3, all[i][0], all[i][1]), false, error);
   return status;
 }
 
@@ -247,15 +252,13 @@ static void make_one_hot(case_tensors *t, const attention_case *c, int first) {
 /* With such a V a row of O is the probabilities themselves: what is hidden must be 0, what is visible there once. */
 static void check_one_hot(run *r, const case_tensors *t, const attention_case *c, const fa_reference *reference, int first) {
   double unit = 4 * (fa_dtype_unit_roundoff(c->dtype) + fa_dtype_unit_roundoff(c->dtype_o)) + 1e-5;
+  double least = c->dtype == FA_DTYPE_FP16 || c->dtype_o == FA_DTYPE_FP16 ? 0x1p-24 : 0; /* fp16's smallest number: there it has no relative error */
   for (row at = {.query = -1}; next_row(&at, t, c);) {
     const double *wanted = fa_reference_row(reference, at.batch, at.head, at.query);
-    double largest = 0;
-    for (int d = 0; d < c->head_dim_v; d++) largest = wanted[d] > largest ? wanted[d] : largest;
     for (int d = 0; d < c->head_dim_v; d++) {
       double got = fa_dtype_load(t->o.data, c->dtype_o, at.o + d);
-      if (wanted[d] == 0 && got == 0) continue;
-      bool counts = wanted[d] >= largest / 512; /* smaller ones may underflow in the dtype; the rule of rows holds for them */
-      if (wanted[d] != 0 && (!counts || fabs(got / wanted[d] - 1) <= unit)) continue;
+      bool fits = wanted[d] == 0 ? got == 0 : wanted[d] < 0x1p-20 || fabs(got - wanted[d]) <= unit * wanted[d] + least; /* still smaller ones: by the rule of rows */
+      if (fits) continue;
       (void)failed(r, c, "batch %d head %d query %d: key %d has weight %.6g, must be %.6g: %s", at.batch, at.head, at.query, first + d, got, wanted[d],
                    wanted[d] == 0 ? "it is hidden" : got == 0 ? "it is lost" : "it must count once");
       return;
@@ -277,7 +280,7 @@ static fa_status test_one_hot(run *r, fa_error *error) {
     status = launched(r, &c, fa_device_case_launch(&t, &c, r->s->context, r->s->plan, error), error);
     if (!status && r->result.ok) status = fa_reference_create(&reference, &t.inputs, error);
     if (reference) check_one_hot(r, &t, &c, reference, first);
-    if (reference) (void)compare(r, &t, &c, reference);
+    if (reference) (void)compare(r, &t, &c, reference, false);
     fa_reference_destroy(reference);
     fa_case_free(&t);
   }
@@ -288,7 +291,7 @@ static fa_status test_one_hot(run *r, fa_error *error) {
 static fa_status test_no_keys(run *r, fa_error *error) {
   const int all[][2] = { {5, 0}, {r->block_m + 3, 0}, {2 * r->block_m + 1, r->block_n / 2 + 1} };
   fa_status status = FA_OK;
-  for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++) status = run_case(r, case_of(r, all[i][0], all[i][1], 2, 1), error);
+  for (size_t i = 0; i < sizeof all / sizeof *all && !status; i++) status = run_case(r, case_of(r, all[i][0], all[i][1], 2, 1), false, error);
   return status;
 }
 
