@@ -110,6 +110,11 @@ static bool add_place(search *s, const char *path) {
   return ok;
 }
 
+bool fa_pack_search_place(fa_pack_list *list, const char *place, const char *target, fa_store_log log, void *user) {
+  search s = {list, target, log, user};
+  return add_place(&s, place);
+}
+
 bool fa_pack_search(fa_pack_list *list, const char *places, const char *target, fa_store_log log, void *user) {
   search s = {list, target, log, user};
   char path[4096];

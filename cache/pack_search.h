@@ -17,6 +17,8 @@ typedef struct fa_pack_list {
  * must be of root or of us and writable by nobody else, like the files themselves; what is not trusted, or does not open, is told to `log` (a warning, at
  * most one a file) and left out.  A place that does not exist is no trouble.  False: out of memory; what was found stays in the list. */
 bool fa_pack_search(fa_pack_list *list, const char *places, const char *target, fa_store_log log, void *user);
+/* One place, whose path may have a ':' in it. */
+bool fa_pack_search_place(fa_pack_list *list, const char *place, const char *target, fa_store_log log, void *user);
 void fa_pack_list_free(fa_pack_list *list);
 
 #endif

@@ -12,6 +12,8 @@ typedef struct fa_layers {
   size_t given_count;
   fa_pack_list found;
   fa_store *system, *user; /* never NULL once open; either may hold nothing */
+  fa_store_log log;
+  void *log_user;
 } fa_layers;
 
 /* identity: of the toolchain; "" where there is none, and then no cache is looked in.  log gets what is worth a word. */

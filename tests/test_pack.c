@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * Packs: what goes in comes out, and what was changed by one bit or cut short never does. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -309,6 +310,27 @@ static void other_kinds_are_told(void **state) {
   fa_free(bytes);
 }
 
+/* ---- threads ------------------------------------------------------------------------------------------------------- */
+
+static void *look_up(void *pack) {
+  for (int round = 0; round < 50; round++) use(pack);
+  return NULL;
+}
+
+static void threads_share_a_pack(void **state) {
+  (void)state;
+  enum { THREADS = 8 };
+  pthread_t threads[THREADS];
+  size_t size;
+  void *bytes = make(&size, RECORDS, true);
+  fa_pack *pack = fa_pack_from_memory(bytes, size, 0, trouble, sizeof trouble);
+  assert_non_null(pack);
+  for (int i = 0; i < THREADS; i++) assert_int_equal(pthread_create(&threads[i], NULL, look_up, pack), 0);
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  fa_pack_close(pack);
+  fa_free(bytes);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(records_come_back),
@@ -320,6 +342,7 @@ int main(void) {
     cmocka_unit_test(no_other_length_opens),
     cmocka_unit_test(sums_that_agree_do_not_help),
     cmocka_unit_test(other_kinds_are_told),
+    cmocka_unit_test(threads_share_a_pack),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -61,7 +61,7 @@ static void shards_give_the_same_bytes(void **state) {
 
 static void what_does_not_fit_is_not_merged(void **state) {
   (void)state;
-  const made_record first = {"kernel=attention_fwd target=gfx942 head_dim_qk=8", "{}", "first"}, second = {first.problem, "{}", "second"};
+  const made_record first = {"kernel=attention_fwd target=gfx942 head_dim_qk=8", "{}", "first", 0}, second = {first.problem, "{}", "second", 0};
   const made_record *both[] = {&first, &second};
   for (int i = 0; i < 2; i++) {
     char path[512];
@@ -111,7 +111,7 @@ static void damage_is_told(void **state) {
   expect("head -c 3000 all.fapack >short.fapack; \"$FA_GEN\" pack list short.fapack", 4, NULL, "short.fapack: is damaged: 3000 bytes");
   expect("\"$FA_GEN\" pack merge bad.fapack -o no.fapack", 1, NULL, "is damaged");
   /* A record that verifies, and lies. */
-  const made_record odd = {"kernel=attention_fwd target=gfx942 head_dim_qk=8", "{\"manifest\": 1}", "object"};
+  const made_record odd = {"kernel=attention_fwd target=gfx942 head_dim_qk=8", "{\"manifest\": 1}", "object", 0};
   char path[512];
   size_t size;
   void *bytes = made_pack(&size, "gfx942", &odd, 1, false);
@@ -167,6 +167,7 @@ static void wrong_usage(void **state) {
     { "pack --c-array all.fapack", "-o NAME.c is needed", 2 },
     { "pack --c-array all.fapack -o k.txt", "-o NAME.c is needed", 2 },
     { "pack --c-array all.fapack -o k.c --name 2x", "--name 2x: not a name in C", 2 },
+    { "pack merge all.fapack -o /dev/full", "/dev/full: cannot be written: No space left", 4 },
     { "pack merge all.fapack -o /nowhere/x.fapack", "/nowhere/x.fapack: cannot be written", 4 },
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

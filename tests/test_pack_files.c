@@ -13,9 +13,9 @@
 #include "scratch.h"
 
 #define PROBLEM(target, n) "kernel=attention_fwd target=" target " head_dim_qk=" #n
-static const made_record records[] = {{PROBLEM("gfx942", 8), "{}", "an object, an object, an object, an object"},
-                                      {PROBLEM("gfx942", 16), "{}", "another"},
-                                      {PROBLEM("gfx1100", 8), "{}", "an object, an object, an object, an object"}};
+static const made_record records[] = {{PROBLEM("gfx942", 8), "{}", "an object, an object, an object, an object", 0},
+                                      {PROBLEM("gfx942", 16), "{}", "another", 0},
+                                      {PROBLEM("gfx1100", 8), "{}", "an object, an object, an object, an object", 0}};
 static char folder[256], path[512], trouble[FA_PACK_TROUBLE_BYTES];
 
 static const char *in_folder(const char *name) {

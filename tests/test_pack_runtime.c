@@ -165,6 +165,13 @@ static void packs_have_an_order(void **state) {
   free(manifest);
 }
 
+static char logged[1024];
+
+static void keep_log(int level, const char *text, void *user) {
+  (void)user;
+  if (level == 1) snprintf(logged, sizeof logged, "%s", text);
+}
+
 /* A record that is damaged, or of another problem than its row says. */
 static void what_is_wrong_is_compiled(void **state) {
   (void)state;
@@ -178,8 +185,11 @@ static void what_is_wrong_is_compiled(void **state) {
     options.packs = packs;
     options.pack_count = 1;
     options.cache_dir = "";
+    options.log = keep_log;
+    logged[0] = 0;
     fa_context *context = make_context(&options);
     assert_origin(context, ours, "compiled", compiled);
+    if (!strstr(logged, wrong ? "the kernel from pack is refused" : "is damaged")) fail_msg("\"%s\" does not say what is wrong", logged);
     assert_int_equal(canned_requests(&here, "build"), wrong + 1);
     fa_context_destroy(context);
     fa_pack_close(pack);
