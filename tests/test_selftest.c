@@ -187,6 +187,8 @@ static void what_is_wrong_is_quarantined_refused_and_lifted(void **state) {
   expect("\"$FA_GEN\" selftest --device emulator:gfx942 --quick --pack mine.fapack", 1, "quarantined: 1", NULL);
   expect("\"$FA_GEN\" quarantine list", 0, "gfx942  rule\n   kernel=attention_fwd target=gfx942 dtype_q=fp16", NULL);
   expect("grep -c causal quarantine", 1, "0", NULL);
+  expect("\"$FA_GEN\" supports target=gfx942 dtype=fp16 head_dim=32", 0, "but on this machine quarantined: on gfx942", NULL);
+  expect("\"$FA_GEN\" supports target=gfx942 dtype=fp16 head_dim=32 --json", 0, "\"quarantined\": ", NULL);
   expect(run, 1, NULL, "quarantined: on gfx942 this kernel failed the test \"rule\" of fa-gen selftest");
   snprintf(command, sizeof command, "%s --causal", run);
   expect(command, 0, "right", NULL); /* others go on */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen supports: yes, unproven or no for a problem; the table of features by targets; the list of what is proven. */
 #include "nearest.h"
+#include "quarantine.h"
 #include "proven_text.h"
 #include "session.h"
 #include "supports_table.h"
@@ -15,6 +16,7 @@ typedef struct plan {
   fa_bundle *reply;
   const char *variant;
   json_t *numbers; /* of templates/tile/occupancy.lua */
+  char refused[1024]; /* quarantined on this machine: the text that dispatch gives; "": not */
 } plan;
 
 /* The templates' plan; where the schedule is theirs to choose and the first does not fit, one of the lighter ones (gen/ops.c). */
@@ -72,6 +74,20 @@ static bool has_worker(const fa_cli *cli) {
   return there;
 }
 
+/* Whether this machine's quarantine has the problem, compiled by the compiler that is there. */
+static void ask_quarantine(plan *p, const fa_cli *cli, const fa_problem *problem) {
+  char path[4096], text[FA_PROBLEM_TEXT];
+  fa_quarantine q;
+  fa_error error = {0};
+  fa_toolchain *toolchain = calloc(1, sizeof *toolchain);
+  if (toolchain && fa_toolchain_find(toolchain, fa_cli_value(cli, "worker"), fa_cli_value(cli, "toolchain"), &error) == FA_OK && fa_quarantine_path(path, sizeof path, NULL) &&
+      fa_problem_print(text, sizeof text, NULL, problem) == FA_OK && fa_quarantine_read(&q, path, NULL, NULL, &error) == FA_OK) {
+    if (fa_quarantine_check(&q, problem->target, toolchain->identity, text, &error)) snprintf(p->refused, sizeof p->refused, "%.*s", (int)sizeof p->refused - 1, error.text);
+    fa_quarantine_free(&q);
+  }
+  free(toolchain);
+}
+
 static json_t *info_json(const fa_support_info *info, const plan *p) {
   json_t *object = json_pack("{s:i,s:s}", "schema", 1, "answer", answers[info->answer]);
   if (info->reason[0]) json_object_set_new(object, "reason", json_string(info->reason));
@@ -81,6 +97,7 @@ static json_t *info_json(const fa_support_info *info, const plan *p) {
                         json_pack("{s:s,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i,s:i}", "schedule", info->schedule, "block_m", info->block_m, "block_n", info->block_n, "waves", info->waves,
                                   "stages", info->stages, "vgprs", info->vgprs, "agprs", info->agprs, "sgprs", info->sgprs, "lds_bytes", info->lds_bytes, "resident_waves",
                                   info->resident_waves));
+  if (p->refused[0]) json_object_set_new(object, "quarantined", json_string(p->refused));
   if (p->variant) json_object_set_new(object, "variant", json_string(p->variant));
   if (p->numbers) json_object_set(object, "planned", p->numbers);
   return object;
@@ -99,6 +116,7 @@ static void print_info(const fa_support_info *info, const plan *p) {
   char m[16], n[16], w[16], b[16], s[32];
   printf("%s%s%s\n", answers[info->answer], info->reason[0] ? ": " : "", info->reason);
   if (info->nearest[0]) printf("%s %s\n", info->answer == FA_SUPPORT_NO ? "nearest that works:" : "nearest that is proven:", info->nearest);
+  if (p->refused[0]) printf("but on this machine %s\n", p->refused);
   if (info->answer == FA_SUPPORT_YES) {
     printf("schedule   %s, %d queries x %d keys, %d waves, buffers: %d\n", info->schedule, info->block_m, info->block_n, info->waves, info->stages);
     printf("registers  %d vector (%d of them for accumulation), %d scalar\nLDS        %d bytes\noccupancy  %d waves on four SIMDs\n", info->vgprs, info->agprs, info->sgprs,
@@ -132,9 +150,10 @@ int fa_command_supports(fa_cli *cli) {
   if (info.answer != FA_SUPPORT_NO && fa_cli_value(cli, "functions")) { /* the text is in order: now with the functions in it */
     if ((code = fa_session_parse(&problem, cli, text, true)) >= 0) return code;
     if ((status = fa_supports(&info, &problem))) return fa_cli_fail_last(cli, status);
-  } else if (info.answer == FA_SUPPORT_UNPROVEN) {
+  } else if (info.answer != FA_SUPPORT_NO) {
     (void)fa_problem_read(&problem, text, NULL);
   }
+  if (info.answer != FA_SUPPORT_NO) ask_quarantine(&p, cli, &problem);
   if (info.answer == FA_SUPPORT_UNPROVEN) {
     status = ask_templates(&p, &info, cli, &problem, &error);
     if (status == FA_ERR_TOOLCHAIN) status = FA_OK; /* no worker here: the library's answer stands alone */
