@@ -2,6 +2,7 @@
  * Sections of a record. */
 #include "record_parts.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,5 +23,8 @@ void fa_record_take(fa_record_parts *parts, const fa_bundle *answer, const char 
 }
 
 unsigned fa_record_abi(const fa_bundle *record) {
-  return (unsigned)strtoul(fa_bundle_text(record, "abi", "0"), NULL, 10);
+  const char *text = fa_bundle_text(record, "abi", "");
+  char *end;
+  unsigned long number = strtoul(text, &end, 10);
+  return *text >= '0' && *text <= '9' && !*end && number <= UINT_MAX ? (unsigned)number : 0;
 }
