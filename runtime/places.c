@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,13 +32,29 @@ static bool folder_of(char folder[PATH_MAX], const char *file) {
   return true;
 }
 
-static bool folder_of_library(char folder[PATH_MAX]) {
+/* Where the library, or the program that has it in it, was loaded from; *shared says which.  A program's name is argv[0], which whoever starts it
+ * chooses. */
+static const char *loaded_from(bool *shared) {
+  struct link_map *map = NULL;
   Dl_info info;
-  return dladdr((const void *)(uintptr_t)fa_place_find, &info) && info.dli_fname && folder_of(folder, info.dli_fname);
+  if (!dladdr1((const void *)(uintptr_t)fa_place_find, &info, (void **)&map, RTLD_DL_LINKMAP) || !map) return NULL;
+  *shared = map->l_name[0] != 0;
+  return *shared ? map->l_name : info.dli_fname;
+}
+
+static bool folder_of_library(char folder[PATH_MAX]) {
+  bool shared;
+  const char *file = loaded_from(&shared);
+  return file && shared && folder_of(folder, file);
 }
 
 static bool folder_of_program(char folder[PATH_MAX]) {
-  return folder_of(folder, "/proc/self/exe");
+  char file[PATH_MAX];
+  bool shared;
+  if (!realpath("/proc/self/exe", file)) return false;
+  const char *name = strrchr(file, '/') + 1, *started = NULL;
+  if (strncmp(name, "ld-", 3) == 0 || strncmp(name, "ld.so", 5) == 0) started = loaded_from(&shared); /* a loader that was told to run it */
+  return folder_of(folder, started && !shared ? started : file);
 }
 
 /* Of the tool; what it was installed with lies beside it.  Relative entries of PATH are passed over. */
@@ -52,13 +69,21 @@ static bool folder_of_tool(char folder[PATH_MAX]) {
   return false;
 }
 
+/* folder/name, where each .. of the name takes one off the folder: it is a real path, so that is the same and reads better. */
+static bool join_up(char path[FA_PLACE_BYTES], const char *folder, const char *name) {
+  char above[PATH_MAX];
+  strcpy(above, folder);
+  for (char *slash; strncmp(name, "../", 3) == 0 && (slash = strrchr(above, '/')); name += 3) *slash = 0;
+  return fa_place_join(path, above, name);
+}
+
 bool fa_place_find(char path[FA_PLACE_BYTES], const char *const *names, fa_place_fits *fits, void *user) {
   static bool (*const folders[])(char *) = {folder_of_library, folder_of_program, folder_of_tool};
   char folder[PATH_MAX];
   for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
     if (!folders[i](folder)) continue;
     for (const char *const *name = names; *name; name++)
-      if (fa_place_join(path, folder, *name) && fits(path, user)) return true;
+      if (join_up(path, folder, *name) && fits(path, user)) return true;
   }
   *path = 0;
   return false;

@@ -74,6 +74,12 @@ consumer() {
   contains c_fagen "C gfx942 compiled: O = 20"
   out=$(clean FA_CACHE_DIR="$scratch/other" "$scratch/cmake/c_static" emulator:gfx942 2>&1) && fail "c_static: found a worker without PATH"
   contains "c_static alone" "LD_LIBRARY_PATH"
+  # what it is called by whoever starts it says nothing
+  mkdir "$scratch/bad" && : >"$scratch/bad/c_static" && printf '#!/bin/sh\n: >"%s"\n' "$scratch/ran" >"$scratch/bad/fa-gen-worker" && chmod +x "$scratch/bad/fa-gen-worker"
+  out=$(clean FA_CACHE_DIR="$scratch/other" LD_LIBRARY_PATH="$p/lib" bash -c 'exec -a "$1" "$2" emulator:gfx942' - "$scratch/bad/c_static" "$scratch/cmake/c_static" 2>&1) &&
+    fail "c_static: found a worker by its name"
+  contains "c_static called otherwise" "no fa-gen-worker"
+  [ ! -e "$scratch/ran" ] || fail "c_static: a worker was run that lies where argv[0] says"
   local path=$p/bin:/usr/bin:/bin
   must c_static clean FA_CACHE_DIR="$scratch/other" "$scratch/cmake/c_static" emulator:gfx942
   contains c_static "C gfx942 compiled: O = 20"
