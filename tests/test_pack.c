@@ -171,6 +171,63 @@ static void what_does_not_belong_is_refused(void **state) {
   fa_pack_builder_free(builder);
 }
 
+/* ---- the page ---- */
+
+static uint64_t number(const unsigned char *at, int bytes) {
+  uint64_t value = 0;
+  for (int i = bytes; i-- > 0;) value = value << 8 | at[i];
+  return value;
+}
+
+static bool sum_is(const unsigned char *at, const void *bytes, size_t size) {
+  fa_hash hash = fa_hash_bytes(bytes, size);
+  return number(at, 8) == hash.low && number(at + 8, 8) == hash.high;
+}
+
+/* A stranger's reader, by the numbers of docs/packs.md alone: the bundle of a problem, raw. */
+static const unsigned char *find_by_the_page(size_t *bytes, const unsigned char *file, size_t size, const char *problem) {
+  uint64_t n = number(file + 20, 4), t = number(file + 32, 8);
+  assert_memory_equal(file, "FAPACK\x1a\n", 8);
+  assert_int_equal(number(file + 8, 4), 1);
+  assert_int_equal(number(file + 12, 4), 0x01020304);
+  assert_int_equal(number(file + 24, 8), size);
+  assert_string_equal((const char *)file + 40, "gfx942");
+  for (int i = 60; i < 80; i++) assert_int_equal(file[i], 0);
+  assert_true(sum_is(file + 80, file + 112, 56 * n + t));
+  assert_true(sum_is(file + 96, file, 96));
+  const char *texts = (const char *)file + 112 + 56 * n;
+  assert_string_equal(texts, "0.1.0");
+  assert_string_equal(texts + number(file + 56, 4), toolchain);
+  for (const unsigned char *row = file + 112; row < (const unsigned char *)texts; row += 56) {
+    if (strcmp(texts + number(row + 8, 4), problem) != 0) continue;
+    assert_int_equal(number(row, 8), fa_pack_hash(problem, strlen(problem)));
+    const unsigned char *record = file + number(row + 16, 8);
+    *bytes = number(row + 24, 8);
+    assert_int_equal(number(row + 12, 4), 0);
+    assert_int_equal(number(row + 32, 8), *bytes);
+    assert_true(sum_is(row + 40, record, *bytes));
+    return record;
+  }
+  return NULL;
+}
+
+static void the_page_is_enough_to_read_a_pack(void **state) {
+  (void)state;
+  size_t size, bytes = 0;
+  void *file = make(&size, RECORDS, false);
+  for (int i = 0; i < RECORDS; i++) {
+    char problem[128], variant[64];
+    problem_of(problem, i);
+    snprintf(variant, sizeof variant, "variant %d", i);
+    const unsigned char *record = find_by_the_page(&bytes, file, size, problem);
+    assert_non_null(record);
+    fa_bundle *bundle = fa_bundle_decode(record, bytes);
+    assert_string_equal(fa_bundle_text(bundle, "variant", ""), variant);
+    fa_bundle_free(bundle);
+  }
+  fa_free(file);
+}
+
 /* ---- damage ---- */
 
 /* All that a program could get out of it. */
@@ -244,6 +301,41 @@ static void no_other_length_opens(void **state) {
   fa_free(bytes);
 }
 
+static void sign(unsigned char *bytes) {
+  fa_hash sum = fa_hash_bytes(bytes, FA_PACK_AT_CHECK);
+  fa_put_u64(bytes + FA_PACK_AT_CHECK, sum.low);
+  fa_put_u64(bytes + FA_PACK_AT_CHECK + 8, sum.high);
+}
+
+/* Index and header; the sizes are those of `whole`. */
+static void sign_all(unsigned char *bytes, const unsigned char *whole) {
+  size_t checked = fa_get_u32(whole + FA_PACK_AT_COUNT) * FA_PACK_ROW_SIZE + (size_t)fa_get_u64(whole + FA_PACK_AT_TEXT_BYTES);
+  fa_hash sum = fa_hash_bytes(bytes + FA_PACK_HEADER_BYTES, checked);
+  fa_put_u64(bytes + FA_PACK_AT_INDEX_CHECK, sum.low);
+  fa_put_u64(bytes + FA_PACK_AT_INDEX_CHECK + 8, sum.high);
+  sign(bytes);
+}
+
+/* Sizes whose sum wraps around to the right one; bytes behind the last record. */
+static void records_fill_the_file(void **state) {
+  (void)state;
+  size_t size;
+  unsigned char *bytes = make(&size, RECORDS, true), *longer = calloc(1, size + 1), *row = bytes + FA_PACK_HEADER_BYTES;
+  memcpy(longer, bytes, size);
+  fa_put_u64(longer + FA_PACK_AT_TOTAL, size + 1);
+  sign(longer);
+  assert_null(fa_pack_from_memory(longer, size + 1, 0, trouble, sizeof trouble));
+  assert_non_null(strstr(trouble, "its index contradicts itself"));
+  row[FA_PACK_ROW_STORED + 7] ^= 0x80;
+  row[FA_PACK_ROW_SIZE + FA_PACK_ROW_AT + 7] ^= 0x80;
+  row[FA_PACK_ROW_SIZE + FA_PACK_ROW_STORED + 7] ^= 0x80;
+  sign_all(bytes, bytes);
+  assert_null(fa_pack_from_memory(bytes, size, 0, trouble, sizeof trouble));
+  assert_non_null(strstr(trouble, "its index contradicts itself"));
+  free(longer);
+  fa_free(bytes);
+}
+
 /* Numbers that lie, with checksums that agree. */
 static void sums_that_agree_do_not_help(void **state) {
   (void)state;
@@ -260,13 +352,7 @@ static void sums_that_agree_do_not_help(void **state) {
       memcpy(bytes, whole, size);
       if (fa_get_u32(bytes + at) == values[v]) continue;
       fa_put_u32(bytes + at, values[v]);
-      size_t texts = (size_t)fa_get_u64(whole + FA_PACK_AT_TEXT_BYTES), checked = RECORDS * FA_PACK_ROW_SIZE + texts;
-      fa_hash sum = fa_hash_bytes(bytes + FA_PACK_HEADER_BYTES, checked);
-      fa_put_u64(bytes + FA_PACK_AT_INDEX_CHECK, sum.low);
-      fa_put_u64(bytes + FA_PACK_AT_INDEX_CHECK + 8, sum.high);
-      sum = fa_hash_bytes(bytes, FA_PACK_AT_CHECK);
-      fa_put_u64(bytes + FA_PACK_AT_CHECK, sum.low);
-      fa_put_u64(bytes + FA_PACK_AT_CHECK + 8, sum.high);
+      sign_all(bytes, whole);
       fa_pack *pack = fa_pack_from_memory(bytes, size, FA_PACK_ANY_ABI, trouble, sizeof trouble);
       if (!pack) continue;
       use(pack);
@@ -275,12 +361,6 @@ static void sums_that_agree_do_not_help(void **state) {
     }
   free(bytes);
   fa_free(whole);
-}
-
-static void sign(unsigned char *bytes) {
-  fa_hash sum = fa_hash_bytes(bytes, FA_PACK_AT_CHECK);
-  fa_put_u64(bytes + FA_PACK_AT_CHECK, sum.low);
-  fa_put_u64(bytes + FA_PACK_AT_CHECK + 8, sum.high);
 }
 
 static void other_kinds_are_told(void **state) {
@@ -337,9 +417,11 @@ int main(void) {
     cmocka_unit_test(a_pack_may_be_empty),
     cmocka_unit_test(the_order_of_adding_changes_nothing),
     cmocka_unit_test(what_does_not_belong_is_refused),
+    cmocka_unit_test(the_page_is_enough_to_read_a_pack),
     cmocka_unit_test(no_changed_bit_opens),
     cmocka_unit_test(a_changed_record_is_a_miss),
     cmocka_unit_test(no_other_length_opens),
+    cmocka_unit_test(records_fill_the_file),
     cmocka_unit_test(sums_that_agree_do_not_help),
     cmocka_unit_test(other_kinds_are_told),
     cmocka_unit_test(threads_share_a_pack),
