@@ -16,7 +16,7 @@ FILE *__wrap_stdin, *__wrap_stdout, *__wrap_stderr;
 
 static bool serve(void **reply, size_t *reply_size, const char *hiprtc, const char *comgr, const void *request, size_t size) {
   static pthread_mutex_t one = PTHREAD_MUTEX_INITIALIZER; /* hiprtc takes one at a time, unfairly; comgr is not to be trusted with threads */
-  const fa_worker worker = {hiprtc, comgr};
+  const fa_worker worker = {.hiprtc = hiprtc, .comgr = comgr};
   fa_bundle *bundle = fa_bundle_decode(request, size);
   if (!bundle) return false;
   pthread_mutex_lock(&one);

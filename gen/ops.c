@@ -10,6 +10,7 @@
 #include "encodings.h"
 #include "expand.h"
 #include "lua_host.h"
+#include "preload.h"
 #include "sha256.h"
 #include "text.h"
 #include "validate.h"
@@ -21,6 +22,7 @@ typedef struct job {
   fa_reply *reply;
   fa_error *error;
   fa_comgr *comgr;
+  fa_preload preload;
 } job;
 
 typedef struct operation {
@@ -47,10 +49,14 @@ void fa_reply_free(fa_reply *reply) {
   reply->count = 0;
 }
 
+static fa_status need_toolchain(job *j) {
+  return *j->worker->comgr && *j->worker->hiprtc ? FA_OK : fa_fail(j->error, FA_ERR_TOOLCHAIN, "this operation needs hiprtc and comgr, and no toolchain was found");
+}
+
 static fa_status need_comgr(job *j) {
-  if (j->comgr) return FA_OK;
-  if (!*j->worker->comgr || !*j->worker->hiprtc)
-    return fa_fail(j->error, FA_ERR_TOOLCHAIN, "this operation needs hiprtc and comgr, and no toolchain was found");
+  fa_status status = need_toolchain(j);
+  if (status || j->comgr) return status;
+  fa_preload_wait(&j->preload);
   return fa_comgr_open(&j->comgr, j->worker->comgr, j->error);
 }
 
@@ -248,7 +254,7 @@ static fa_status make_object(made *m, job *j, const fa_template_tree *tree, cons
   char *metadata = NULL, target[64];
   *m = (made){0};
   fa_status status = run_templates(&m->generated, j, tree, problem, error);
-  if (status || (status = read_target(target, problem, error))) return status;
+  if (status || (status = read_target(target, problem, error)) || (status = need_comgr(j))) return status;
   status = fa_compile(&m->compiled, j->worker->hiprtc, j->comgr, m->generated.source, target, m->generated.options, error);
   if (!status) status = fa_elf_strip(m->compiled.object, &m->compiled.object_bytes, error);
   if (!status && !(status = fa_comgr_metadata(&metadata, j->comgr, m->compiled.object, m->compiled.object_bytes, error)))
@@ -282,7 +288,10 @@ static fa_status build(job *j, bool explain) {
   bool owned;
   fa_status status = open_job(&tree, &owned, &problem, j);
   if (status) return status;
-  if (!(status = need_comgr(j))) status = make_object(&m, j, &tree, problem, j->error);
+  if (!(status = need_toolchain(j))) {
+    if (j->worker->preload) fa_preload_start(&j->preload, j->worker->comgr, j->worker->hiprtc);
+    status = make_object(&m, j, &tree, problem, j->error);
+  }
   if ((status == FA_ERR_VALIDATION || status == FA_ERR_UNSUPPORTED) && !make_lighter(&m, j, &tree, problem)) status = FA_OK;
   if (owned) fa_template_tree_free(&tree);
   status = add_compiled(j, &m.compiled, status);
@@ -369,6 +378,7 @@ fa_status fa_worker_operate(fa_reply *reply, const fa_worker *worker, const fa_b
   for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
     if (!strcmp(operations[i].name, name)) {
       fa_status status = operations[i].run(&j);
+      fa_preload_wait(&j.preload);
       fa_comgr_close(j.comgr);
       return status;
     }

@@ -13,6 +13,7 @@ typedef struct fa_reply {
 
 typedef struct fa_worker {
   const char *hiprtc, *comgr; /* library files; "" when there is no toolchain */
+  bool preload; /* a thread may load them ahead */
 } fa_worker;
 
 /* Adds the operation's outputs to *reply, also on failure (a log). */

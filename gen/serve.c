@@ -17,7 +17,7 @@ bool fa_serve(void **bytes, size_t *size, const fa_worker *worker, const fa_bund
   fa_loaded_identity(loaded);
   sections[count++] = (fa_section){"request", number, strlen(number)};
   sections[count++] = (fa_section){"status", name, strlen(name)};
-  sections[count++] = (fa_section){"toolchain", loaded, strlen(loaded)};
+  sections[count++] = (fa_section){"loaded", loaded, strlen(loaded)};
   if (status) sections[count++] = (fa_section){"error", error.text, strlen(error.text)};
   for (size_t i = 0; i < reply.count; i++) sections[count++] = reply.sections[i];
   bool made = fa_bundle_encode(bytes, size, sections, count);

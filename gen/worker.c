@@ -26,7 +26,7 @@ enum { SANITIZED = 0 };
 enum { FILE_BYTES = 1 << 30, OPEN_FILES = 256, WATCH_STACK = 1 << 17, NO_MORE = -1 };
 
 static bool parse_arguments(fa_worker *worker, int argc, char **argv) {
-  *worker = (fa_worker){"", ""};
+  *worker = (fa_worker){"", "", .preload = true};
   for (int i = 1; i + 1 < argc; i += 2) {
     if (!strcmp(argv[i], "--hiprtc")) worker->hiprtc = argv[i + 1];
     else if (!strcmp(argv[i], "--comgr")) worker->comgr = argv[i + 1];

@@ -82,7 +82,7 @@ static fa_status check_loaded(const char *loaded, const char *known, fa_error *e
 
 static fa_status read_reply(fa_bundle **reply, fa_bundle *bundle, const fa_toolchain *toolchain, fa_error *error) {
   const char *name = fa_bundle_text(bundle, "status", "");
-  fa_status found = check_loaded(fa_bundle_text(bundle, "toolchain", ""), toolchain->identity, error);
+  fa_status found = check_loaded(fa_bundle_text(bundle, "loaded", ""), toolchain->identity, error);
   if (found) {
     fa_bundle_free(bundle);
     return found;

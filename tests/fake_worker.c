@@ -164,7 +164,7 @@ static void answer(const char *mode) {
     usleep(100000);
     reply("ok", "hello", 0);
   } else if (!strcmp(mode, "other-compiler")) {
-    send_frame((fa_section[]){{"request", number, strlen(number)}, {"status", "ok", 2}, {"toolchain", "hiprtc=1234 comgr=abcd", 22}}, 3, 0);
+    send_frame((fa_section[]){{"request", number, strlen(number)}, {"status", "ok", 2}, {"loaded", "hiprtc=1234 comgr=abcd", 22}}, 3, 0);
   } else if (!strcmp(mode, "who")) {
     char text[32];
     snprintf(text, sizeof text, "%ld", (long)getpid());
