@@ -33,6 +33,8 @@ typedef struct fa_device_kind {
   fa_status (*may_load)(fa_device *device, fa_error *error);
   /* Called once by a thread of the library's own, which is no part of any capture: it may always load.  NULL: nothing to be done. */
   void (*own_thread)(fa_device *device);
+  /* Makes it the calling thread's current device, which launches need: the host's business; fa-gen is one.  NULL: there is no such thing. */
+  fa_status (*make_current)(fa_device *device, fa_error *error);
 } fa_device_kind;
 
 struct fa_device {

@@ -354,7 +354,7 @@ static void emulator_close(fa_device *device) {
 }
 
 static const fa_device_kind emulator_kind = {emulator_close, emulator_load, emulator_unload, emulator_launch,      emulator_alloc,
-                                             emulator_free,  emulator_copy, emulator_synchronize, emulator_counters, NULL, NULL};
+                                             emulator_free,  emulator_copy, emulator_synchronize, emulator_counters, NULL, NULL, NULL};
 
 fa_status fa_device_open_emulator(fa_device **device, const char *target, unsigned threads, unsigned checks, fa_error *error) {
   *device = NULL;

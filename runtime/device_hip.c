@@ -208,7 +208,13 @@ static void hip_close(fa_device *device) {
   fa_free(device);
 }
 
-static const fa_device_kind hip_kind = {hip_close, hip_load, hip_unload, hip_launch, hip_alloc, hip_free, hip_copy, hip_synchronize, NULL, hip_may_load, hip_own_thread};
+static fa_status hip_make_current(fa_device *device, fa_error *error) {
+  hip_device *d = (hip_device *)device;
+  int code = d->hip.hipSetDevice(d->ordinal);
+  return code ? fa_hip_fail(&d->hip, "hipSetDevice", code, error) : FA_OK;
+}
+
+static const fa_device_kind hip_kind = {hip_close, hip_load, hip_unload, hip_launch, hip_alloc, hip_free, hip_copy, hip_synchronize, NULL, hip_may_load, hip_own_thread, hip_make_current};
 
 fa_status fa_device_open_hip(fa_device **device, const char *name, fa_error *error) {
   hip_device *d = fa_calloc(1, sizeof *d);

@@ -91,6 +91,8 @@ static void a_right_kernel_passes(void **state) {
   json_decref(report);
   expect("\"$FA_GEN\" selftest --device emulator:gfx942 --quick dtype=fp16 head_dim=32 mask=none,causal", 0, "2 right, 0 wrong, 0 could not be tested", NULL);
   expect(GPU "\"$FA_GEN\" selftest --device hip --quick dtype=fp16 head_dim=32", 0, "1 right, 0 wrong", NULL);
+  /* The second of two GPUs, which is not the current one of a thread that begins. */
+  expect("LD_LIBRARY_PATH=" FA_TEST_STUB " FAGEN_STUB_TARGET=gfx942,gfx1100 \"$FA_GEN\" selftest --device hip:1 --quick dtype=fp16 head_dim=32", 0, "target gfx1100: 1 variants", NULL);
   expect("test -e quarantine", 1, NULL, NULL);
 }
 

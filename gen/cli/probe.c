@@ -3,6 +3,7 @@
 #include "probe.h"
 
 #include "device.h"
+#include "hip_table.h"
 #include "toolchain.h"
 
 #include <dlfcn.h>
@@ -38,9 +39,7 @@ static bool find_function(void *pointer, void *library, const char *name) {
 }
 
 typedef int number_function(int *number);
-typedef int properties_function(void *properties, int ordinal);
 typedef int memory_function(size_t *bytes, int ordinal);
-typedef int bus_function(char *text, int capacity, int ordinal);
 
 static void add_number(json_t *object, const char *key, void *library, const char *name) {
   number_function *ask;
@@ -48,36 +47,20 @@ static void add_number(json_t *object, const char *key, void *library, const cha
   if (find_function(&ask, library, name) && ask(&value) == 0) json_object_set_new(object, key, json_integer(value));
 }
 
-/* The marketing name is the properties' first member; the architecture their only text that begins with gfx. */
-static void add_properties(json_t *row, void *library, int ordinal) {
-  enum { NAME = 256, BYTES = 16384 };
-  static char properties[BYTES + 1];
-  properties_function *ask;
-  memset(properties, 0, sizeof properties);
-  if (!find_function(&ask, library, "hipGetDevicePropertiesR0600") && !find_function(&ask, library, "hipGetDeviceProperties")) return;
-  if (ask(properties, ordinal) != 0) return;
-  properties[NAME - 1] = 0;
-  json_t *name = json_string(properties); /* NULL where it is no text */
-  if (name) json_object_set_new(row, "name", name);
-  for (size_t i = NAME; i + 64 < BYTES; i++)
-    if (memcmp(properties + i, "gfx", 3) == 0) {
-      properties[i + 64] = 0;
-      json_object_set_new(row, "arch", json_string(properties + i));
-      return;
-    }
-}
-
-static json_t *device_row(void *library, int ordinal) {
-  char name[16], bus[64] = "";
+static json_t *device_row(void *library, const fa_hip *hip, int ordinal) {
+  char name[16];
   fa_device *device;
+  fa_hip_device_info info;
   fa_error error = {.text = ""};
   size_t bytes;
-  json_t *row = json_pack("{s:i}", "ordinal", ordinal);
-  add_properties(row, library, ordinal);
   memory_function *total;
-  bus_function *where;
+  json_t *row = json_pack("{s:i}", "ordinal", ordinal), *text;
+  if (fa_hip_device(&info, hip, ordinal, &error) == FA_OK) {
+    if ((text = json_string(info.name))) json_object_set_new(row, "name", text); /* NULL where it is no text */
+    if ((text = json_string(info.arch))) json_object_set_new(row, "arch", text);
+    if ((text = json_string(info.bus))) json_object_set_new(row, "bus", text);
+  }
   if (find_function(&total, library, "hipDeviceTotalMem") && total(&bytes, ordinal) == 0) json_object_set_new(row, "memory_bytes", json_integer((json_int_t)bytes));
-  if (find_function(&where, library, "hipDeviceGetPCIBusId") && where(bus, (int)sizeof bus - 1, ordinal) == 0) json_object_set_new(row, "bus", json_string(bus));
   snprintf(name, sizeof name, "hip:%d", ordinal);
   fa_status status = fa_device_open(&device, name, 0, 0, &error);
   if (status) json_object_set_new(row, "trouble", json_string(error.text));
@@ -100,11 +83,11 @@ static json_t *ask_hip(void) {
   if (fa_library_identity(id, path)) json_object_set_new(out, "build_id", json_string(id));
   add_number(out, "driver_version", library, "hipDriverGetVersion");
   add_number(out, "runtime_version", library, "hipRuntimeGetVersion");
-  number_function *count;
+  fa_hip hip;
   int devices = 0;
-  if (!find_function(&count, library, "hipGetDeviceCount") || count(&devices) != 0) devices = 0;
+  if (fa_hip_open(&hip, &error) || hip.hipGetDeviceCount(&devices) != 0) devices = 0;
   json_t *rows = json_array();
-  for (int i = 0; i < devices && i < MAX_DEVICES; i++) json_array_append_new(rows, device_row(library, i));
+  for (int i = 0; i < devices && i < MAX_DEVICES; i++) json_array_append_new(rows, device_row(library, &hip, i));
   json_object_set_new(out, "count", json_integer(devices));
   json_object_set_new(out, "devices", rows);
   return out;

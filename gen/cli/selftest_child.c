@@ -132,8 +132,9 @@ static void open_context(child *c) {
   options.packs = (const fa_pack *const *)c->packs;
   options.pack_count = c->pack_count;
   if (c->pack_count) options.jit = FA_JIT_OFF, options.cache_dir = "", options.system_dir = "";
-  fa_status status = fa_context_create(&c->context, &options);
-  if (status) fatal(c, fa_cli_exit_code(status), fa_last_error());
+  fa_error error = { .status = FA_OK };
+  fa_status status = fa_session_open(&c->context, &options, &error);
+  if (status) fatal(c, fa_cli_exit_code(status), error.text);
 }
 
 static fa_status run_variant(child *c, const fa_plan *plan) {

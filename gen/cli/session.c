@@ -2,6 +2,7 @@
  * Shared steps of the subcommands: see session.h. */
 #include "session.h"
 
+#include "context.h"
 #include "emulation.h"
 #include "fa_templates_digest.h"
 #include "functions.h"
@@ -230,11 +231,23 @@ bool fa_session_options(fa_context_options *options, const fa_cli *cli, const ch
   return true;
 }
 
+fa_status fa_session_open(fa_context **context, const fa_context_options *options, fa_error *error) {
+  fa_status status = fa_context_create(context, options);
+  if (status != FA_OK) return fa_fail(error, status, "%s", fa_last_error());
+  fa_device *device = (*context)->device;
+  if (device->kind->make_current) status = device->kind->make_current(device, error);
+  if (status == FA_OK) return status;
+  fa_context_destroy(*context);
+  *context = NULL;
+  return status;
+}
+
 int fa_session_context(fa_context **context, const fa_cli *cli, const char *device) {
   fa_context_options options;
   if (!fa_session_options(&options, cli, device)) return FA_EXIT_USAGE;
-  fa_status status = fa_context_create(context, &options);
-  return status == FA_OK ? -1 : fa_cli_fail_last(cli, status);
+  fa_error error = { .status = FA_OK };
+  fa_status status = fa_session_open(context, &options, &error);
+  return status == FA_OK ? -1 : fa_cli_fail(cli, &error);
 }
 
 int fa_session_json(const fa_cli *cli, json_t *object) {

@@ -33,6 +33,8 @@ int fa_session_combinations(const fa_cli *cli, const char *base, fa_session_add 
 bool fa_session_options(fa_context_options *options, const fa_cli *cli, const char *device);
 /* Digest of the templates: those of --templates, else the built-in ones.  Returns -1 to go on, else the exit code. */
 int fa_session_templates(char digest[65], const fa_cli *cli);
+/* A context, its device current on this thread. */
+fa_status fa_session_open(fa_context **context, const fa_context_options *options, fa_error *error);
 /* A context by the command line's options on that device (NULL: the library's choice).  Returns -1, or the exit code. */
 int fa_session_context(fa_context **context, const fa_cli *cli, const char *device);
 

@@ -112,7 +112,7 @@ int hipGetDeviceProperties(void *properties, int ordinal) {
   if (!code && (ordinal < 0 || ordinal >= state.devices)) code = INVALID_DEVICE;
   if (!code) {
     strcpy(properties, state.names[ordinal] ? state.names[ordinal] : "gfx of a name that is not the target");
-    strcpy((char *)properties + ARCH_OFFSET, stub_run_target() ? stub_run_target() : state.archs[ordinal] ? state.archs[ordinal] : state.arch);
+    strcpy((char *)properties + ARCH_OFFSET, state.archs[ordinal] ? state.archs[ordinal] : state.arch);
   }
   return leave(code);
 }
@@ -122,7 +122,7 @@ int hipModuleLoadData(void **module, const void *image) {
   int code = forbid(enter("hipModuleLoadData", NULL));
   if (!code && !image) code = INVALID_VALUE;
   if (!code) {
-    *module = stub_run_target() ? stub_run_load(image) : malloc(1); /* so that a leak is a leak for ASan too */
+    *module = stub_run_on() ? stub_run_load(image, state.archs[*current()]) : malloc(1); /* so that a leak is a leak for ASan too */
     if (*module) state.modules++;
     else code = NO_BINARY;
   }
@@ -133,7 +133,7 @@ EXPORT int hipModuleUnload(void *module);
 int hipModuleUnload(void *module) {
   int code = forbid(enter("hipModuleUnload", NULL));
   if (code == CAPTURE_UNSUPPORTED) return leave(code);
-  if (stub_run_target()) stub_run_unload(module);
+  if (stub_run_on()) stub_run_unload(module);
   else free(module);
   state.modules--;
   return leave(code);
@@ -143,7 +143,7 @@ EXPORT int hipModuleGetFunction(void **function, void *module, const char *name)
 int hipModuleGetFunction(void **function, void *module, const char *name) {
   int code = enter("hipModuleGetFunction", NULL);
   if (!code && (!module || !name || !*name)) code = INVALID_VALUE;
-  if (!code && stub_run_target() && !stub_run_has(module, name)) code = NOT_FOUND;
+  if (!code && stub_run_on() && !stub_run_has(module, name)) code = NOT_FOUND;
   if (!code) *function = module;
   return leave(code);
 }
@@ -164,7 +164,7 @@ int hipModuleLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsi
   call->lds_bytes = lds_bytes;
   if (!code && (!function || extra || (!params && state.param_bytes[0]))) code = INVALID_VALUE;
   for (int i = 0; !code && i < STUB_HIP_PARAMS && state.param_bytes[i]; i++) memcpy(&call->params[i], params[i], state.param_bytes[i]);
-  if (!code && stub_run_target() && !stub_run_launch(function, call->grid, call->block, lds_bytes, params)) code = LAUNCH_FAILURE;
+  if (!code && stub_run_on() && !stub_run_launch(function, call->grid, call->block, lds_bytes, params)) code = LAUNCH_FAILURE;
   if (!code && state.capture.status && stream == state.capture.stream) {
     if (state.capture.status == CAPTURE_INVALIDATED) code = 901;
     else state.capture.launches++;

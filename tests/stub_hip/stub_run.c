@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stub_hip.h"
 #include "worker_client.h"
 
 enum { MAX_ARGS = 128, MAX_REGIONS = 512 };
@@ -25,13 +26,24 @@ typedef struct run_module {
 static fa_emu_region regions[MAX_REGIONS];
 static size_t region_count;
 
-const char *stub_run_target(void) {
+bool stub_run_on(void) {
   const char *target = getenv("FAGEN_STUB_TARGET");
-  return target && *target ? target : NULL;
+  return target && *target;
+}
+
+/* The devices that the environment asks for. */
+__attribute__((constructor)) static void make_devices(void) {
+  static char text[256];
+  stub_hip_state *state = stub_hip();
+  char *save = NULL;
+  if (!stub_run_on()) return;
+  snprintf(text, sizeof text, "%s", getenv("FAGEN_STUB_TARGET"));
+  state->devices = 0;
+  for (char *name = strtok_r(text, ",", &save); name && state->devices < STUB_HIP_DEVICES; name = strtok_r(NULL, ",", &save)) state->archs[state->devices++] = name;
 }
 
 void stub_run_allocated(void *pointer, size_t bytes) {
-  if (!stub_run_target() || !pointer || !bytes) return;
+  if (!stub_run_on() || !pointer || !bytes) return;
   if (region_count == MAX_REGIONS) abort(); /* more than any test allocates */
   regions[region_count++] = (fa_emu_region){pointer, bytes, FA_EMU_READ | FA_EMU_WRITE, NULL};
 }
@@ -85,7 +97,7 @@ static fa_bundle *inspect(const void *image, size_t size) {
   return reply;
 }
 
-void *stub_run_load(const void *image) {
+void *stub_run_load(const void *image, const char *arch) {
   size_t size = object_bytes(image);
   fa_bundle *reply = size ? inspect(image, size) : NULL;
   const fa_section *listing = fa_bundle_find(reply, "listing"), *metadata = fa_bundle_find(reply, "metadata");
@@ -96,9 +108,9 @@ void *stub_run_load(const void *image) {
     source.object = image, source.object_size = size;
     source.listing = listing->data, source.listing_size = listing->size;
     source.metadata = metadata->data, source.metadata_size = metadata->size;
-    if (fa_emu_object_load(&m->object, &source, &error) || strcmp(fa_emu_object_target(m->object), stub_run_target()) != 0 ||
+    if (fa_emu_object_load(&m->object, &source, &error) || strncmp(fa_emu_object_target(m->object), arch, strcspn(arch, ":")) != 0 ||
         fa_emu_object_kernel(&m->kernel, m->object, 0) || !(m->kernarg = calloc(1, m->kernel.kernarg_bytes + 1))) {
-      fprintf(stderr, "stub_hip: the object is not one for %s: %s\n", stub_run_target(), error.text);
+      fprintf(stderr, "stub_hip: the object is not one for %s: %s\n", arch, error.text);
       stub_run_unload(m);
       m = NULL;
     } else read_args(m, metadata->data, metadata->size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * With FAGEN_STUB_TARGET=gfx942 in the environment the stub has a GPU of that target that really runs kernels: on libfagen-emulator.  What an
+ * With FAGEN_STUB_TARGET=gfx942 (or gfx942,gfx1100: two) in the environment the stub has GPUs of that target that really run kernels: on libfagen-emulator.  What an
  * allocation does not hold a kernel may not touch: the launch fails; with
  * FAGEN_STUB_ABORT the process ends, as ROCm does it on a page fault. */
 #ifndef STUB_RUN_H
@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* NULL: the stub does nothing. */
-const char *stub_run_target(void);
+/* False: the stub does nothing. */
+bool stub_run_on(void);
 
-/* A module, which is its one kernel's function, too; NULL: the object is not one for this GPU. */
-void *stub_run_load(const void *image);
+/* A module, which is its one kernel's function, too; NULL: the object is not one for a GPU of that gcnArchName. */
+void *stub_run_load(const void *image, const char *arch);
 void stub_run_unload(void *module);
 bool stub_run_has(const void *module, const char *kernel);
 /* False: the kernel did something wrong; standard error says what. */
