@@ -9,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lua_memory.h"
 #include "text.h"
 
 enum { HOOK_INTERVAL = 10000, MAX_MODULE_NAME = 200 };
 
 typedef struct host {
   const fa_template_tree *tree;
-  size_t memory, memory_limit;
+  fa_lua_memory memory;
   unsigned long long instructions, instruction_limit, user_limit; /* user_limit: set by limit(n), 0: none */
   const char *problem; /* of the running request */
   const char *const *functions;
@@ -29,19 +30,9 @@ static host *host_of(lua_State *L) {
   return user;
 }
 
-static void *allocate(void *user, void *block, size_t old_size, size_t new_size) {
+static void *allocate(void *user, void *piece, size_t old_size, size_t new_size) {
   host *h = user;
-  void *moved;
-  if (!block) old_size = 0; /* a kind of object then, not a size */
-  if (new_size == 0) {
-    free(block);
-    h->memory -= old_size;
-    return NULL;
-  }
-  if (new_size > old_size && new_size - old_size > h->memory_limit - h->memory) return NULL;
-  moved = realloc(block, new_size);
-  if (moved) h->memory = h->memory - old_size + new_size;
-  return moved;
+  return fa_lua_memory_move(&h->memory, piece, old_size, new_size);
 }
 
 static void count_instructions(lua_State *L, lua_Debug *debug) {
@@ -180,7 +171,7 @@ static int add_traceback(lua_State *L) {
 static fa_status report(lua_State *L, int code, fa_error *error) {
   static const fa_status coded[] = {FA_ERR_UNSUPPORTED, FA_ERR_PROBLEM};
   const host *h = host_of(L);
-  if (code == LUA_ERRMEM) return fa_fail(error, FA_ERR_WORKER, "templates: more than the limit of %zu bytes of memory", h->memory_limit);
+  if (code == LUA_ERRMEM) return fa_fail(error, FA_ERR_WORKER, "templates: more than the limit of %zu bytes of memory", h->memory.limit);
   if (lua_istable(L, -1)) {
     const char *name, *message;
     lua_pushliteral(L, "code");
@@ -202,18 +193,21 @@ static fa_status run(lua_CFunction body, host *h, const fa_template_tree *tree, 
   fa_status status = FA_OK;
   int code;
   h->tree = tree;
-  h->memory_limit = limits && limits->memory_bytes ? limits->memory_bytes : (size_t)256 << 20;
+  fa_lua_memory_open(&h->memory, limits && limits->memory_bytes ? limits->memory_bytes : (size_t)256 << 20);
   h->instruction_limit = limits && limits->instructions ? limits->instructions : 2000000000ull;
   L = lua_newstate(allocate, h);
-  if (!L) return fa_fail(error, FA_ERR_NOMEM, "templates: out of memory");
+  if (!L) {
+    fa_lua_memory_close(&h->memory);
+    return fa_fail(error, FA_ERR_NOMEM, "templates: out of memory");
+  }
+  lua_gc(L, LUA_GCINC, 1000, 0, 0); /* a run makes a few megabytes: collecting begins when there is ten times of what is in use */
   /* The built-in templates are known to end; counting would take a seventh of their time. */
   if (limits || h->functions || tree->files != fa_templates_embedded.files) lua_sethook(L, count_instructions, LUA_MASKCOUNT, HOOK_INTERVAL);
   lua_pushcfunction(L, add_traceback);
   lua_pushcfunction(L, body); /* handler, body */
   code = lua_pcall(L, 0, 0, 1);
   if (code != LUA_OK) status = report(L, code, error);
-  lua_sethook(L, NULL, 0, 0); /* closing runs finalisers */
-  lua_close(L);
+  fa_lua_memory_close(&h->memory); /* and with it the state: there is nothing in it to be closed */
   return status;
 }
 

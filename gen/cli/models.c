@@ -67,12 +67,12 @@ bool fa_model_problems(fa_problem *problems, int *count, int capacity, const fa_
   return true;
 }
 
-/* From single compiles of all built-in models on all targets: time grows with the instructions that are unrolled, so with both head dims; without matrix
- * instructions (gfx1030) more, where waves have 32 lanes less than where they have 64. */
+/* Milliseconds, about, of single compiles of eight head dimensions on five targets: with both head dimensions more is unrolled, and without matrix
+ * instructions (gfx103x) much more. */
 double fa_model_cost(const fa_problem *problem) {
   double dims = problem->head_dim_qk + problem->head_dim_v;
-  double slope = strncmp(problem->target, "gfx103", 6) == 0 ? 2.0 : strncmp(problem->target, "gfx9", 4) == 0 ? 1.2 : 1.0;
-  return 100 + slope * dims / 2 + (problem->features ? 10 : 0);
+  if (strncmp(problem->target, "gfx103", 6) == 0) return 300 + 0.4 * dims;
+  return (strncmp(problem->target, "gfx9", 4) == 0 ? 160 : 130) + 0.12 * dims;
 }
 
 /* ---- the file's form ----------------------------------------------------------------------------------------------- */
