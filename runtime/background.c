@@ -194,9 +194,11 @@ void fa_background_close(fa_background *background) {
     unlink_job(background, job);
     fa_free(job);
   }
+  bool begun[FA_BACKGROUND_THREADS]; /* no more begin */
+  for (size_t i = 0; i < FA_BACKGROUND_THREADS; i++) begun[i] = background->threads[i].state != FA_THREAD_NONE;
   pthread_mutex_unlock(&background->mutex);
   for (size_t i = 0; i < FA_BACKGROUND_THREADS; i++)
-    if (background->threads[i].state != FA_THREAD_NONE) pthread_join(background->threads[i].id, NULL);
+    if (begun[i]) pthread_join(background->threads[i].id, NULL);
   pthread_mutex_destroy(&background->mutex);
   pthread_cond_destroy(&background->changed);
 }

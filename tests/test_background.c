@@ -162,17 +162,19 @@ static void a_window_kernel_serves_other_masks(void **state) {
   free(manifest);
   for (int i = 0; i < 26; i++) hip->param_bytes[i] = i < 17 || i == 23 ? 8 : 4; /* 17 pointers and strides, 5 sizes and the scale, workspace, window */
   for (size_t i = 0; i < 2; i++) {
+    hip->calls = 0;
     fa_plan *plan = begin(context, masks[i].mask);
     expect_use(plan, FA_PLAN_PENDING, "mask=window");
     assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
-    const stub_hip_call *call = &hip->call[hip->calls - 1];
-    assert_string_equal(call->name, "hipModuleLaunchKernel");
-    assert_int_equal((uint32_t)call->params[24], masks[i].left);
-    assert_int_equal((uint32_t)call->params[25], masks[i].right);
     assert_int_equal(fa_launch_named(plan, &window, 1, NULL), FA_ERR_ARGUMENT);
     assert_non_null(strstr(fa_last_error(), "has no such argument"));
     assert_int_equal(fa_plan_wait(plan, 20000), FA_OK);
     expect_use(plan, FA_PLAN_READY, masks[i].mask);
+    const stub_hip_call *call = hip->call; /* only now nobody else is in the stub */
+    while (call < hip->call + hip->calls && strcmp(call->name, "hipModuleLaunchKernel") != 0) call++;
+    assert_true(call < hip->call + hip->calls);
+    assert_int_equal((uint32_t)call->params[24], masks[i].left);
+    assert_int_equal((uint32_t)call->params[25], masks[i].right);
     assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
     fa_plan_destroy(plan);
   }
@@ -198,6 +200,7 @@ static void where_nothing_is_ready_the_call_compiles_or_says_so(void **state) {
   assert_true(asked > 1);
   expect_use(plan, FA_PLAN_READY, "mask=causal");
   assert_int_equal(canned_requests(&here, "build"), 2);
+  fa_plan_destroy(plan);
   assert_int_equal(fa_plan_create_background(&plan, context, &problem, 6), FA_ERR_ARGUMENT);
   fa_context_destroy(context);
 }
