@@ -304,12 +304,62 @@ static void test_wrong_objects(void **state)
     assert_int_equal(fa_emu_object_load(&o, NULL, &e), FA_EMU_ERR_ARGUMENT);
 }
 
+// A caller's struct in memory of just its size: what is behind it is not his.
+static void *sized(size_t bytes, const void *from, size_t have)
+{
+    unsigned char *at = calloc(1, bytes);
+    memcpy(at, from, bytes < have ? bytes : have);
+    memcpy(at, &bytes, sizeof bytes);
+    return at;
+}
+
+static void test_other_headers(void **state)
+{
+    (void)state;
+    made_object made;
+    make_object(&made, targets[0].mach, targets[0].wave32, targets[0].program);
+    fa_emu_object *o = must_load(&made);
+    make_object(&made, 0x54c, false, "s_nop 0\ns_branch 65534\ns_endpgm");
+    fa_emu_object *endless = must_load(&made);
+    for (int newer = 0; newer <= 1; newer++) {
+        const fa_emu_launch_params now = params_of(20, 128);
+        const fa_emu_result none = FA_EMU_RESULT_INIT;
+        size_t bytes = newer ? sizeof none + 40 : offsetof(fa_emu_result, standing);
+        fa_emu_launch_params *p = sized(newer ? sizeof now + 24 : offsetof(fa_emu_launch_params, count_accesses), &now, sizeof now);
+        fa_emu_result *r = sized(bytes, &none, sizeof none);
+        p->count_each = true;
+        assert_int_equal(fa_emu_launch(o, p, r), FA_EMU_OK);
+        assert_int_equal(r->size, bytes);
+        assert_int_equal(r->workgroups, 20);
+        assert_non_null(r->executed);
+        p->max_instructions = 100000; // what is left standing is more than an older result can hold
+        fa_emu_result_release(r);
+        assert_null(r->executed);
+        assert_int_equal(r->size, bytes);
+        assert_int_equal(fa_emu_launch(endless, p, r), FA_EMU_ERR_LIMIT);
+        if (newer)
+            assert_true(r->standing_count > 0);
+        fa_emu_result_release(r);
+        if (newer) {
+            ((char *)p)[sizeof now + 3] = 1; // something that only a newer library knows
+            assert_int_equal(fa_emu_launch(o, p, r), FA_EMU_ERR_ARGUMENT);
+            assert_non_null(strstr(r->text, "sizeof(fa_emu_launch_params)"));
+        }
+        r->size = 7;
+        assert_int_equal(fa_emu_launch(o, p, r), FA_EMU_ERR_ARGUMENT);
+        free(p);
+        free(r);
+    }
+    fa_emu_object_free(endless);
+    fa_emu_object_free(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_launch),   cmocka_unit_test(test_hidden_arguments), cmocka_unit_test(test_reports),
         cmocka_unit_test(test_refusals), cmocka_unit_test(test_limits),           cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_wrong_objects),
+        cmocka_unit_test(test_wrong_objects), cmocka_unit_test(test_other_headers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -382,6 +382,7 @@ fa_status fa_emulation_launch(fa_emulation *e, fa_error *error) {
   interrupted = 0;
   p->interrupt = &interrupted;
   sigaction(SIGINT, &ours, &before);
+  e->result = (fa_emu_result)FA_EMU_RESULT_INIT;
   fa_emu_status ran = fa_emu_launch(e->object, p, &e->result);
   sigaction(SIGINT, &before, NULL);
   e->launched = ran == FA_EMU_OK || ran == FA_EMU_ERR_FAULT || ran == FA_EMU_ERR_LIMIT || ran == FA_EMU_ERR_INTERRUPTED;

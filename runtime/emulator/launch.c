@@ -4,6 +4,7 @@
  */
 #include "launch.h"
 #include "count.h"
+#include "sized.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -308,31 +309,42 @@ static fa_emu_status collect(const emu_launch *l, emu_worker *workers, unsigned 
     return FA_EMU_OK;
 }
 
-void fa_emu_result_release(fa_emu_result *result)
+/* The first version of the result ended before what came last. */
+#define FIRST_RESULT offsetof(fa_emu_result, standing)
+
+/* Frees what a result of `size` bytes owns, or (beyond) what is behind that. */
+static void release(fa_emu_result *r, size_t size, bool beyond)
 {
-    if (!result)
-        return;
-    free(result->executed);
-    free(result->mnemonics);
-    emu_counters_release(result->counters);
-    free(result->standing);
-    memset(result, 0, sizeof *result);
-    result->size = sizeof *result;
+    if (!beyond) {
+        free(r->executed);
+        free(r->mnemonics);
+        emu_counters_release(r->counters);
+    }
+    if ((size >= offsetof(fa_emu_result, standing) + sizeof r->standing) != beyond)
+        free(r->standing);
 }
 
-fa_emu_status fa_emu_launch(const fa_emu_object *object, const fa_emu_launch_params *params, fa_emu_result *result)
+void fa_emu_result_release(fa_emu_result *result)
+{
+    if (!result || !emu_sized_ok(result->size, FIRST_RESULT, sizeof *result))
+        return;
+    size_t size = result->size;
+    release(result, size, false);
+    memset(result, 0, size);
+    result->size = size;
+}
+
+static fa_emu_status launch(const fa_emu_object *object, const fa_emu_launch_params *params, fa_emu_result *result)
 {
     emu_launch l = {.object = object, .params = params, .stop_group = UINT64_MAX};
     emu_worker *workers = NULL;
     unsigned threads = 0;
     bool fair = false;
     double begin = emu_now();
-    if (!result)
-        return FA_EMU_ERR_ARGUMENT;
     memset(result, 0, sizeof *result);
     result->size = sizeof *result;
     result->simd = emu_simd_get()->name;
-    if (!object || !params || params->size < sizeof *params || (params->region_count && !params->regions))
+    if (!object || !params || (params->region_count && !params->regions))
         return refuse(result, FA_EMU_ERR_ARGUMENT, "fa_emu_launch: object and params are needed, params->size must be "
                       "sizeof(fa_emu_launch_params) (%zu)", sizeof *params);
     fa_emu_status s = find_kernel(&l, result);
@@ -371,5 +383,29 @@ cleanup:
     for (size_t i = 0; l.regions && i < l.region_count; i++)
         free(l.regions[i].shadow);
     free(l.regions);
+    return s;
+}
+
+fa_emu_status fa_emu_launch(const fa_emu_object *object, const fa_emu_launch_params *params, fa_emu_result *result)
+{
+    static const fa_emu_launch_params initial = FA_EMU_LAUNCH_PARAMS_INIT;
+    fa_emu_launch_params room;
+    if (!result || !emu_sized_ok(result->size, FIRST_RESULT, sizeof *result))
+        return FA_EMU_ERR_ARGUMENT;
+    if (params)
+        params = emu_sized_in(&room, &initial, offsetof(fa_emu_launch_params, count_accesses), sizeof room, params);
+    if (result->size == sizeof *result)
+        return launch(object, params, result);
+    size_t size = result->size, common = size < sizeof *result ? size : sizeof *result;
+    fa_emu_result *whole = calloc(1, sizeof *whole);
+    fa_emu_status s = whole ? launch(object, params, whole) : FA_EMU_ERR_NO_MEMORY;
+    memset(result, 0, size);
+    if (whole) {
+        release(whole, size, true);
+        memcpy(result, whole, common);
+    }
+    result->status = s;
+    result->size = size;
+    free(whole);
     return s;
 }

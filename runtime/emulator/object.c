@@ -4,6 +4,7 @@
  * trusted: every offset and size is checked against the file before it is used.
  */
 #include "emu.h"
+#include "sized.h"
 
 #include <elf.h>
 #include <stdarg.h>
@@ -308,11 +309,15 @@ void fa_emu_object_free(fa_emu_object *o)
 
 fa_emu_status fa_emu_object_load(fa_emu_object **out, const fa_emu_object_source *source, fa_emu_error *error)
 {
+    static const fa_emu_object_source none = FA_EMU_OBJECT_SOURCE_INIT;
+    fa_emu_object_source room;
     fa_emu_object *o = NULL;
     fa_emu_status s;
     if (error)
         memset(error, 0, sizeof *error);
-    if (!out || !source || source->size < sizeof *source || !source->object || !source->listing || !source->metadata)
+    if (source)
+        source = emu_sized_in(&room, &none, offsetof(fa_emu_object_source, lines), sizeof room, source);
+    if (!out || !source || !source->object || !source->listing || !source->metadata)
         return emu_fail(error, FA_EMU_ERR_ARGUMENT, "fa_emu_object_load: out, object, listing and metadata are needed, "
                         "and size must be sizeof(fa_emu_object_source) (%zu)", sizeof *source);
     *out = NULL;

@@ -37,6 +37,9 @@ typedef enum fa_emu_status {
     FA_EMU_ERR_INTERRUPTED  /* fa_emu_launch_params.interrupt asked for it */
 } fa_emu_status;
 
+/* Structs that begin with their size may grow: set it by the _INIT macro. One of an older header is taken; one of a newer is, where what this
+ * library does not know is zero. The others stay as they are as long as the library's name (libfagen-emulator.so.0) does. */
+
 /* What failed and where, in words. A caller may pass NULL wherever an error is taken. */
 typedef struct fa_emu_error {
     fa_emu_status status;
@@ -352,7 +355,7 @@ typedef struct fa_emu_result {
 /* Runs a kernel to its end, on the calling thread and helpers that are gone when it returns. Results do not depend on the
  * number of threads: an object with atomics on shared memory runs on one, since there the order of workgroups can be seen,
  * and where they may wait for each other they take turns in a fixed order. Writes to a module's own variables end with the
- * launch. *result is overwritten (release an earlier one first) and valid whatever is returned; FA_EMU_ERR_FAULT,
+ * launch. *result, begun with FA_EMU_RESULT_INIT, is overwritten (release an earlier one first) and valid whatever is returned; FA_EMU_ERR_FAULT,
  * FA_EMU_ERR_LIMIT and FA_EMU_ERR_INTERRUPTED say that the kernel, not the call, failed or was stopped. */
 FA_EMU_API fa_emu_status fa_emu_launch(const fa_emu_object *object, const fa_emu_launch_params *params,
                                        fa_emu_result *result);
