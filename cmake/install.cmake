@@ -100,7 +100,7 @@ install(FILES ${FA_LEGAL} DESTINATION "${FA_RUNTIME_DOC}" COMPONENT runtime)
 install(FILES ${FA_LEGAL} DESTINATION "${FA_DEVELOPMENT_DOC}" COMPONENT development)
 install(FILES README.md DESTINATION "${FA_TOOL_DOC}" COMPONENT tool)
 install(DIRECTORY docs/ DESTINATION "${FA_TOOL_DOC}/docs" COMPONENT tool FILES_MATCHING PATTERN "*.md")
-install(DIRECTORY examples/ DESTINATION "${FA_DEVELOPMENT_DOC}/examples" COMPONENT development)
+install(DIRECTORY examples/ DESTINATION "${FA_DEVELOPMENT_DOC}/examples" COMPONENT development USE_SOURCE_PERMISSIONS)
 
 # ---- Debian packages: cmake --build build --target package ----
 

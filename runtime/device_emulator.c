@@ -59,7 +59,7 @@ static bool library_fits(const char *path, void *library) {
 }
 
 static void *open_library(fa_error *error) {
-  static const char *const names[] = {"libfagen-emulator.so.0", "../lib/libfagen-emulator.so.0", "../../lib/libfagen-emulator.so.0", NULL};
+  static const char *const names[] = {"libfagen-emulator.so.0", "../lib/libfagen-emulator.so.0", NULL};
   char path[FA_PLACE_BYTES];
   void *library = NULL;
   if (!fa_place_find(path, names, library_fits, &library)) library = dlopen(names[0], RTLD_NOW | RTLD_LOCAL);

@@ -21,7 +21,7 @@ static atomic_int inside;  /* threads that open or compile */
 static atomic_long owner;  /* process of the last who did */
 
 static fa_status find(char path[FA_PLACE_BYTES], const char *given, fa_error *error) {
-  static const char *const names[] = {"libfagen-jit.so", "../lib/libfagen-jit.so", "../lib/x86_64-linux-gnu/libfagen-jit.so", "../../lib/libfagen-jit.so", NULL};
+  static const char *const names[] = {"libfagen-jit.so", "../lib/libfagen-jit.so", "../lib/x86_64-linux-gnu/libfagen-jit.so", NULL};
   const char *named = given ? given : secure_getenv("FA_JIT_LIBRARY");
   if (named && *named) {
     if (strlen(named) >= FA_PLACE_BYTES) return fa_fail(error, FA_ERR_TOOLCHAIN, "libfagen-jit: the path is longer than %d bytes", FA_PLACE_BYTES - 1);

@@ -69,21 +69,36 @@ static bool folder_of_tool(char folder[PATH_MAX]) {
   return false;
 }
 
-/* folder/name, where each .. of the name takes one off the folder: it is a real path, so that is the same and reads better. */
-static bool join_up(char path[FA_PLACE_BYTES], const char *folder, const char *name) {
-  char above[PATH_MAX];
-  strcpy(above, folder);
-  for (char *slash; strncmp(name, "../", 3) == 0 && (slash = strrchr(above, '/')); name += 3) *slash = 0;
-  return fa_place_join(path, above, name);
+/* Where anybody may put a file, nothing is looked for. */
+static bool is_safe(const char *folder) {
+  struct stat info;
+  return stat(folder, &info) == 0 && !(info.st_mode & S_IWOTH);
+}
+
+/* What bin, bin/tests, lib or lib/x86_64-linux-gnu lies in. */
+static bool prefix_of(char prefix[PATH_MAX], const char *folder) {
+  static const char *const known[] = {"bin", "lib", "lib64", "libexec"};
+  strcpy(prefix, folder);
+  for (int depth = 0; depth < 2; depth++) {
+    char *slash = strrchr(prefix, '/');
+    if (!slash) return false;
+    *slash = 0;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+      if (strcmp(slash + 1, known[i]) == 0) return true;
+  }
+  return false;
 }
 
 bool fa_place_find(char path[FA_PLACE_BYTES], const char *const *names, fa_place_fits *fits, void *user) {
   static bool (*const folders[])(char *) = {folder_of_library, folder_of_program, folder_of_tool};
-  char folder[PATH_MAX];
+  char folder[PATH_MAX], prefix[PATH_MAX];
   for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
     if (!folders[i](folder)) continue;
-    for (const char *const *name = names; *name; name++)
-      if (join_up(path, folder, *name) && fits(path, user)) return true;
+    bool beside = is_safe(folder), below = prefix_of(prefix, folder) && is_safe(*prefix ? prefix : "/");
+    for (const char *const *name = names; *name; name++) {
+      bool up = strncmp(*name, "../", 3) == 0;
+      if ((up ? below : beside) && fa_place_join(path, up ? prefix : folder, *name + (up ? 3 : 0)) && fits(path, user)) return true;
+    }
   }
   *path = 0;
   return false;

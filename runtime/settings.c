@@ -61,7 +61,7 @@ static bool is_directory(const char *path, void *user) {
 
 /* Named, or what is installed with the library. */
 static void read_system_dir(fa_settings *settings, const char *option, fa_settings_warn warn, void *user) {
-  static const char *const names[] = {"../share/fa-gen/kernels", "../../share/fa-gen/kernels", NULL};
+  static const char *const names[] = {"../share/fa-gen/kernels", NULL};
   const char *given = option ? option : secure_getenv("FA_SYSTEM_DIR");
   if (!given) (void)fa_place_find(settings->system_dir, names, is_directory, NULL);
   else if (snprintf(settings->system_dir, FA_PLACE_BYTES, "%s", given) >= FA_PLACE_BYTES) {

@@ -43,9 +43,8 @@ static bool find_in_directory(fa_toolchain *t, const char *directory) {
 }
 
 static fa_status find_worker(char worker[4096], const char *given, fa_error *error) {
-  /* beside the tool; from a library; as installed, the library's folder being lib or lib/ARCHITECTURE; from bin/tests of a build tree */
-  static const char *const names[] = {"fa-gen-worker", "../bin/fa-gen-worker", "../libexec/fa-gen/fa-gen-worker", "../../libexec/fa-gen/fa-gen-worker",
-                                      "../fa-gen-worker", NULL};
+  /* in a bundle; as installed; in a build tree */
+  static const char *const names[] = {"fa-gen-worker", "../libexec/fa-gen/fa-gen-worker", "../bin/fa-gen-worker", NULL};
   const char *named = given ? given : secure_getenv("FA_WORKER");
   if (named && *named) {
     if (strlen(named) >= 4096) return fa_fail(error, FA_ERR_WORKER, "worker: the path is longer than 4095 bytes");
@@ -94,7 +93,7 @@ static bool look_in_versions(search *s) {
 }
 
 static bool find_anywhere(search *s) {
-  static const char *const beside[] = {"../lib/fa-gen/toolchain", "../../lib/fa-gen/toolchain", NULL};
+  static const char *const beside[] = {"../lib/fa-gen/toolchain", NULL};
   static const char *const system[] = {"/usr/lib/x86_64-linux-gnu", "/usr/lib64", "/usr/lib"};
   char place[FA_PLACE_BYTES];
   const char *rocm = secure_getenv("ROCM_PATH");

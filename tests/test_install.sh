@@ -80,6 +80,10 @@ consumer() {
     fail "c_static: found a worker by its name"
   contains "c_static called otherwise" "no fa-gen-worker"
   [ ! -e "$scratch/ran" ] || fail "c_static: a worker was run that lies where argv[0] says"
+  # nor does what lies where anybody may put it
+  mkdir -m 1777 "$scratch/open" && cp "$scratch/bad/fa-gen-worker" "$scratch/cmake/c_static" "$scratch/open"
+  out=$(clean FA_CACHE_DIR="$scratch/other" LD_LIBRARY_PATH="$p/lib" "$scratch/open/c_static" emulator:gfx942 2>&1) && fail "c_static: found a worker in a folder open to all"
+  contains "c_static in an open folder" "no fa-gen-worker"
   local path=$p/bin:/usr/bin:/bin
   must c_static clean FA_CACHE_DIR="$scratch/other" "$scratch/cmake/c_static" emulator:gfx942
   contains c_static "C gfx942 compiled: O = 20"

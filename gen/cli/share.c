@@ -11,10 +11,9 @@ static bool is_there(const char *path, void *user) {
 }
 
 bool fa_cli_share(char path[FA_PLACE_BYTES], const fa_cli *cli, const char *name) {
-  char below[256], deeper[256];
+  char below[256];
   snprintf(below, sizeof below, "../share/fa-gen/%s", name);
-  snprintf(deeper, sizeof deeper, "../../share/fa-gen/%s", name); /* from bin/tests of a build tree */
-  if (fa_place_find(path, (const char *const[]){below, deeper, NULL}, is_there, NULL)) return true;
+  if (fa_place_find(path, (const char *const[]){below, NULL}, is_there, NULL)) return true;
   fa_error error = { .status = FA_ERR_IO };
   snprintf(error.text, sizeof error.text, "share/fa-gen/%s is not beside the tool's bin; install fa-gen whole", name);
   fa_cli_fail(cli, &error);
