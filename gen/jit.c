@@ -21,7 +21,7 @@ static bool serve(void **reply, size_t *reply_size, const char *hiprtc, const ch
   if (!bundle) return false;
   pthread_mutex_lock(&one);
   __wrap_stdin = __real_stdin, __wrap_stdout = __real_stdout, __wrap_stderr = __real_stderr;
-  bool served = fa_serve(reply, reply_size, &worker, bundle);
+  bool served = fa_serve(reply, reply_size, &worker, bundle, NULL);
   pthread_mutex_unlock(&one);
   fa_bundle_free(bundle);
   return served;

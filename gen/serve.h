@@ -5,7 +5,8 @@
 
 #include "ops.h"
 
-/* Runs the operation and encodes the reply; the caller frees *bytes with fa_free.  False: out of memory. */
-bool fa_serve(void **bytes, size_t *size, const fa_worker *worker, const fa_bundle *request);
+/* Runs the operation and encodes the reply; the caller frees *bytes with fa_free.  resident: says what the process occupies, or NULL.  False: out of
+ * memory. */
+bool fa_serve(void **bytes, size_t *size, const fa_worker *worker, const fa_bundle *request, void (*resident)(char text[32]));
 
 #endif

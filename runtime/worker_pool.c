@@ -12,7 +12,8 @@
 
 #include "host_memory.h"
 
-enum { LINGER = 500 /* milliseconds */, MAX_SERVED = 200 /* then a worker is replaced, whatever its compiler has gathered */ };
+enum { LINGER = 500 /* milliseconds */, MAX_SERVED = 200 };
+#define MAX_RESIDENT (1ull << 30) /* beyond either a worker is replaced, whatever its compiler has gathered */
 
 static struct {
   pthread_mutex_t mutex;
@@ -208,7 +209,7 @@ fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *t
 }
 
 void fa_worker_pool_give_back(fa_worker_process *process, bool usable) {
-  usable = usable && process->served < MAX_SERVED && fa_temporary_clear(&process->temporary);
+  usable = usable && process->served < MAX_SERVED && process->resident < MAX_RESIDENT && fa_temporary_clear(&process->temporary);
   enter();
   take_out(&pool.busy, process);
   if (usable && !pool.closed && start_keeper()) {

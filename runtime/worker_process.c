@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -364,6 +365,7 @@ fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const
   fa_free(c.in);
   if (end == END_REPLY) {
     process->served++;
+    process->resident = strtoull(fa_bundle_text(c.bundle, "resident", "0"), NULL, 10);
     *reply = c.bundle;
     return FA_WORKER_ANSWERED;
   }

@@ -20,6 +20,7 @@ typedef struct fa_worker_process {
   fa_temporary temporary;
   bool greeted;     /* its hello was read and is right */
   unsigned served;  /* requests answered */
+  unsigned long long resident; /* bytes it occupied after the last one, by its own word */
 } fa_worker_process;
 
 /* How a request to a worker ended. */

@@ -15,7 +15,8 @@ enum { FA_WORKER_DESCRIPTOR = 3 };
 /* Sections besides the operation's own:
  *   hello    protocol, templates (digest of those compiled in)
  *   request  request (a number that the reply repeats), seconds and memory (limits, decimal)
- *   reply    request, status ("ok" or a status' name), error (text), loaded ("hiprtc=ID comgr=ID llvm=ID": build-ids of what is loaded) */
+ *   reply    request, status ("ok" or a status' name), error (text), loaded ("hiprtc=ID comgr=ID llvm=ID": build-ids of what is loaded),
+ *            resident (bytes of memory that the worker occupies) */
 
 /* Exit codes of a worker that cannot answer; standard error says more. */
 enum { FA_WORKER_EXIT_USAGE = 2, FA_WORKER_EXIT_FRAME = 3, FA_WORKER_EXIT_MEMORY = 4 };

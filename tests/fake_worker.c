@@ -165,6 +165,10 @@ static void answer(const char *mode) {
     reply("ok", "hello", 0);
   } else if (!strcmp(mode, "other-compiler")) {
     send_frame((fa_section[]){{"request", number, strlen(number)}, {"status", "ok", 2}, {"loaded", "hiprtc=1234 comgr=abcd", 22}}, 3, 0);
+  } else if (!strcmp(mode, "fat")) {
+    char text[32];
+    snprintf(text, sizeof text, "%ld", (long)getpid());
+    send_frame((fa_section[]){{"request", number, strlen(number)}, {"status", "ok", 2}, {"resident", "1073741824", 10}, {"text", text, strlen(text)}}, 4, 0);
   } else if (!strcmp(mode, "who")) {
     char text[32];
     snprintf(text, sizeof text, "%ld", (long)getpid());

@@ -286,6 +286,16 @@ static void test_a_worker_serves_many(void **state) {
   assert_int_not_equal(ask_pid("who"), first);
 }
 
+/* Nor for ever: after 200 requests, or above 1 GiB, comes another. */
+static void test_a_worker_is_replaced(void **state) {
+  int served = 0;
+  (void)state;
+  for (pid_t first = ask_pid("who"); ask_pid("who") == first;) served++;
+  assert_in_range(served, 150, 200); /* some before this test */
+  pid_t fat = ask_pid("fat");
+  assert_int_not_equal(ask_pid("fat"), fat);
+}
+
 /* What a worker does to its second request is no fault of that request: a fresh worker serves it. */
 static void test_second_request(void **state) {
   static const char *const modes[] = {"second-crash", "second-exit", "second-junk", "second-unverified", "second-truncated", "second-huge",
@@ -474,12 +484,13 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-  struct CMUnitTest tests[sizeof endings / sizeof *endings + 19];
+  struct CMUnitTest tests[sizeof endings / sizeof *endings + 20];
   const struct CMUnitTest others[] = {
     cmocka_unit_test(test_refusal_keeps_the_bundle), cmocka_unit_test(test_no_such_worker),           cmocka_unit_test(test_surroundings),
     cmocka_unit_test(test_host_ignores_sigchld),     cmocka_unit_test(test_children_of_the_worker_end), cmocka_unit_test(test_many_threads),
     cmocka_unit_test(test_orphans_are_reaped),       cmocka_unit_test(test_no_temporary_directory),
     cmocka_unit_test(test_a_worker_serves_many),     cmocka_unit_test(test_second_request),
+    cmocka_unit_test(test_a_worker_is_replaced),
     cmocka_unit_test(test_second_request_hangs),     cmocka_unit_test(test_answers_twice),
     cmocka_unit_test(test_directory_is_emptied),     cmocka_unit_test(test_no_more_than_the_limit),
     cmocka_unit_test(test_fork_closes_channels),
