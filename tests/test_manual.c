@@ -133,6 +133,9 @@ static void bash_completes(void **state) {
     { "fa-gen run -d emul", "emulator:gfx908\nemulator:gfx90a\nemulator:gfx942\nemulator:gfx950\nemulator:gfx1030\nemulator:gfx1100\nemulator:gfx1101\nemulator:gfx1102\n"
                             "emulator:gfx1103\nemulator:gfx1150\nemulator:gfx1151\nemulator:gfx1152\nemulator:gfx1153\nemulator:gfx1200\nemulator:gfx1201\n" },
     { "fa-gen cache ver", "verify\n" },
+    { "fa-gen prebuild --target gfx942,gfx103", "gfx942,gfx1030\n" },
+    { "fa-gen prebuild --target=gfx942,gfx103", "gfx942,gfx1030\n" },
+    { "fa-gen prebuild -m llama-3-8b,mistral-7", "llama-3-8b,mistral-7b\n" },
     { "fa-gen tune mer", "merge\n" },
     { "fa-gen pack ver", "verify\n" },
     { "fa-gen emulate some-fi", "some-file\n" },

@@ -2,15 +2,18 @@
  * Completions for bash, zsh and fish from the tables that --help prints. */
 #include "manual.h"
 
+#include "models.h"
+
 #include <string.h>
 
 /* What stands behind an option. */
-typedef enum value_kind { VALUE_NONE, VALUE_FREE, VALUE_FILE, VALUE_FOLDER, VALUE_DEVICE, VALUE_TARGET } value_kind;
+typedef enum value_kind { VALUE_NONE, VALUE_FREE, VALUE_FILE, VALUE_FOLDER, VALUE_DEVICE, VALUE_TARGET, VALUE_MODEL } value_kind;
 
 static value_kind kind_of(const fa_cli_option *option) {
   if (!option->argument) return VALUE_NONE;
   if (strcmp(option->name, "device") == 0) return VALUE_DEVICE;
   if (strcmp(option->name, "target") == 0) return VALUE_TARGET;
+  if (strcmp(option->name, "model") == 0) return VALUE_MODEL;
   if (strstr(option->argument, "FILE")) return VALUE_FILE;
   if (strstr(option->argument, "DIR")) return VALUE_FOLDER;
   return VALUE_FREE;
@@ -52,6 +55,14 @@ static void put_devices(FILE *stream, const char *behind) {
   put_values(stream, find_axis("target")->values, "emulator:", behind);
 }
 
+static void put_models(FILE *stream, const char *behind) {
+  fa_models models = {0};
+  fa_error error = { .status = FA_OK };
+  if (fa_models_builtin(&models, &error) == FA_OK)
+    for (int i = 0; i < models.count; i++) fprintf(stream, "%s%s", models.list[i].name, behind);
+  fa_models_free(&models);
+}
+
 /* The words that a command's first argument is one of, from its usage: "path|stat|list", "list FILE ... | merge FILE ...". */
 static void put_words(FILE *stream, const fa_command *command, const char *behind) {
   const char *at = command->arguments;
@@ -85,18 +96,20 @@ static void put_bash(FILE *stream) {
         "  current=${line##*[[:space:]]} rest=${line%\"${line##*[[:space:]]}\"}\n" /* between blanks: COMP_WORDS breaks at = and : as well */
         "  rest=${rest%\"${rest##*[![:space:]]}\"} previous=${rest##*[[:space:]]}\n"
         "  [[ $current == --*=* ]] && previous=${current%%=*} head=${current%%=*}=\n"
-        "  local options= files= folders= devices= targets= free= words= fields= anyfile= candidates= kind=words\n"
+        "  local options= files= folders= devices= targets= models= free= words= fields= anyfile= candidates= kind=words\n"
         "  local all_devices='", stream);
   put_devices(stream, " ");
   fputs("' all_targets='", stream);
   put_values(stream, find_axis("target")->values, "", " ");
+  fputs("' all_models='", stream);
+  put_models(stream, " ");
   fputs("' all_fields='", stream);
   put_fields(stream, "", " ");
   fputs("'\n  COMPREPLY=()\n  if ((COMP_CWORD == 1)); then\n    COMPREPLY=($(compgen -W '", stream);
   for (const fa_command *command = fa_commands; command->name; command++) fprintf(stream, "%s ", command->name);
   fputs("--help --version --completion' -- \"$current\"))\n    return\n  fi\n  case $command in\n", stream);
   for (const fa_command *command = fa_commands; command->name; command++) {
-    static const struct { value_kind kind; const char *name; } lists[] = { { VALUE_FILE, "files" }, { VALUE_FOLDER, "folders" }, { VALUE_DEVICE, "devices" }, { VALUE_TARGET, "targets" }, { VALUE_FREE, "free" } };
+    static const struct { value_kind kind; const char *name; } lists[] = { { VALUE_FILE, "files" }, { VALUE_FOLDER, "folders" }, { VALUE_DEVICE, "devices" }, { VALUE_TARGET, "targets" }, { VALUE_MODEL, "models" }, { VALUE_FREE, "free" } };
     fprintf(stream, "  %s)\n    options='", command->name);
     put_bash_options(stream, command, VALUE_NONE, true);
     fputs("'", stream);
@@ -118,6 +131,7 @@ static void put_bash(FILE *stream) {
         "  elif [[ $folders == *\" $previous \"* ]]; then kind=folder\n"
         "  elif [[ $devices == *\" $previous \"* ]]; then candidates=$all_devices\n"
         "  elif [[ $targets == *\" $previous \"* ]]; then head+=${current:${#head}} head=${head%\"${head##*[,=]}\"} candidates=$all_targets\n"
+        "  elif [[ $models == *\" $previous \"* ]]; then head+=${current:${#head}} head=${head%\"${head##*[,=]}\"} candidates=$all_models\n"
         "  elif [[ $free == *\" $previous \"* ]]; then return\n"
         "  elif [[ $current == -* || $command == help || $command == --completion ]]; then candidates=$options\n"
         "  else\n"
@@ -164,7 +178,7 @@ static void put_zsh_text(FILE *stream, const char *text) {
 }
 
 static void put_zsh_option(FILE *stream, const fa_cli_option *option) {
-  static const char *const actions[] = {"", "", "_files", "_files -/", "_fa_gen_devices", "_fa_gen_targets"};
+  static const char *const actions[] = {"", "", "_files", "_files -/", "_fa_gen_devices", "_fa_gen_targets", "_fa_gen_models"};
   value_kind kind = kind_of(option);
   fputs("      ", stream);
   if (option->letter) fprintf(stream, "'*'{-%c,--%s}'[", option->letter, option->name);
@@ -185,6 +199,8 @@ static void put_zsh(FILE *stream) {
   put_devices(stream, " ");
   fputs("); compadd -- $all }\n_fa_gen_targets() { local -a all=(", stream);
   put_values(stream, find_axis("target")->values, "", " ");
+  fputs("); compset -P '*,'; compadd -- $all }\n_fa_gen_models() { local -a all=(", stream);
+  put_models(stream, " ");
   fputs("); compset -P '*,'; compadd -- $all }\n"
         "_fa_gen_fields() {\n  local -aU names\n  local -a all=(", stream);
   put_fields(stream, "", " ");
@@ -239,6 +255,11 @@ static void put_fish_option(FILE *stream, const fa_command *command, const fa_cl
   case VALUE_TARGET:
     fputs(" -x -a '", stream);
     put_values(stream, find_axis("target")->values, "", " ");
+    fputs("'", stream);
+    break;
+  case VALUE_MODEL:
+    fputs(" -x -a '", stream);
+    put_models(stream, " ");
     fputs("'", stream);
     break;
   }
