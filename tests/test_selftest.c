@@ -270,6 +270,7 @@ static void what_cannot_be_tested_is_told(void **state) {
     { "\"$FA_GEN\" selftest --device emulator:gfx942 --pack missing.fapack", 4, NULL, "missing.fapack" },
     { "\"$FA_GEN\" selftest --device emulator:gfx1100 --pack mine.fapack", 2, NULL, "no kernel in it is for gfx1100" },
     { "\"$FA_GEN\" selftest --device emulator:gfx942 --pack mine.fapack head_dim=64", 2, NULL, "a problem, --model (--config) and --pack exclude each other" },
+    { "\"$FA_GEN\" selftest --device emulator:gfx942 --report nowhere/report.json", 4, NULL, "nowhere/report.json" },
     { "\"$FA_GEN\" selftest --device emulator:gfx942 --limit 0", 2, NULL, "--limit 0" },
     { "\"$FA_GEN\" selftest --device emulator:gfx942 kernel=gemm", 1, "untested", NULL },
   };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen doctor: what is on this machine, and what to do about it. */
 #include "doctor.h"
+#include "fa_templates_digest.h"
 #include "session.h"
 
 #include <stdarg.h>
@@ -44,6 +45,8 @@ int fa_command_doctor(fa_cli *cli) {
   const char *root = fa_cli_value(cli, "root");
   fa_doctor d = { .cli = cli, .root = root && strcmp(root, "/") != 0 ? root : "" };
   if (fa_cli_value(cli, "json")) d.rows = json_array();
+  d.part = "fa-gen";
+  fa_doctor_say(&d, FA_DOCTOR_OK, "version", NULL, "%s, templates %.12s", fa_version(), FA_TEMPLATES_DIGEST);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     d.part = parts[i].part;
     parts[i].look(&d);

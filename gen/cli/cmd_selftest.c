@@ -288,13 +288,15 @@ static json_t *report(const selftest *s) {
   return out;
 }
 
-static void write_report(selftest *s, const char *path) {
+static void write_report(selftest *s, fa_output *output, const char *path) {
   fa_error error = { .status = FA_OK };
   json_t *object = report(s);
   char *text = json_dumps(object, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
   json_decref(object);
   if (!text) (void)fa_fail(&error, FA_ERR_NOMEM, "no memory for the report");
-  if (text) (void)fa_output_write(path, text, strlen(text), &error);
+  if (text) fputs(text, fa_output_stream(output));
+  if (text) (void)fa_output_commit(output, &error);
+  else fa_output_abort(output);
   free(text);
   if (error.status) s->code = fa_cli_fail(s->cli, &error);
   else if (!fa_cli_value(s->cli, "json")) printf("report: %s\n", path);
@@ -319,9 +321,14 @@ int fa_command_selftest(fa_cli *cli) {
   if (model + problem + pack > 1) return fa_cli_usage(cli, "a problem, --model (--config) and --pack exclude each other: each says what is tested");
   if (gmtime_r(&today, &parts)) strftime(s.day, sizeof s.day, "%Y-%m-%d", &parts);
   if (fa_cli_value(cli, "no-quarantine") || !fa_quarantine_path(s.quarantine, sizeof s.quarantine, fa_cli_value(cli, "quarantine"))) s.quarantine[0] = 0;
+  const char *path = fa_cli_value(cli, "report");
+  fa_output *output = NULL; /* opened now: nobody wants to hear of a full disk after an hour */
+  fa_error error = { .status = FA_OK };
+  if (path && fa_output_open(&output, path, &error)) return fa_cli_fail(cli, &error);
   s.variants = json_array();
   run_all(&s);
-  if (s.count >= 0 && fa_cli_value(cli, "report")) write_report(&s, fa_cli_value(cli, "report"));
+  if (s.count >= 0 && output) write_report(&s, output, path);
+  else fa_output_abort(output);
   if (s.count >= 0 && fa_cli_value(cli, "json")) {
     int code = fa_session_json(cli, report(&s));
     if (s.code < 0 && code) s.code = code;

@@ -151,6 +151,18 @@ static void look_at_stacks(fa_doctor *d, const char *used) {
   }
 }
 
+/* What the installer of each ROCm noted. */
+static void look_at_rocm(fa_doctor *d) {
+  char pattern[PATH_MAX], line[128];
+  glob_t found = {0};
+  snprintf(pattern, sizeof pattern, "%s/opt/rocm*/.info/version", d->root);
+  if (glob(pattern, 0, NULL, &found) != 0) found.gl_pathc = 0;
+  for (size_t i = 0; i < found.gl_pathc; i++)
+    if (fa_probe_line(line, sizeof line, "", found.gl_pathv[i]))
+      fa_doctor_say(d, FA_DOCTOR_OK, "ROCm", NULL, "%s in %.*s", line, (int)(strlen(found.gl_pathv[i]) - strlen("/.info/version")), found.gl_pathv[i]);
+  globfree(&found);
+}
+
 /* Templates for a target? */
 static bool is_served(const char *target) {
   for (size_t i = 0; i < fa_axis_count(); i++) {
@@ -191,6 +203,9 @@ static void look_at_hip(fa_doctor *d, card *c, const json_t *hip) {
   json_t *row;
   version_text(version, hip);
   if (*library) fa_doctor_say(d, FA_DOCTOR_OK, "HIP runtime", NULL, "%s, build-id %s, HIP %s", library, text_of(hip, "build_id"), version);
+  char lacks[256] = "";
+  json_array_foreach(json_object_get(hip, "lacks"), i, row) snprintf(lacks + strlen(lacks), sizeof lacks - strlen(lacks), "%s%s", i ? ", " : "", json_string_value(row));
+  if (lacks[0]) fa_doctor_say(d, FA_DOCTOR_NOTE, "HIP's functions", "a newer ROCm has them", "it lacks %s; libfagen does without, but may not see that a graph is being captured", lacks);
   if (broken)
     fa_doctor_say(d, FA_DOCTOR_PROBLEM, "HIP", "AMD_LOG_LEVEL=4 and `dmesg` may say why; rocminfo must work first; is the runtime's version that of the driver?", "%s", text);
   else if (strcmp(status, "FA_OK") != 0)
@@ -212,6 +227,7 @@ void fa_doctor_gpu(fa_doctor *d) {
   c.nodes = count_nodes(d);
   look_at_driver(d, &c);
   look_at_files(d, &c);
+  look_at_rocm(d);
   look_at_hip(d, &c, hip);
   look_at_stacks(d, text_of(hip, "library"));
   json_decref(hip);

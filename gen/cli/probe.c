@@ -83,10 +83,16 @@ static json_t *ask_hip(void) {
   if (fa_library_identity(id, path)) json_object_set_new(out, "build_id", json_string(id));
   add_number(out, "driver_version", library, "hipDriverGetVersion");
   add_number(out, "runtime_version", library, "hipRuntimeGetVersion");
-  fa_hip hip;
+  fa_hip hip = {0};
   int devices = 0;
-  if (fa_hip_open(&hip, &error) || hip.hipGetDeviceCount(&devices) != 0) devices = 0;
-  json_t *rows = json_array();
+  fa_status opened = fa_hip_open(&hip, &error);
+  if (opened || hip.hipGetDeviceCount(&devices) != 0) devices = 0;
+  json_t *rows = json_array(), *lacks = json_array();
+  const struct { const char *name; bool there; } optional[] = { { "hipGetLastError", hip.hipGetLastError }, { "hipDeviceGetPCIBusId", hip.hipDeviceGetPCIBusId },
+    { "hipStreamIsCapturing", hip.hipStreamIsCapturing }, { "hipThreadExchangeStreamCaptureMode", hip.hipThreadExchangeStreamCaptureMode } };
+  for (size_t i = 0; opened == FA_OK && i < sizeof optional / sizeof *optional; i++)
+    if (!optional[i].there) json_array_append_new(lacks, json_string(optional[i].name));
+  json_object_set_new(out, "lacks", lacks);
   for (int i = 0; i < devices && i < MAX_DEVICES; i++) json_array_append_new(rows, device_row(library, &hip, i));
   json_object_set_new(out, "count", json_integer(devices));
   json_object_set_new(out, "devices", rows);

@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 /* In a process of its own, ended after so many seconds: a driver may crash or hang.
- * {status: "FA_OK" or why the first GPU cannot be opened, text, library: path, build_id, driver_version, runtime_version (where it says them), count,
+ * {status: "FA_OK" or why the first GPU cannot be opened, text, library: path, build_id, driver_version, runtime_version (where it says them), lacks: functions that libfagen can do without, count,
  *  devices: [{ordinal, name, arch, target, memory_bytes, bus}]}; or {status: "crashed" | "hung", text}.  Never NULL but for lack of memory. */
 json_t *fa_probe_hip(unsigned seconds);
 
