@@ -36,14 +36,19 @@ typedef uint32_t emu_four __attribute__((vector_size(16)));
 typedef uint32_t emu_eight __attribute__((vector_size(32)));
 static inline void turn_four(emu_eight x[4])
 {
-    const emu_eight low = {0, 8, 1, 9, 4, 12, 5, 13}, high = {2, 10, 3, 11, 6, 14, 7, 15};
-    const emu_eight first = {0, 1, 8, 9, 4, 5, 12, 13}, second = {2, 3, 10, 11, 6, 7, 14, 15};
-    emu_eight a = __builtin_shuffle(x[0], x[1], low), b = __builtin_shuffle(x[2], x[3], low);
-    emu_eight c = __builtin_shuffle(x[0], x[1], high), d = __builtin_shuffle(x[2], x[3], high);
-    x[0] = __builtin_shuffle(a, b, first);
-    x[1] = __builtin_shuffle(a, b, second);
-    x[2] = __builtin_shuffle(c, d, first);
-    x[3] = __builtin_shuffle(c, d, second);
+#define LOW(p, q) __builtin_shufflevector(p, q, 0, 8, 1, 9, 4, 12, 5, 13)
+#define HIGH(p, q) __builtin_shufflevector(p, q, 2, 10, 3, 11, 6, 14, 7, 15)
+#define FIRST(p, q) __builtin_shufflevector(p, q, 0, 1, 8, 9, 4, 5, 12, 13)
+#define SECOND(p, q) __builtin_shufflevector(p, q, 2, 3, 10, 11, 6, 7, 14, 15)
+    emu_eight a = LOW(x[0], x[1]), b = LOW(x[2], x[3]), c = HIGH(x[0], x[1]), d = HIGH(x[2], x[3]);
+    x[0] = FIRST(a, b);
+    x[1] = SECOND(a, b);
+    x[2] = FIRST(c, d);
+    x[3] = SECOND(c, d);
+#undef LOW
+#undef HIGH
+#undef FIRST
+#undef SECOND
 }
 
 static inline void load_rows(emu_wave *w, uint32_t *rows, const emu_places *p, unsigned form, unsigned dwords)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Packs: as they are, and with all checksums made right again, so that what lies behind them is reached.
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "sign.h"
 
 #include "little_endian.h"
 #include "pack.h"
@@ -9,19 +8,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-static void put_sum(unsigned char *at, XXH128_hash_t sum)
-{
-    fa_put_u64(at, sum.low64);
-    fa_put_u64(at + 8, sum.high64);
-}
-
-// A raw record's own, of bundle.h.
-static void sign_bundle(unsigned char *d, size_t size)
-{
-    if (size >= 40)
-        put_sum(d + 24, XXH3_128bits_withSeed(d + 40, size - 40, fa_get_u32(d + 8)));
-}
 
 static void sign(unsigned char *d, size_t size)
 {
