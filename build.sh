@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 # build.sh        installs what is missing, builds into build/, and runs the main job: build/bin/fa-gen demo
-# build.sh test   the same set-up, then all tests: as built, under ASan and UBSan, and the thread tests under TSan
+# build.sh test   the same set-up, then all tests: as built, under ASan and UBSan, the thread tests under TSan, and the fuzz targets for a while
 #
 # Run either at any time and in any order: what is there already is left alone, what is half done is completed.
 set -euo pipefail
@@ -55,10 +55,13 @@ configure() {
   }
 }
 
+# build DIRECTORY [targets]
 build() {
-  ninja -C "$1" >"$log" 2>&1 || {
+  local directory=$1
+  shift
+  ninja -C "$directory" "$@" >"$log" 2>&1 || {
     grep -v '^\[' "$log" | tail -n 60 >&2
-    fail "the build in $1 failed (see $log)"
+    fail "the build in $directory failed (see $log)"
   }
 }
 
@@ -88,12 +91,24 @@ run_all_tests() {
   configure "$top/build/tsan" -DFA_SANITIZE=thread
   build "$top/build/tsan"
   run_tests "$top/build/tsan"
+  if command -v clang-14 >/dev/null; then
+    say "fuzz targets under libFuzzer, ${FA_FUZZ_SECONDS:-10} s each"
+    configure "$top/build/fuzz" -DFA_SANITIZE=address -DFA_LIBFUZZER=ON -DCMAKE_C_COMPILER=clang-14
+    build "$top/build/fuzz" fuzz-targets
+    tests/fuzz/run.sh "$top/build/fuzz" || failed="$failed $top/build/fuzz"
+  else
+    say "no clang-14: the fuzz targets are not run under libFuzzer"
+  fi
   [ -z "$failed" ] || fail "tests failed in$failed"
   say "all tests passed"
 }
 
 case "${1:-}" in
   '') setup; say "build/bin/fa-gen demo"; exec "$top/build/bin/fa-gen" demo ;;
-  test) setup; run_all_tests ;;
+  test)
+    packages="$packages clang-14 libclang-rt-14-dev" # libFuzzer: 54 MB to fetch
+    setup
+    run_all_tests
+    ;;
   *) echo "usage: build.sh [test]" >&2; exit 2 ;;
 esac
