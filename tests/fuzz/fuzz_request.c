@@ -24,7 +24,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *op = fa_bundle_text(request, "op", "");
     bool generates = strcmp(op, "emit") == 0 || strcmp(op, "build") == 0 || strcmp(op, "explain") == 0;
     if (request && !(generates && strstr(fa_bundle_text(request, "problem", ""), "kernel=")) && !fa_bundle_find(request, "templates_dir")) {
-        if (fa_serve(&reply, &bytes, &worker, request)) {
+        if (fa_serve(&reply, &bytes, &worker, request, NULL)) {
             fa_bundle *answer = fa_bundle_decode(reply, bytes);
             if (!answer || !fa_bundle_find(answer, "status"))
                 abort();
