@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * Failure modes 14, 16, 29, 33, 35 and 39 to 41: descriptors, locks, exit, devices that refuse, arguments, copies of the library, kernels of other
- * versions, and what somebody tampered with. */
+ * Failure modes 14, 16, 28, 29, 31 to 35 and 39 to 41: descriptors, locks, fork, exit, devices, captures, arguments, copies of the library, kernels of
+ * other versions, and what somebody tampered with.  tests/test_fork.c and tests/test_hip_device.c have more of 28, 31, 32 and 34. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -179,6 +179,125 @@ static void row_39_two_copies_in_one_process(void **state) {
   assert_int_equal(run_probe("two", copy, false), 0);
 }
 
+/* ---- 28: fork ---- */
+
+typedef struct {
+  fa_context *context;
+  fa_plan *plan;
+} inherited;
+
+static int use_inherited(void *user) {
+  inherited *parents = user;
+  fa_plan *plan;
+  fa_problem problem = FA_PROBLEM_INIT;
+  fa_attention_fwd_args args = canned_args(1, 1, 1, 1, 1);
+  assert_int_equal(fa_attention_fwd(parents->plan, &args, NULL), FA_ERR_ARGUMENT);
+  assert_non_null(strstr(fa_last_error(), "before this process was forked"));
+  assert_int_equal(fa_plan_create(&plan, parents->context, &problem), FA_ERR_ARGUMENT);
+  fa_plan_destroy(parents->plan);
+  fa_context_destroy(parents->context);
+  trial t = trial_run(NULL); /* its own works (trial_child made the stub forget that HIP was used) */
+  trial_expect(&t, "memory", "a context of the child's own"); /* the record is inherited, the device is not */
+  return 0;
+}
+
+static void row_28_fork_after_use(void **state) {
+  (void)state;
+  inherited mine;
+  fa_problem problem = FA_PROBLEM_INIT;
+  fa_context_options options = canned_options(&here);
+  fa_attention_fwd_args args = canned_args(1, 1, 1, 1, 1);
+  assert_int_equal(fa_context_create(&mine.context, &options), FA_OK);
+  assert_int_equal(fa_plan_create(&mine.plan, mine.context, &problem), FA_OK);
+  trial_judge(trial_child(use_inherited, &mine), "");
+  assert_int_equal(fa_attention_fwd(mine.plan, &args, NULL), FA_OK); /* the parent's go on */
+  fa_plan_destroy(mine.plan);
+  fa_context_destroy(mine.context);
+  assert_int_equal(hip->modules, 0);
+}
+
+/* ---- 31, 32, 34: devices and captures ---- */
+
+static fa_plan *make_plan(fa_context *context, const char *text) {
+  fa_plan *plan;
+  fa_problem problem;
+  if (fa_problem_parse(&problem, text) || fa_plan_create(&plan, context, &problem)) fail_msg("%s", fa_last_error());
+  return plan;
+}
+
+static void row_31_several_devices_of_several_targets(void **state) {
+  (void)state;
+  static const char *const archs[] = {"gfx942:sramecc+:xnack-", "gfx1100", "gfx1100"}, *const devices[] = {"hip:0", "hip:1", "hip:2"};
+  fa_context *contexts[3];
+  fa_plan *plans[3];
+  fa_attention_fwd_args args = canned_args(1, 1, 1, 1, 1);
+  hip->devices = 3;
+  for (int i = 0; i < 3; i++) {
+    fa_context_options options = canned_options(&here);
+    hip->archs[i] = archs[i];
+    options.device = devices[i];
+    assert_int_equal(fa_context_create(&contexts[i], &options), FA_OK);
+    plans[i] = make_plan(contexts[i], "");
+    assert_int_equal(hip->current, 0); /* the host's current device stays */
+  }
+  assert_int_equal(canned_requests(&here, "build"), 2); /* one a target */
+  assert_int_equal(hip->modules, 3);                    /* one a device */
+  for (int i = 0; i < 3; i++)
+    for (hip->current = 0; hip->current < 3; hip->current++) {
+      fa_status status = fa_attention_fwd(plans[i], &args, NULL);
+      if (status != (hip->current == i ? FA_OK : FA_ERR_ARGUMENT)) fail_msg("plan of %d with device %d current: %s", i, hip->current, fa_last_error());
+    }
+  for (int i = 0; i < 3; i++) {
+    fa_plan_destroy(plans[i]);
+    fa_context_destroy(contexts[i]);
+  }
+  assert_int_equal(hip->modules, 0);
+}
+
+static void row_32_object_for_another_mode_of_the_device(void **state) {
+  (void)state;
+  static const struct {
+    const char *arch, *features; /* of the object's e_flags: sramecc and xnack; 1 any, 2 off, 3 on of each */
+    const char *says;            /* NULL: taken */
+  } rows[] = {{"gfx90a:sramecc+:xnack-", "5", NULL}, {"gfx90a:sramecc+:xnack-", "f", "compiled for xnack+"}, {"gfx90a:sramecc-:xnack-", "e", "compiled for sramecc+"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    fa_context *context;
+    fa_plan *plan;
+    fa_problem problem = FA_PROBLEM_INIT;
+    fa_context_options options = canned_options(&here);
+    options.cache_dir = "";
+    canned_write(&here, "features", rows[i].features);
+    hip->arch = rows[i].arch;
+    assert_int_equal(fa_context_create(&context, &options), FA_OK);
+    fa_status status = fa_plan_create(&plan, context, &problem);
+    if (status != (rows[i].says ? FA_ERR_VALIDATION : FA_OK) || (status && !strstr(fa_last_error(), rows[i].says))) fail_msg("%s: %s", rows[i].arch, fa_last_error());
+    assert_int_equal(hip->modules, status ? 0 : 1); /* refused before HIP sees it */
+    fa_plan_destroy(plan);
+    fa_context_destroy(context);
+  }
+}
+
+static void row_34_capture_of_what_is_not_loaded(void **state) {
+  (void)state;
+  int stream;
+  fa_context *context;
+  fa_plan *plan;
+  fa_problem problem = FA_PROBLEM_INIT;
+  fa_attention_fwd_args args = canned_args(1, 1, 1, 1, 1);
+  fa_context_options options = canned_options(&here);
+  assert_int_equal(fa_context_create(&context, &options), FA_OK);
+  fa_plan *loaded = make_plan(context, "mask=causal");
+  hip->capture = (stub_hip_capture){&stream, 0, 1, 1, 0};
+  assert_int_equal(fa_plan_create(&plan, context, &problem), FA_ERR_NOT_PREPARED);
+  assert_int_equal(fa_attention_fwd(loaded, &args, &stream), FA_OK);
+  assert_int_equal(hip->capture.status, 1); /* still going on, with the one launch */
+  assert_int_equal(hip->capture.launches, 1);
+  hip->capture.status = 0;
+  fa_plan_destroy(make_plan(context, ""));
+  fa_plan_destroy(loaded);
+  fa_context_destroy(context);
+}
+
 /* ---- 33: a cached object that the device refuses ---- */
 
 static void row_33_device_refuses_a_cached_object(void **state) {
@@ -348,8 +467,12 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     TEST(row_14_too_few_descriptors),
     TEST(row_16_stopped_lock_holder),
+    TEST(row_28_fork_after_use),
     TEST(row_29_library_closed_and_exit_while_compiling),
+    TEST(row_31_several_devices_of_several_targets),
+    TEST(row_32_object_for_another_mode_of_the_device),
     TEST(row_33_device_refuses_a_cached_object),
+    TEST(row_34_capture_of_what_is_not_loaded),
     TEST(row_35_wrong_arguments),
     TEST(row_39_two_copies_in_one_process),
     TEST(row_40_kernels_of_another_version),
