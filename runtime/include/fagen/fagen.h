@@ -252,7 +252,9 @@ typedef enum fa_cache_mode {
 
 typedef struct fa_context_options {
   size_t size;               /* sizeof(fa_context_options) */
-  const char *device;        /* "hip", "hip:1", "emulator:gfx942"; NULL: $FA_DEVICE, else hip where there is a GPU, else an error that names the emulator */
+  /* "hip", "hip:1", "hip:gfx90a:xnack-", "hip:MI300X", "emulator:gfx942" (docs/runtime.md); NULL: $FA_DEVICE, else hip where there is a GPU, else an error
+   * that names the emulator */
+  const char *device;
   const char *cache_dir;     /* NULL: $FA_CACHE_DIR, XDG rules; "" : memory only */
   const char *templates_dir; /* NULL: the templates built in; a directory replaces the whole tree (developing) */
   const char *toolchain_dir; /* NULL: $FA_TOOLCHAIN, the build's own, ROCm's usual place */
