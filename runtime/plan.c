@@ -32,14 +32,8 @@ typedef struct {
   const char *problem;
 } request;
 
-/* What came for a key is what was asked for, and may be used. */
 static fa_status check_record(fa_loaded *loaded, const request *r, fa_error *error) {
   const fa_manifest *manifest = loaded->record->manifest;
-  size_t kernel = strlen(manifest->kernel);
-  if (strcmp(manifest->target, r->context->device->target) != 0 || strcmp(manifest->problem, r->problem) != 0 || strncmp(r->problem, "kernel=", 7) != 0 ||
-      strncmp(r->problem + 7, manifest->kernel, kernel) != 0 || r->problem[7 + kernel] != ' ')
-    return fa_fail(error, FA_ERR_VALIDATION, "asked for was %s; what came is %s for %s, made for %s", r->problem, manifest->kernel, manifest->target,
-                   manifest->problem);
   fa_status status = fa_quarantine_check(&r->context->quarantine, manifest->target, loaded->record->toolchain, r->problem, error);
   return status ? status : fa_attention_bind(loaded->attention, manifest, error);
 }

@@ -43,12 +43,24 @@ typedef struct {
   bool anew; /* whatever the layers have */
 } request;
 
+/* What came is what was asked for: a worker may lie, and an entry may be put under another's key. */
+static fa_status check_subject(const fa_manifest *manifest, const char *problem, fa_error *error) {
+  char head[256]; /* that every problem begins with */
+  int n = snprintf(head, sizeof head, "kernel=%s target=%s ", manifest->kernel, manifest->target);
+  if (n < (int)sizeof head && strcmp(manifest->problem, problem) == 0 && strncmp(problem, head, (size_t)n) == 0) return FA_OK;
+  return fa_fail(error, FA_ERR_VALIDATION, "asked for was %s; what came is %s for %s, made for %s", problem, manifest->kernel, manifest->target, manifest->problem);
+}
+
 /* The record owns the bundle where this is FA_OK. */
-static fa_status fill(fa_record *record, fa_bundle *bundle, const char *origin, const char *toolchain, fa_error *error) {
+static fa_status fill(fa_record *record, const char *problem, fa_bundle *bundle, const char *origin, const char *toolchain, fa_error *error) {
   const fa_section *object = fa_bundle_find(bundle, "object"), *manifest = fa_bundle_find(bundle, "manifest");
   if (!object || object->size == 0 || !manifest || !fa_bundle_find(bundle, "variant"))
     return fa_fail(error, FA_ERR_WORKER, "the worker's reply lacks its %s", !manifest ? "manifest" : !object || !object->size ? "object" : "variant");
   fa_status status = fa_manifest_parse(&record->manifest, manifest->data, manifest->size, error);
+  if (!status && (status = check_subject(record->manifest, problem, error))) {
+    fa_manifest_free(record->manifest);
+    record->manifest = NULL;
+  }
   if (status) return status;
   record->bundle = bundle;
   record->origin = origin;
@@ -58,10 +70,19 @@ static fa_status fill(fa_record *record, fa_bundle *bundle, const char *origin, 
   return FA_OK;
 }
 
+typedef struct {
+  fa_record *record;
+  const request *request;
+} finding;
+
 /* What is no record, or of another ABI, is a miss; in the user's cache it will be replaced. */
 static bool use_ready(void *user, fa_bundle *bundle, const char *origin) {
   if (fa_record_abi(bundle) != FA_RECORD_ABI) return false;
-  return fill(user, bundle, origin, fa_bundle_text(bundle, "toolchain", ""), NULL) == FA_OK;
+  finding *f = user;
+  fa_error error;
+  fa_status status = fill(f->record, f->request->problem, bundle, origin, fa_bundle_text(bundle, "toolchain", ""), &error);
+  if (status) fa_context_log(f->request->context, 1, "the kernel from %s is refused: %s", origin, error.text);
+  return status == FA_OK;
 }
 
 static void keep_on_disk(const fa_record *record, fa_context *context, const char *key) {
@@ -96,7 +117,7 @@ static fa_status compile(fa_record *record, fa_context *context, const char *key
   fa_bundle *reply = NULL;
   fa_context_log(context, 2, "compiling %s", problem);
   fa_status status = call_worker(&reply, context, "build", input, inputs, error);
-  if (!status && (status = fill(record, reply, "compiled", context->toolchain.identity, error))) fa_bundle_free(reply);
+  if (!status && (status = fill(record, problem, reply, "compiled", context->toolchain.identity, error))) fa_bundle_free(reply);
   if (status) return status;
   const char *lighter = strstr(problem, "schedule=auto") ? strstr(fa_bundle_text(record->bundle, "variant", ""), "schedule=light") : NULL;
   if (lighter) fa_context_log(context, 1, "%s: what the schedules' table chooses does not fit; %s is used, which is slower", problem, lighter);
@@ -115,7 +136,8 @@ fa_status fa_record_may_compile(const fa_context *context, const char *problem, 
 }
 
 static bool find_ready(fa_record *record, const request *r, const char *key) {
-  return fa_layers_find(&r->context->layers, key, r->problem, use_ready, record);
+  finding f = {record, r};
+  return fa_layers_find(&r->context->layers, key, r->problem, use_ready, &f);
 }
 
 /* Of many processes one compiles; the others find its result when they get the lock, or compile too when it takes too long.  In short pieces, so that a

@@ -263,6 +263,28 @@ static void a_record_of_another_abi_is_a_miss(void **state) {
   }
 }
 
+/* A worker that lies in a well-formed answer: the kernel is refused, and nothing is kept under the key that was asked for. */
+static void a_kernel_for_another_problem_is_not_kept(void **state) {
+  (void)state;
+  static const struct {
+    const char *from, *to;
+  } lies[] = {{"@PROBLEM@", "kernel=attention_fwd target=gfx942 dtype_q=fp16"}, {"@TARGET@", "gfx90a"}, {"\"kernel\": \"attention_fwd\"", "\"kernel\": \"gemm\""}};
+  for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
+    char *manifest = canned_replace(canned_manifest(), lies[i].from, lies[i].to);
+    canned_write(&here, "manifest", manifest);
+    free(manifest);
+    trial t = trial_run(NULL);
+    assert_int_equal(t.status, FA_ERR_VALIDATION);
+    assert_non_null(strstr(t.text, "asked for was kernel=attention_fwd target=gfx942"));
+    assert_int_equal(trial_files(here.cache, ".fab"), 0);
+  }
+  char *manifest = canned_manifest();
+  canned_write(&here, "manifest", manifest);
+  free(manifest);
+  trial t = trial_run(NULL);
+  trial_expect(&t, "compiled", "the worker tells the truth");
+}
+
 /* ---- 33: the device refuses what the cache has ---- */
 
 static void an_object_that_the_device_refuses_is_compiled_anew_once(void **state) {
@@ -331,6 +353,7 @@ int main(void) {
     TEST(the_bound_is_the_options_or_the_environments),
     TEST(without_jit_only_what_is_ready_is_used),
     TEST(a_record_of_another_abi_is_a_miss),
+    TEST(a_kernel_for_another_problem_is_not_kept),
     TEST(an_object_that_the_device_refuses_is_compiled_anew_once),
     TEST(many_processes_on_one_key_compile_once),
   };
