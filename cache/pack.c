@@ -134,8 +134,8 @@ fa_pack *fa_pack_from_memory(const void *bytes, size_t size, unsigned flags, cha
 
 /* Whom the bytes of a file that was only found may come from. */
 static const char *distrust(const struct stat *file) {
-  if (file->st_uid != geteuid() && file->st_uid != 0) return "belongs to another user";
-  if (file->st_mode & (S_IWGRP | S_IWOTH)) return "is writable by group or others";
+  if (file->st_uid != geteuid() && file->st_uid != 0) return "belongs to another user, and is not trusted; the host may name it in its options";
+  if (file->st_mode & (S_IWGRP | S_IWOTH)) return "is writable by group or others, and is not trusted; chmod go-w takes that from them";
   return NULL;
 }
 
@@ -146,7 +146,7 @@ static bool read_file(void **bytes, size_t *size, int fd, unsigned flags, char *
   if (fd < 0 || fstat(fd, &file) != 0) return refuse(trouble, room, "%s", errno == ELOOP ? "is a symbolic link" : strerror(errno));
   if (!S_ISREG(file.st_mode)) return refuse(trouble, room, "is not a regular file");
   const char *reason = flags & FA_PACK_FOUND ? distrust(&file) : NULL;
-  if (reason) return refuse(trouble, room, "%s: it is not trusted", reason);
+  if (reason) return refuse(trouble, room, "%s", reason);
   if ((uint64_t)file.st_size > FA_PACK_MAX_BYTES) return refuse(trouble, room, "has %lld bytes; a pack has at most %llu", (long long)file.st_size, (unsigned long long)FA_PACK_MAX_BYTES);
   *size = (size_t)file.st_size;
   if (!(*bytes = fa_malloc(*size))) return refuse(trouble, room, "out of memory for its %zu bytes", *size);

@@ -117,6 +117,37 @@ static void a_pack_may_be_empty(void **state) {
   fa_pack_close(NULL);
 }
 
+/* Sections of no consequence: what is asked is whether each is found, and nothing else. */
+static void many_records_are_found(void **state) {
+  (void)state;
+  enum { MANY = 1000 };
+  const fa_section sections[] = {{"object", "o", 1}, {"manifest", "{}", 2}, {"variant", "v", 1}};
+  fa_pack_builder *builder = fa_pack_builder_new("gfx942", "0.1.0", toolchain);
+  void *bytes;
+  size_t size;
+  char problem[128];
+  assert_true(fa_bundle_encode(&bytes, &size, sections, 3));
+  fa_bundle *record = fa_bundle_decode(bytes, size);
+  fa_free(bytes);
+  for (int i = 0; i < MANY; i++) {
+    problem_of(problem, 2 * i);
+    assert_true(fa_pack_builder_add(builder, problem, record, "here", trouble, sizeof trouble));
+  }
+  fa_bundle_free(record);
+  assert_true(fa_pack_builder_finish(&bytes, &size, builder, false, trouble, sizeof trouble));
+  fa_pack_builder_free(builder);
+  fa_pack *pack = fa_pack_from_memory(bytes, size, FA_PACK_VERIFY, trouble, sizeof trouble);
+  assert_non_null(pack);
+  for (int i = 0; i < 2 * MANY; i++) {
+    problem_of(problem, i);
+    size_t index = fa_pack_index(pack, problem);
+    if (i % 2) assert_true(index == SIZE_MAX);
+    else assert_string_equal(fa_pack_at(pack, index).problem, problem);
+  }
+  fa_pack_close(pack);
+  fa_free(bytes);
+}
+
 static void the_order_of_adding_changes_nothing(void **state) {
   (void)state;
   size_t size, other_size;
@@ -415,6 +446,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
     cmocka_unit_test(records_come_back),
     cmocka_unit_test(a_pack_may_be_empty),
+    cmocka_unit_test(many_records_are_found),
     cmocka_unit_test(the_order_of_adding_changes_nothing),
     cmocka_unit_test(what_does_not_belong_is_refused),
     cmocka_unit_test(the_page_is_enough_to_read_a_pack),

@@ -121,6 +121,38 @@ static void damage_is_told(void **state) {
   expect("\"$FA_GEN\" pack verify odd.fapack", 4, NULL, "odd.fapack: the record of kernel=attention_fwd target=gfx942 head_dim_qk=8: ");
 }
 
+static char *read_one(const char *pattern, size_t *size) {
+  char command[256];
+  snprintf(command, sizeof command, "cat %s >one", pattern);
+  expect(command, 0, NULL, NULL);
+  snprintf(command, sizeof command, "%s/one", folder);
+  FILE *file = fopen(command, "rb");
+  char *bytes = calloc(1, 1 << 20);
+  assert_true(file && bytes);
+  *size = fread(bytes, 1, (1 << 20) - 1, file);
+  fclose(file);
+  return bytes;
+}
+
+/* All is right but the GPU that the code is for. */
+static void an_object_of_another_gpu_is_told(void **state) {
+  (void)state;
+  size_t size, text_size;
+  expect("\"$FA_GEN\" pack extract half.fapack -o ours && \"$FA_GEN\" pack extract other.fapack -o theirs", 0, NULL, NULL);
+  char *manifest = read_one("ours/*.json", &text_size), *object = read_one("theirs/*.co", &size), path[512];
+  json_t *parsed = json_loads(manifest, 0, NULL);
+  const made_record record = {json_string_value(json_object_get(parsed, "problem")), manifest, object, size};
+  assert_non_null(record.problem);
+  void *bytes = made_pack(&size, "gfx942", &record, 1, false);
+  snprintf(path, sizeof path, "%s/mixed.fapack", folder);
+  write_bytes(path, bytes, size);
+  expect("\"$FA_GEN\" pack verify mixed.fapack", 4, NULL, "its object's machine is 0x41; that of gfx942 is 0x4c");
+  json_decref(parsed);
+  fa_free(bytes);
+  free(manifest);
+  free(object);
+}
+
 static void objects_come_out_as_they_were_built(void **state) {
   (void)state;
   expect("\"$FA_GEN\" build target=gfx942 head_dim=32 dtype=fp16,bf16 -o built", 0, "compiled", NULL);
@@ -184,6 +216,7 @@ int main(void) {
     cmocka_unit_test(what_does_not_fit_is_not_merged),
     cmocka_unit_test(packs_are_listed_and_compared),
     cmocka_unit_test(damage_is_told),
+    cmocka_unit_test(an_object_of_another_gpu_is_told),
     cmocka_unit_test(objects_come_out_as_they_were_built),
     cmocka_unit_test(a_pack_runs_without_a_compiler),
     cmocka_unit_test(a_pack_can_be_linked_in),

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "elf_view.h"
+#include "gfx.h"
 #include "manifest.h"
 #include "problem.h"
 
@@ -78,6 +80,16 @@ static int list_one(const char *path, const fa_pack *pack, json_t *packs) {
 
 /* ---- verify -------------------------------------------------------------------------------------------------------- */
 
+static fa_status verify_object(const fa_section *object, const char *problem, const char *target, fa_error *error) {
+  const fa_gfx *gfx = fa_gfx_find(target);
+  fa_error inner = {.status = FA_OK};
+  fa_elf_view elf;
+  if (fa_elf_open(&elf, object->data, object->size, &inner)) return fa_fail(error, FA_ERR_IO, "the record of %s: %s", problem, inner.text);
+  if (gfx && (elf.header.e_flags & 0xff) != gfx->machine)
+    return fa_fail(error, FA_ERR_IO, "the record of %s: its object's machine is 0x%02x; that of %s is 0x%02x", problem, elf.header.e_flags & 0xff, target, gfx->machine);
+  return FA_OK;
+}
+
 /* Beyond checksums: the record says of itself that it is for this problem, and has what a launch needs. */
 static fa_status verify_record(const fa_pack *pack, size_t index, fa_error *error) {
   char trouble[FA_PACK_TROUBLE_BYTES];
@@ -94,6 +106,7 @@ static fa_status verify_record(const fa_pack *pack, size_t index, fa_error *erro
   else if (strcmp(manifest->target, fa_pack_head(pack)->target) != 0) status = fa_fail(error, FA_ERR_IO, "the record of %s is for %s", problem, manifest->target);
   else if (strcmp(fa_bundle_text(record, "toolchain", ""), fa_pack_head(pack)->toolchain) != 0)
     status = fa_fail(error, FA_ERR_IO, "the record of %s was made by the toolchain %s", problem, fa_bundle_text(record, "toolchain", "(not told)"));
+  else status = verify_object(object, problem, manifest->target, error);
   fa_manifest_free(manifest);
   fa_bundle_free(record);
   return status;
