@@ -3,6 +3,7 @@
 #include "jobs.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +35,8 @@ bool fa_jobs_on_terminal(void) {
 }
 
 bool fa_jobs_threads(long *threads, const fa_cli *cli) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  cpu_set_t mine; /* a job of a cluster or a container may have fewer than the machine */
+  long cores = sched_getaffinity(0, sizeof mine, &mine) == 0 ? CPU_COUNT(&mine) : sysconf(_SC_NPROCESSORS_ONLN);
   if (cores < 1) cores = 1;
   if (cores > FA_JOBS_MAX_THREADS) cores = FA_JOBS_MAX_THREADS;
   return fa_cli_integer(threads, cli, "jobs", 1, FA_JOBS_MAX_THREADS, cores);

@@ -40,7 +40,7 @@ typedef struct fa_jobs {
 int fa_jobs_run(fa_jobs *jobs, long threads);
 /* Frees what the jobs hold, not the array. */
 void fa_jobs_free(fa_jobs *jobs);
-/* --jobs, all cores without it.  False: reported as a usage error. */
+/* --jobs, without it all cores that this process may use.  False: reported as a usage error. */
 bool fa_jobs_threads(long *threads, const fa_cli *cli);
 /* True where a progress line is shown: standard error is a terminal that can overwrite one. */
 bool fa_jobs_on_terminal(void);
