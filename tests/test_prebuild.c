@@ -200,6 +200,16 @@ static void failures(void **state) {
          "0 failed\n0\n", NULL);
 }
 
+/* A worker that answers well-formed things for another problem, or none: nothing of it is kept. */
+static void liar(void **state) {
+  (void)state;
+  const char *command = TINY "-o lies --worker \"$PWD/lying/worker\"";
+  expect("mkdir lying; ln -s " FA_TEST_BIN "/tests/canned-worker lying/worker", 0, "", NULL);
+  expect(command, 1, "lies/gfx942.fapack  0 kernels", "FA_ERR_VALIDATION: manifest");
+  expect("\"$FA_GEN\" manifest target=gfx942 dtype=fp16 head_dim=64 mask=causal >lying/manifest", 0, "", NULL);
+  expect(command, 1, "2 kernels: 0 built, 0 were there, 2 failed", "the worker's answer is for another problem: kernel=attention_fwd target=gfx942 dtype_q=fp16");
+}
+
 /* A disk that takes no more: an error that ends the run; what was done before stays. */
 static void full_disk(void **state) {
   (void)state;
@@ -238,6 +248,7 @@ int main(void) {
     cmocka_unit_test(stopped),
     cmocka_unit_test(shards_join),
     cmocka_unit_test(failures),
+    cmocka_unit_test(liar),
     cmocka_unit_test(full_disk),
     cmocka_unit_test(progress_line),
   };

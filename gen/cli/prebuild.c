@@ -10,7 +10,9 @@
 
 #include "hash.h"
 #include "host_memory.h"
+#include "manifest.h"
 #include "number.h"
+#include "object_check.h"
 #include "output.h"
 #include "pack.h"
 #include "pack_search.h"
@@ -111,6 +113,20 @@ static fa_bundle *find_record(const fa_prebuild *p, const char *text) {
   return record;
 }
 
+/* What is kept must be what was asked for, whoever answered: a kernel of this problem, an object for this target. */
+static fa_status check_record(const fa_kernel_item *item, const fa_bundle *record, fa_error *error) {
+  const fa_section *object = fa_bundle_find(record, "object"), *json = fa_bundle_find(record, "manifest");
+  fa_manifest *manifest = NULL;
+  if (!object || !json || !fa_bundle_find(record, "variant"))
+    return fa_fail(error, FA_ERR_WORKER, "the worker's answer has no %s", !object ? "object" : !json ? "manifest" : "variant");
+  fa_status status = fa_manifest_parse(&manifest, json->data, json->size, error);
+  if (status != FA_OK) return status;
+  if (strcmp(manifest->problem, item->text) != 0) status = fa_fail(error, FA_ERR_WORKER, "the worker's answer is for another problem: %.300s", manifest->problem);
+  else status = fa_object_check(object->data, object->size, item->problem.target, item->problem.target, error);
+  fa_manifest_free(manifest);
+  return status;
+}
+
 static void note_record(fa_kernel_item *item, const fa_bundle *record) {
   const fa_section *object = fa_bundle_find(record, "object");
   item->bytes = object ? object->size : 0;
@@ -123,8 +139,8 @@ int fa_prebuild_open(fa_prebuild *p) {
   if (code >= 0) return code;
   for (int i = 0; i < p->count; i++) {
     fa_bundle *record = find_record(p, p->items[i].text);
-    if (record) note_record(&p->items[i], record);
-    p->items[i].there = record;
+    p->items[i].there = record && check_record(&p->items[i], record, NULL) == FA_OK;
+    if (p->items[i].there) note_record(&p->items[i], record);
     fa_bundle_free(record);
   }
   return -1;
@@ -161,7 +177,8 @@ static fa_status keep_record(const fa_prebuild *p, const fa_kernel_item *item, c
   char *key = NULL;
   if (strcmp(fa_bundle_text(reply, "templates_digest", p->templates), p->templates) != 0)
     return fa_fail(error, FA_ERR_WORKER, "the worker's templates are not those of this fa-gen: they belong to different builds");
-  fa_status status = key_of(&key, p, item->text, error);
+  fa_status status = check_record(item, reply, error);
+  if (status == FA_OK) status = key_of(&key, p, item->text, error);
   fa_record_take(&parts, reply, p->toolchain.identity);
   if (status == FA_OK && !fa_store_put(p->store, key, parts.sections, parts.count))
     status = fa_fail(error, FA_ERR_IO, "%s/records: the kernel cannot be kept: %s; what is done stays, and the same command goes on from there", p->folder, strerror(errno));
@@ -179,9 +196,10 @@ fa_status fa_prebuild_kernel(fa_job *job, void *user, fa_error *error) {
   fa_bundle *reply = NULL;
   if (templates) request[sections++] = (fa_section){ "templates_dir", templates, strlen(templates) };
   fa_status status = fa_worker_call(&reply, &p->toolchain, &p->limits, request, sections, error);
+  if (status == FA_OK) status = keep_record(p, item, reply, error);
   if (status != FA_OK) {
     keep_logs(p, job->name, item, reply, error);
-  } else if ((status = keep_record(p, item, reply, error)) == FA_OK) {
+  } else {
     remove_logs(p, job->name);
     note_record(item, reply);
     fa_session_lighter(lighter, sizeof lighter, item->variant ? item->variant : "");
