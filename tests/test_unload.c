@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -66,6 +67,11 @@ static void closing_the_library_ends_all(void **state) {
     assert_null(dlopen(LIBRARY, RTLD_NOW | RTLD_NOLOAD)); /* really gone */
     assert_int_equal(process_count_children(getpid()), 0);
     assert_int_equal(count_threads(), threads);
+    pid_t child = fork(); /* a handler that stayed would be called where there is no code any more */
+    if (child == 0) _exit(0);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
   }
 }
 
