@@ -103,10 +103,10 @@ static fa_status check_pointer(fa_dispatch *dispatch, const fa_manifest_arg *arg
   if (!pointer) return arg->optional ? FA_OK : fa_fail(error, FA_ERR_ARGUMENT, "%s is NULL", arg->name);
   if (address % arg->align)
     return fa_fail(error, FA_ERR_ARGUMENT, "%s=0x%" PRIxPTR ": must be a multiple of %u bytes, the alignment that the kernel was made for", arg->name, address, arg->align);
-  if ((low < 0 && address < (uintptr_t)-low) || (high > 0 && address > UINTPTR_MAX - (uintptr_t)high))
+  if ((low < 0 && address < -(uintptr_t)low) || (high > 0 && address > UINTPTR_MAX - (uintptr_t)high))
     return fa_fail(error, FA_ERR_ARGUMENT, "%s=0x%" PRIxPTR ": its shape and strides leave the address space", arg->name, address);
   dispatch->regions[dispatch->region_count++] =
-    (fa_region){(unsigned char *)(address + (uintptr_t)low), (size_t)(high - low), arg->reads, arg->writes, arg->name};
+    (fa_region){(unsigned char *)(address + (uintptr_t)low), (size_t)high - (size_t)low, arg->reads, arg->writes, arg->name};
   return FA_OK;
 }
 

@@ -42,6 +42,9 @@ static bool trap_system_calls(void) {
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
     ALLOW(exit_group),
     ALLOW(rt_sigreturn),
+#ifdef __SANITIZE_ADDRESS__
+    ALLOW(sigaltstack), /* its own, before _exit */
+#endif
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_write, 0, 3),
     BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[0])),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, REPORT, 0, 1),
