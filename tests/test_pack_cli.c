@@ -122,7 +122,7 @@ static void damage_is_told(void **state) {
 }
 
 static char *read_one(const char *pattern, size_t *size) {
-  char command[256];
+  char command[512];
   snprintf(command, sizeof command, "cat %s >one", pattern);
   expect(command, 0, NULL, NULL);
   snprintf(command, sizeof command, "%s/one", folder);
