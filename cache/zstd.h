@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The system's libzstd, opened by the first who needs it; nothing is linked. */
+ * The system's libzstd, opened by the first who needs it; nothing is linked.  Its working memory is its own,
+ * not that of host_memory.h. */
 #ifndef FAGEN_ZSTD_H
 #define FAGEN_ZSTD_H
 
