@@ -103,6 +103,10 @@ consumer() {
     must "make $program" clean "$scratch/make/$program" emulator:gfx1100
     contains "make $program" "C++ gfx1100 disk: O = 20"
   done
+  # a program that cannot open shared libraries is told so
+  must "link all statically" env PKG_CONFIG_PATH="$p/lib/pkgconfig" make -s -C "$scratch/make" c_all_static
+  out=$(clean "$scratch/make/c_all_static" 2>&1) && fail "c_all_static: has a device"
+  contains c_all_static "linked with -static"
   for program in emulator emulator_static; do must "make $program" clean "$scratch/make/$program"; done
   must modversion env PKG_CONFIG_PATH="$p/lib/pkgconfig" pkg-config --modversion fagen
   [ "$out" = "$(sed -n 's/^project(fagen VERSION \([0-9.]*\).*/\1/p' "$source/CMakeLists.txt")" ] || fail "pkg-config says version $out"
