@@ -124,11 +124,14 @@ static int by_hash(const void *a, const void *b) {
   return x->hash != y->hash ? (x->hash < y->hash ? -1 : 1) : strcmp(x->problem, y->problem);
 }
 
-/* Leaves `stored` NULL where a frame is not smaller. */
+/* Leaves `stored` NULL where a frame is not smaller.  There is room for any frame, so that its failure means that memory ran out: otherwise the pack
+ * would silently have other bytes. */
 static bool compress(item *one) {
-  if (!(one->stored = fa_malloc(one->bundle_bytes))) return false;
-  one->stored_bytes = fa_zstd_compress(one->stored, one->bundle_bytes - 1, one->bundle, one->bundle_bytes);
-  if (one->stored_bytes) return true;
+  size_t room = one->bundle_bytes + (one->bundle_bytes >> 8) + 64;
+  if (!(one->stored = fa_malloc(room))) return false;
+  one->stored_bytes = fa_zstd_compress(one->stored, room, one->bundle, one->bundle_bytes);
+  if (one->stored_bytes && one->stored_bytes < one->bundle_bytes) return true;
+  if (!one->stored_bytes) return false;
   fa_free(one->stored);
   one->stored = NULL;
   return true;

@@ -303,7 +303,10 @@ int main(int argc, char **argv) {
     return FA_EXIT_OK;
   }
   fa_cli *cli = calloc(1, sizeof *cli);
-  if (!cli) return FA_EXIT_FAILED;
+  if (!cli) {
+    fprintf(stderr, "fa-gen: out of memory\n");
+    return FA_EXIT_FAILED;
+  }
   int code = fa_cli_parse(cli, command, argc - 1, argv + 1);
   if (code < 0) code = command->run(cli);
   free(cli);
