@@ -21,13 +21,15 @@ typedef struct elf_file {
   int64_t mtime;
   Elf64_Phdr headers[MAX_PROGRAM_HEADERS];
   size_t count;
+  bool failed; /* the file system's fault, not the file's: what was not read is not known */
 } elf_file;
 
-static bool read_at(const elf_file *elf, void *data, uint64_t size, uint64_t offset) {
+static bool read_at(elf_file *elf, void *data, uint64_t size, uint64_t offset) {
   if (offset > elf->size || size > elf->size - offset) return false;
   for (uint64_t done = 0; done < size;) {
     ssize_t got = pread(elf->fd, (char *)data + done, size - done, (off_t)(offset + done));
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0) elf->failed = true;
     if (got <= 0) return false;
     done += (uint64_t)got;
   }
@@ -38,6 +40,7 @@ static bool elf_open(elf_file *elf, const char *path) {
   Elf64_Ehdr header;
   struct stat info;
   elf->count = 0;
+  elf->failed = false;
   do elf->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   while (elf->fd < 0 && errno == EINTR);
   if (elf->fd < 0) return false;
@@ -66,7 +69,7 @@ bool fa_library_identity(char text[FA_BUILD_ID_BYTES], const char *path) {
       break;
   }
   close(elf.fd);
-  return true;
+  return !elf.failed;
 }
 
 static uint64_t file_offset(const elf_file *elf, uint64_t address) {
@@ -77,28 +80,31 @@ static uint64_t file_offset(const elf_file *elf, uint64_t address) {
   return UINT64_MAX;
 }
 
-bool fa_library_needs(char *name, size_t size, const char *path, const char *prefix) {
+bool fa_library_needs(char *name, size_t size, bool *found, const char *path, const char *prefix) {
   elf_file elf;
   Elf64_Dyn *entries = NULL;
   uint64_t count = 0, strings = UINT64_MAX;
-  bool found = false;
+  *found = false;
   if (!elf_open(&elf, path)) return false;
   for (size_t i = 0; i < elf.count && !entries; i++) {
     const Elf64_Phdr *p = &elf.headers[i];
-    if (p->p_type != PT_DYNAMIC || p->p_filesz > MAX_DYNAMIC_BYTES || !(entries = fa_malloc(p->p_filesz + 1))) continue;
+    if (p->p_type != PT_DYNAMIC || p->p_filesz > MAX_DYNAMIC_BYTES) continue;
+    entries = fa_malloc(p->p_filesz + 1);
+    elf.failed |= !entries;
+    if (!entries) break;
     if (read_at(&elf, entries, p->p_filesz, p->p_offset)) count = p->p_filesz / sizeof *entries;
   }
   for (uint64_t i = 0; i < count; i++)
     if (entries[i].d_tag == DT_STRTAB) strings = file_offset(&elf, entries[i].d_un.d_ptr);
-  for (uint64_t i = 0; i < count && strings < elf.size && !found; i++) {
+  for (uint64_t i = 0; i < count && strings < elf.size && !*found; i++) {
     uint64_t at;
     if (entries[i].d_tag != DT_NEEDED || (at = strings + entries[i].d_un.d_val) < strings || at >= elf.size) continue;
     uint64_t part = elf.size - at < size - 1 ? elf.size - at : size - 1;
     if (!read_at(&elf, name, part, at)) continue;
     name[part] = 0;
-    found = strncmp(name, prefix, strlen(prefix)) == 0 && !strchr(name, '/');
+    *found = strncmp(name, prefix, strlen(prefix)) == 0 && !strchr(name, '/');
   }
   fa_free(entries);
   close(elf.fd);
-  return found;
+  return !elf.failed;
 }

@@ -131,15 +131,18 @@ fa_status fa_toolchain_search(fa_toolchain *toolchain, const char *worker, const
   fa_status status;
   memset(toolchain, 0, sizeof *toolchain);
   if ((status = find_worker(toolchain->worker, worker, error)) || (status = find_compiler(&s, directory, error))) return status;
-  if (!fa_library_identity(hiprtc, toolchain->hiprtc) || !fa_library_identity(comgr, toolchain->comgr)) {
+  bool own = false, readable = fa_library_identity(hiprtc, toolchain->hiprtc) && fa_library_identity(comgr, toolchain->comgr) &&
+                              fa_library_needs(needed, sizeof needed, &own, toolchain->comgr, "libLLVM");
+  if (readable && own) {
+    strcpy(beside, toolchain->comgr);
+    *strrchr(beside, '/') = 0;
+    if (!fa_place_join(path, beside, needed) || access(path, F_OK) != 0) strcpy(llvm, "elsewhere");
+    else readable = fa_library_identity(llvm, path);
+  }
+  if (!readable) {
     status = fa_fail(error, FA_ERR_TOOLCHAIN, "%.1500s or %.1500s is not a readable library", toolchain->hiprtc, toolchain->comgr);
     *toolchain->hiprtc = *toolchain->comgr = 0;
     return status;
-  }
-  if (fa_library_needs(needed, sizeof needed, toolchain->comgr, "libLLVM")) {
-    strcpy(beside, toolchain->comgr);
-    *strrchr(beside, '/') = 0;
-    if (!fa_place_join(path, beside, needed) || !fa_library_identity(llvm, path)) strcpy(llvm, "elsewhere");
   }
   snprintf(toolchain->identity, sizeof toolchain->identity, "hiprtc=%s comgr=%s llvm=%s", hiprtc, comgr, llvm);
   return FA_OK;

@@ -11,7 +11,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const fa_worker worker = {"", ""};
+    const fa_worker worker = {.hiprtc = "", .comgr = ""};
     unsigned char *copy = malloc(size ? size : 1);
     void *reply = NULL;
     size_t bytes;
