@@ -67,8 +67,8 @@ static bool names_target(const char *problem, const char *target) {
 
 static bool fits(const fa_pack_builder *builder, const char *problem, const fa_bundle *record, const char *from, char *trouble, size_t room) {
   const fa_section *object = fa_bundle_find(record, "object");
-  unsigned abi = fa_record_abi(record); /* 0: the worker's answer, whose section toolchain is another thing */
-  const char *toolchain = abi ? fa_bundle_text(record, "toolchain", builder->toolchain) : builder->toolchain;
+  const char *toolchain = fa_bundle_text(record, "toolchain", builder->toolchain);
+  unsigned abi = fa_record_abi(record); /* 0: the worker's answer, which has neither */
   if (!names_target(problem, builder->target)) snprintf(trouble, room, "%s: %s is not for the pack's target %s; a pack has one", from, problem, builder->target);
   else if (abi && abi != FA_RECORD_ABI) snprintf(trouble, room, "%s: %s is of ABI %u, this fa-gen's is %d: build it again", from, problem, abi, FA_RECORD_ABI);
   else if (strcmp(toolchain, builder->toolchain) != 0)

@@ -37,7 +37,7 @@ static fa_bundle *answer_of(int number, char first) {
   object[0] = first;
   snprintf(variant, sizeof variant, "variant %d", number);
   const fa_section sections[] = {{"protocol", "5", 1}, {"object", object, sizeof object}, {"manifest", "{}", 2}, {"variant", variant, strlen(variant)},
-                                 {"log", "words", 5}, {"toolchain", "what is loaded", 14}, {"source", "// text", 7}, {"resources", "{\"vgprs\":1}", 11}};
+                                 {"log", "words", 5}, {"loaded", "libraries", 9}, {"source", "// text", 7}, {"resources", "{\"vgprs\":1}", 11}};
   void *bytes;
   size_t size;
   assert_true(fa_bundle_encode(&bytes, &size, sections, sizeof sections / sizeof *sections));
