@@ -85,6 +85,8 @@ static void lists(void **state) {
          "target=gfx942 dtype_q=fp16 dtype_kv=fp16 dtype_o=fp16 head_dim_qk=32 head_dim_v=32 mask=causal features=varlen # tiny\n# 2 kernels\n", NULL);
   expect(BOTH "--list | tail -1", 0, "# 6 kernels\n", NULL);
   expect(BOTH "--list | grep -c 'tiny grouped$'", 0, "2\n", NULL); /* one kernel, two models */
+  expect("echo 'target=gfx942 dtype=fp16 head_dim=32 | waves=2 | cycles 9 for batch=1' >t.tune; " TINY "--list --tuning t.tune; FA_TUNING=t.tune " TINY "--list", 0,
+         "mask=causal waves=2 # tiny\n", NULL);
   expect("\"$FA_GEN\" prebuild --list --model all --target all >list; test $(grep -vc '^#' list) -gt 1500 && grep -v '^#' list | sort | uniq -d", 0, "", NULL);
   /* Every shard has a part, all shards together have all, each once. */
   expect("for i in 1 2 3; do \"$FA_GEN\" prebuild --list --model all --target gfx942 --shard $i/3 | grep -v '^#'; done | sort >parts;"

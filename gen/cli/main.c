@@ -168,7 +168,7 @@ const fa_command fa_commands[] = {
     FA_CLI_PROBLEM | FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_CACHE | FA_CLI_JSON,
     "A field may list values with commas: every combination is built. --problem may be given more than once.\n"
     "example: fa-gen build target=gfx942,gfx1100 dtype=fp16,bf16 head_dim=64,128 -o kernels -j 2\n", fa_command_build },
-  { "prebuild", "Builds all kernels that models need, one pack a target.", NULL, prebuild_options, FA_CLI_TOOLCHAIN | FA_CLI_JSON,
+  { "prebuild", "Builds all kernels that models need, one pack a target.", NULL, prebuild_options, FA_CLI_TUNING | FA_CLI_TOOLCHAIN | FA_CLI_JSON,
     "Every kernel is kept in DIR when it is done: the same command again builds what is missing. Same models, targets and compiler, same bytes: docs/prebuild.md.\n"
     "example: fa-gen prebuild --model llama-3-8b,mistral-7b,phi-2 --target gfx942,gfx1100 -o packs\n", fa_command_prebuild },
   { "run", "Runs attention over .npy files and compares the result with double precision.", FIELDS, run_options,

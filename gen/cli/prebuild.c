@@ -45,20 +45,36 @@ static int add_item(fa_prebuild *p, int model, const fa_problem *problem) {
   return -1;
 }
 
+static int read_tuning(fa_tuning *tuning, const fa_prebuild *p) {
+  fa_error error = {0};
+  const char *path = fa_cli_value(p->cli, "tuning");
+  if (!path) path = secure_getenv("FA_TUNING");
+  *tuning = (fa_tuning){0};
+  return !path || !*path || fa_tuning_read(tuning, path, &error) == FA_OK ? -1 : fa_cli_fail(p->cli, &error);
+}
+
+/* A host that has a tuning file asks for the problem with its schedule filled in, so that is what is built. */
+static int add_tuned(fa_prebuild *p, const fa_tuning *tuning, int model, fa_problem *problem) {
+  fa_tuning_apply(tuning, problem);
+  return add_item(p, model, problem);
+}
+
 int fa_prebuild_plan(fa_prebuild *p) {
   fa_problem problems[FA_MODEL_PROBLEMS];
-  int code = -1;
+  fa_tuning tuning;
+  int code = read_tuning(&tuning, p);
+  if (code >= 0) return code;
   p->items = calloc(FA_PREBUILD_KERNELS, sizeof *p->items);
   if (!p->items) return fa_cli_usage(p->cli, "no memory for the list of kernels");
-  for (int t = 0; t < p->target_count; t++)
-    for (int m = 0; m < p->chosen_count; m++) {
+  for (int t = 0; t < p->target_count && code < 0; t++)
+    for (int m = 0; m < p->chosen_count && code < 0; m++) {
       int count = 0;
       if (!fa_model_problems(problems, &count, FA_MODEL_PROBLEMS, &p->chosen[m], p->targets[t], p->dtypes))
-        return fa_cli_usage(p->cli, "model %s: more than %d kernels", p->chosen[m].name, FA_MODEL_PROBLEMS);
-      for (int i = 0; i < count && code < 0; i++) code = add_item(p, m, &problems[i]);
-      if (code >= 0) return code;
+        code = fa_cli_usage(p->cli, "model %s: more than %d kernels", p->chosen[m].name, FA_MODEL_PROBLEMS);
+      for (int i = 0; i < count && code < 0; i++) code = add_tuned(p, &tuning, m, &problems[i]);
     }
-  return -1;
+  fa_tuning_free(&tuning);
+  return code;
 }
 
 void fa_prebuild_short_text(char *text, size_t capacity, const fa_problem *problem) {
