@@ -214,9 +214,12 @@ static int built_earlier(const fa_prebuild *p) {
 static void print_report(const fa_prebuild *p, const fa_jobs *jobs, int failed) {
   int done = 0;
   for (int i = 0; i < jobs->count; i++) done += jobs->jobs[i].ended && jobs->jobs[i].status == FA_OK;
-  for (int t = 0; t < p->target_count; t++)
+  for (int t = 0; t < p->target_count && p->packs[t].path[0]; t++)
     printf("%s  %zu kernels, %zu bytes, sha256 %s\n", p->packs[t].path, p->packs[t].kernels, p->packs[t].bytes, p->packs[t].sha256);
-  printf("%d kernels: %d built, %d were there, %d failed\n", p->count, done, built_earlier(p), failed);
+  int left = p->count - done - built_earlier(p) - failed;
+  printf("%d kernels: %d built, %d were there, %d failed", p->count, done, built_earlier(p), failed);
+  if (left) printf(", %d not started", left);
+  putchar('\n');
 }
 
 /* Behind everything else, so that nobody has to look for them. */
@@ -225,7 +228,9 @@ static void print_failures(const fa_prebuild *p, const fa_jobs *jobs) {
     const fa_job *job = &jobs->jobs[i];
     if (!job->ended || job->status == FA_OK) continue;
     const char *trouble = job->trouble ? job->trouble : "";
-    fprintf(stderr, "fa-gen prebuild: %s: %s: %.*s (%s/logs/%s.log)\n", job->name, fa_status_name(job->status), (int)strcspn(trouble, "\n"), trouble, p->folder, job->name);
+    fprintf(stderr, "fa-gen prebuild: %s: %s: %.*s", job->name, fa_status_name(job->status), (int)strcspn(trouble, "\n"), trouble);
+    if (job->status != FA_ERR_IO) fprintf(stderr, " (%s/logs/%s.log)", p->folder, job->name);
+    fputc('\n', stderr);
   }
 }
 
@@ -274,6 +279,13 @@ static int make_jobs(fa_jobs *jobs, fa_prebuild *p) {
   return -1;
 }
 
+/* True where a failure ended the rest. */
+static bool stopped(const fa_jobs *jobs) {
+  for (int i = 0; i < jobs->count; i++)
+    if (!jobs->jobs[i].ended || jobs->stops >> jobs->jobs[i].status & 1) return true;
+  return false;
+}
+
 static int run(fa_prebuild *p) {
   fa_jobs jobs = { .cli = p->cli, .work = fa_prebuild_kernel, .user = p, .keep_going = true, .stops = 1u << FA_ERR_IO | 1u << FA_ERR_TOOLCHAIN | 1u << FA_ERR_NOMEM,
                    .on_break = "\nfa-gen prebuild: interrupted; what is done is kept, and the same command goes on from there\n" };
@@ -286,12 +298,10 @@ static int run(fa_prebuild *p) {
   if (code >= 0) return code;
   jobs.said = json || fa_jobs_on_terminal() ? say_nothing : say_plain;
   int failed = fa_jobs_run(&jobs, threads);
-  code = fa_prebuild_packs(p);
-  if (code < 0) {
-    code = FA_EXIT_OK;
-    if (json) code = print_json(p, &jobs);
-    else print_report(p, &jobs, failed);
-  }
+  code = stopped(&jobs) ? FA_EXIT_OK : fa_prebuild_packs(p); /* a run that had to stop leaves the packs as they were */
+  if (code < 0) code = FA_EXIT_OK;
+  if (json && code == FA_EXIT_OK) code = print_json(p, &jobs);
+  else if (code == FA_EXIT_OK) print_report(p, &jobs, failed);
   print_failures(p, &jobs);
   for (int i = 0; i < jobs.count && code == FA_EXIT_OK; i++)
     if (jobs.jobs[i].ended) code = fa_cli_exit_code(jobs.jobs[i].status);

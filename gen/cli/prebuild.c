@@ -213,9 +213,9 @@ fa_status fa_prebuild_kernel(fa_job *job, void *user, fa_error *error) {
   if (templates) request[sections++] = (fa_section){ "templates_dir", templates, strlen(templates) };
   fa_status status = fa_worker_call(&reply, &p->toolchain, &p->limits, request, sections, error);
   if (status == FA_OK) status = keep_record(p, item, reply, error);
-  if (status != FA_OK) {
+  if (status != FA_OK && status != FA_ERR_IO) {
     keep_logs(p, job->name, item, reply, error);
-  } else {
+  } else if (status == FA_OK) {
     remove_logs(p, job->name);
     note_record(item, reply);
     fa_session_lighter(lighter, sizeof lighter, item->variant ? item->variant : "");
