@@ -2,6 +2,7 @@
  * fa-gen selftest: what is right passes on emulator and GPU, each kind of fault is found by the test made for it, what is wrong is quarantined and
  * refused by name, hangs and crashes cost one variant, and the report says nothing of the machine's owner. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,6 +19,7 @@
 #include "cli_run.h"
 #include "fagen/fagen.h"
 #include "patched_pack.h"
+#include "process.h"
 #include "scratch.h"
 
 /* The stub libamdhip64, as a GPU that runs kernels. */
@@ -223,7 +226,7 @@ static void entries_are_removed_by_hand(void **state) {
 static void a_hang_costs_one_variant(void **state) {
   (void)state;
   write_pack(PATCH_HANG);
-  json_t *report = report_of("\"$FA_GEN\" selftest --device emulator:gfx942 --quick --pack mine.fapack --limit 2 --json", 1);
+  json_t *report = report_of("\"$FA_GEN\" selftest --device emulator:gfx942 --quick --pack mine.fapack --limit 4 --json", 1);
   const json_t *summary = json_object_get(report, "summary");
   assert_int_equal(json_integer_value(json_object_get(summary, "right")), 1);
   assert_int_equal(json_integer_value(json_object_get(summary, "wrong")), 1);
@@ -236,6 +239,41 @@ static void a_hang_costs_one_variant(void **state) {
   json_decref(report);
   expect("grep -c '| hung |' quarantine", 0, "1", NULL);
   expect("rm quarantine", 0, NULL, NULL);
+}
+
+/* Killed from outside: nothing is known of the kernel. */
+static void a_kill_is_no_word_on_the_kernel(void **state) {
+  (void)state;
+  char path[300], problem[1024], out[300];
+  canonical(problem, "target=gfx942 dtype=fp16 head_dim=32");
+  snprintf(path, sizeof path, "%s/hang.fapack", folder);
+  snprintf(out, sizeof out, "%s/out", folder);
+  patched_pack_write(path, (const char *const[]){ problem, NULL }, PATCH_HANG);
+  fflush(NULL);
+  pid_t tool = fork(), child = 0;
+  assert_true(tool >= 0);
+  if (tool == 0) {
+    if (freopen(out, "w", stdout)) execl(FA_TEST_BIN "/fa-gen", "fa-gen", "selftest", "--device", "emulator:gfx942", "--pack", path, (char *)NULL);
+    _exit(127);
+  }
+  for (int i = 0; i < 3000; i++) { /* the table's head comes when the kernel's turn does */
+    char *text = cli_read(out);
+    bool begun = text && strstr(text, "tests  right");
+    free(text);
+    if (begun && (child = process_child_of(tool))) break;
+    usleep(10000);
+  }
+  assert_true(child > 0);
+  usleep(200000);
+  assert_int_equal(kill(child, SIGKILL), 0);
+  int status;
+  assert_int_equal(waitpid(tool, &status, 0), tool);
+  assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+  char *text = cli_read(out);
+  assert_non_null(strstr(text, "ended by signal 9"));
+  assert_non_null(strstr(text, "0 right, 0 wrong, 1 could not be tested"));
+  free(text);
+  expect("test -e quarantine", 1, NULL, NULL);
 }
 
 /* A GPU that refuses a launch is not asked again by the same process; one whose runtime ends the process is survived. */
@@ -288,6 +326,7 @@ int main(void) {
     cmocka_unit_test(what_is_wrong_is_quarantined_refused_and_lifted),
     cmocka_unit_test(entries_are_removed_by_hand),
     cmocka_unit_test(a_hang_costs_one_variant),
+    cmocka_unit_test(a_kill_is_no_word_on_the_kernel),
     cmocka_unit_test(a_crash_costs_one_variant),
     cmocka_unit_test(what_cannot_be_tested_is_told),
   };

@@ -212,8 +212,10 @@ static void blame(selftest *s, ending end, int ended) {
   if (end == HUNG) snprintf(reason, sizeof reason, "nothing was heard for %ld seconds (--limit); the process was ended", s->limit);
   else if (WIFSIGNALED(ended)) snprintf(reason, sizeof reason, "the process that ran it was ended by signal %d (%s)", WTERMSIG(ended), strsignal(WTERMSIG(ended)));
   else snprintf(reason, sizeof reason, "the process that ran it ended with exit code %d", WEXITSTATUS(ended));
+  /* Signals that somebody sends, the system short of memory too, say nothing of the kernel. */
+  bool from_outside = end != HUNG && WIFSIGNALED(ended) && (WTERMSIG(ended) == SIGKILL || WTERMSIG(ended) == SIGTERM || WTERMSIG(ended) == SIGINT || WTERMSIG(ended) == SIGHUP);
   if (s->row) {
-    end_row(s, end == HUNG ? "hung" : "crashed", reason);
+    end_row(s, end == HUNG ? "hung" : from_outside ? "failed" : "crashed", reason);
     return;
   }
   fa_error error = { .status = FA_ERR_DEVICE };
