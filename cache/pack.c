@@ -57,8 +57,10 @@ static bool read_header(fa_pack *pack, unsigned flags, char *trouble, size_t roo
   header->version = fa_get_u32(at + FA_PACK_AT_VERSION);
   if (order == __builtin_bswap32(FA_PACK_BYTE_ORDER)) return refuse(trouble, room, "is of the other byte order; packs are little endian");
   if (header->version != FA_PACK_VERSION)
-    return refuse(trouble, room, "is a pack of format %u, this library reads format %d: make it again with this library's fa-gen", header->version, FA_PACK_VERSION);
-  if (order != FA_PACK_BYTE_ORDER || !checks(at + FA_PACK_AT_CHECK, at, FA_PACK_AT_CHECK)) return refuse(trouble, room, "is damaged: its header does not verify");
+    return refuse(trouble, room, "is a pack of format %u, this library reads format %d: make it again with this library's fa-gen", header->version,
+                  FA_PACK_VERSION);
+  if (order != FA_PACK_BYTE_ORDER || !checks(at + FA_PACK_AT_CHECK, at, FA_PACK_AT_CHECK))
+    return refuse(trouble, room, "is damaged: its header does not verify");
   header->abi = fa_get_u32(at + FA_PACK_AT_ABI);
   if (header->abi != FA_RECORD_ABI && !(flags & FA_PACK_ANY_ABI))
     return refuse(trouble, room, "has records of ABI %u, this library launches ABI %d: make it again with this library's fa-gen", header->abi, FA_RECORD_ABI);
@@ -97,7 +99,9 @@ static bool read_index(fa_pack *pack) {
     size_t length = strlen(problem);
     uint64_t hash = fa_get_u64(row + FA_PACK_ROW_HASH), stored = fa_get_u64(row + FA_PACK_ROW_STORED), bytes = fa_get_u64(row + FA_PACK_ROW_BYTES);
     uint32_t encoding = fa_get_u32(row + FA_PACK_ROW_ENCODING);
-    if (hash != fa_pack_hash(problem, length) || encoding > FA_PACK_ZSTD || bytes > FA_ENTRY_MAX_BYTES || (encoding == FA_PACK_RAW && stored != bytes)) return false;
+    if (hash != fa_pack_hash(problem, length) || encoding > FA_PACK_ZSTD || bytes > FA_ENTRY_MAX_BYTES ||
+        (encoding == FA_PACK_RAW && stored != bytes))
+      return false;
     if (i && compare(fa_get_u64(row - FA_PACK_ROW_SIZE + FA_PACK_ROW_HASH), fa_pack_at(pack, i - 1).problem, hash, problem) >= 0) return false;
     if (fa_get_u64(row + FA_PACK_ROW_AT) != at || stored > pack->size - at) return false;
     at += stored;
@@ -147,7 +151,8 @@ static bool read_file(void **bytes, size_t *size, int fd, unsigned flags, char *
   if (!S_ISREG(file.st_mode)) return refuse(trouble, room, "is not a regular file");
   const char *reason = flags & FA_PACK_FOUND ? distrust(&file) : NULL;
   if (reason) return refuse(trouble, room, "%s", reason);
-  if ((uint64_t)file.st_size > FA_PACK_MAX_BYTES) return refuse(trouble, room, "has %lld bytes; a pack has at most %llu", (long long)file.st_size, (unsigned long long)FA_PACK_MAX_BYTES);
+  if ((uint64_t)file.st_size > FA_PACK_MAX_BYTES)
+    return refuse(trouble, room, "has %lld bytes; a pack has at most %llu", (long long)file.st_size, (unsigned long long)FA_PACK_MAX_BYTES);
   *size = (size_t)file.st_size;
   if (!(*bytes = fa_malloc(*size))) return refuse(trouble, room, "out of memory for its %zu bytes", *size);
   return fa_read_whole(fd, *bytes, *size) || refuse(trouble, room, "cannot be read");
@@ -211,8 +216,10 @@ fa_bundle *fa_pack_record(const fa_pack *pack, size_t index, char *trouble, size
   fa_pack_row row = fa_pack_at(pack, index);
   fa_bundle *record = NULL;
   void *expanded = NULL;
-  if (!checks(pack->index + index * FA_PACK_ROW_SIZE + FA_PACK_ROW_CHECK, row.stored, row.stored_bytes)) refuse(trouble, room, "the record of %s is damaged", row.problem);
-  else if (row.compressed && !(expanded = fa_malloc(row.record_bytes))) refuse(trouble, room, "out of memory for a record of %zu bytes", row.record_bytes);
+  if (!checks(pack->index + index * FA_PACK_ROW_SIZE + FA_PACK_ROW_CHECK, row.stored, row.stored_bytes))
+    refuse(trouble, room, "the record of %s is damaged", row.problem);
+  else if (row.compressed && !(expanded = fa_malloc(row.record_bytes)))
+    refuse(trouble, room, "out of memory for a record of %zu bytes", row.record_bytes);
   else if (row.compressed && !fa_zstd_expand(expanded, row.record_bytes, row.stored, row.stored_bytes))
     refuse(trouble, room, "the record of %s does not expand to its %zu bytes", row.problem, row.record_bytes);
   else if (!(record = fa_bundle_decode(row.compressed ? expanded : row.stored, row.record_bytes))) refuse(trouble, room, "the record of %s does not verify", row.problem);

@@ -69,7 +69,8 @@ static bool fits(const fa_pack_builder *builder, const char *problem, const fa_b
   const fa_section *object = fa_bundle_find(record, "object");
   const char *toolchain = fa_bundle_text(record, "toolchain", builder->toolchain);
   unsigned abi = fa_record_abi(record); /* 0: the worker's answer, which has neither */
-  if (!names_target(problem, builder->target)) snprintf(trouble, room, "%s: %s is not for the pack's target %s; a pack has one", from, problem, builder->target);
+  if (!names_target(problem, builder->target))
+    snprintf(trouble, room, "%s: %s is not for the pack's target %s; a pack has one", from, problem, builder->target);
   else if (abi && abi != FA_RECORD_ABI) snprintf(trouble, room, "%s: %s is of ABI %u, this fa-gen's is %d: build it again", from, problem, abi, FA_RECORD_ABI);
   else if (strcmp(toolchain, builder->toolchain) != 0)
     snprintf(trouble, room, "%s: %s was made by the toolchain %s, the pack's is %s; a pack has one", from, problem, toolchain, builder->toolchain);

@@ -111,7 +111,8 @@ static bool rebuild(image *out, image parts[3], const fa_elf_view *elf) {
   }
   const Elf64_Shdr symtab = {.sh_type = SHT_SYMTAB, .sh_addralign = 8, .sh_entsize = sizeof(Elf64_Sym), .sh_link = (Elf64_Word)count + 1, .sh_info = 1};
   const Elf64_Shdr strtab = {.sh_type = SHT_STRTAB, .sh_addralign = 1};
-  if (!add_section(out, &table[count], section_names, ".symtab", symbols, symtab) || !add_section(out, &table[count + 1], section_names, ".strtab", names, strtab) ||
+  if (!add_section(out, &table[count], section_names, ".symtab", symbols, symtab) ||
+      !add_section(out, &table[count + 1], section_names, ".strtab", names, strtab) ||
       !add_section(out, &table[count + 2], section_names, ".shstrtab", NULL, strtab) || !align(out, 8))
     return false;
   header.e_shoff = out->size;

@@ -22,7 +22,9 @@ typedef struct made_record {
 } made_record;
 
 static inline fa_bundle *made_bundle(const made_record *r) {
-  const fa_section sections[] = {{"object", r->object, r->object_bytes ? r->object_bytes : strlen(r->object)}, {"manifest", r->manifest, strlen(r->manifest)}, {"variant", r->problem, strlen(r->problem)}};
+  const fa_section sections[] = {{"object", r->object, r->object_bytes ? r->object_bytes : strlen(r->object)},
+                                 {"manifest", r->manifest, strlen(r->manifest)},
+                                 {"variant", r->problem, strlen(r->problem)}};
   void *bytes;
   size_t size;
   assert_true(fa_bundle_encode(&bytes, &size, sections, 3));

@@ -25,7 +25,8 @@ typedef struct object {
 } object;
 
 static object compile(const char *target, const char *options) {
-  const fa_section request[] = {text_section("op", "compile"), text_section("source", source), text_section("target", target), text_section("options", options)};
+  const fa_section request[] = {text_section("op", "compile"), text_section("source", source), text_section("target", target),
+                                text_section("options", options)};
   fa_bundle *reply = ask(&toolchain, request, 4);
   const fa_section *section = fa_bundle_find(reply, "object");
   object made = {malloc(section->size), section->size};

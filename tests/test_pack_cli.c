@@ -56,7 +56,8 @@ static void shards_give_the_same_bytes(void **state) {
   expect("\"$FA_GEN\" pack merge half.fapack all.fapack brain.fapack -o joined.fapack && cmp joined.fapack all.fapack", 0, NULL, NULL);
   expect("\"$FA_GEN\" pack merge raw.fapack -o joined.fapack && cmp joined.fapack all.fapack", 0, NULL, NULL);
   expect("\"$FA_GEN\" pack merge --raw all.fapack -o joined.fapack && cmp joined.fapack raw.fapack", 0, NULL, NULL);
-  expect("(umask 077; cd cache && LC_ALL=C TZ=Asia/Tokyo \"$FA_GEN\" pack create target=gfx942 head_dim=32 -o ../again.fapack --cache-dir .) && cmp again.fapack all.fapack", 0, NULL, NULL);
+  expect("(umask 077; cd cache && LC_ALL=C TZ=Asia/Tokyo \"$FA_GEN\" pack create target=gfx942 head_dim=32 -o ../again.fapack --cache-dir .) && "
+         "cmp again.fapack all.fapack", 0, NULL, NULL);
 }
 
 static void what_does_not_fit_is_not_merged(void **state) {
@@ -71,7 +72,8 @@ static void what_does_not_fit_is_not_merged(void **state) {
     write_bytes(path, bytes, size);
     fa_free(bytes);
   }
-  expect("\"$FA_GEN\" pack merge first.fapack second.fapack -o no.fapack", 1, NULL, "first.fapack and second.fapack have different records of kernel=attention_fwd target=gfx942 head_dim_qk=8");
+  expect("\"$FA_GEN\" pack merge first.fapack second.fapack -o no.fapack", 1, NULL,
+         "first.fapack and second.fapack have different records of kernel=attention_fwd target=gfx942 head_dim_qk=8");
   expect("\"$FA_GEN\" pack merge all.fapack other.fapack -o no.fapack", 1, NULL, "all.fapack and other.fapack are of different targets: gfx942 and gfx1100");
   expect("\"$FA_GEN\" pack merge all.fapack first.fapack -o no.fapack", 1, NULL, "different toolchains");
   expect("ls | grep -c '^no\\.'", 1, "0", NULL); /* neither the pack nor a part of it */
@@ -81,7 +83,8 @@ static void what_does_not_fit_is_not_merged(void **state) {
 static void packs_are_listed_and_compared(void **state) {
   (void)state;
   expect("\"$FA_GEN\" pack list all.fapack other.fapack", 0, "target=gfx942 dtype=fp16 head_dim=32", NULL);
-  json_t *object = expect_json("\"$FA_GEN\" pack list --json all.fapack raw.fapack", 0), *packs = json_object_get(object, "packs"), *one = json_array_get(packs, 0);
+  json_t *object = expect_json("\"$FA_GEN\" pack list --json all.fapack raw.fapack", 0), *packs = json_object_get(object, "packs");
+  json_t *one = json_array_get(packs, 0);
   assert_int_equal(json_array_size(packs), 2);
   assert_int_equal(json_array_size(json_object_get(one, "list")), 2);
   assert_string_equal(json_string_value(json_object_get(one, "target")), "gfx942");
@@ -105,7 +108,8 @@ static void packs_are_listed_and_compared(void **state) {
 
 static void damage_is_told(void **state) {
   (void)state;
-  expect("cp all.fapack bad.fapack; printf '\\377' | dd of=bad.fapack bs=1 seek=$(($(stat -c %s bad.fapack) - 9)) conv=notrunc status=none; \"$FA_GEN\" pack verify bad.fapack all.fapack", 4,
+  expect("cp all.fapack bad.fapack; printf '\\377' | dd of=bad.fapack bs=1 seek=$(($(stat -c %s bad.fapack) - 9)) conv=notrunc status=none; "
+         "\"$FA_GEN\" pack verify bad.fapack all.fapack", 4,
          "all.fapack: 2 records verify", "is damaged");
   expect("\"$FA_GEN\" pack list bad.fapack", 0, "gfx942", NULL); /* the index is whole */
   expect("head -c 3000 all.fapack >short.fapack; \"$FA_GEN\" pack list short.fapack", 4, NULL, "short.fapack: is damaged: 3000 bytes");
@@ -164,7 +168,8 @@ static void objects_come_out_as_they_were_built(void **state) {
 /* Compiling is switched off and there is no cache; the emulator still asks comgr for the listing. */
 static void a_pack_runs_without_a_compiler(void **state) {
   (void)state;
-  static const char run[] = "\"$FA_GEN\" run -q \"$DATA/short_layer2_q.npy\" -k \"$DATA/short_layer2_k.npy\" -v \"$DATA/short_layer2_v.npy\" --dtype fp16 --device emulator:gfx942 --cache-dir \"\"";
+  static const char run[] = "\"$FA_GEN\" run -q \"$DATA/short_layer2_q.npy\" -k \"$DATA/short_layer2_k.npy\" -v \"$DATA/short_layer2_v.npy\" "
+                            "--dtype fp16 --device emulator:gfx942 --cache-dir \"\"";
   char command[1024];
   chmod(folder, 0755);
   snprintf(command, sizeof command, "FA_JIT=0 %s", run);
@@ -177,7 +182,8 @@ static void a_pack_can_be_linked_in(void **state) {
   (void)state;
   expect("\"$FA_GEN\" pack --c-array all.fapack -o kernels.c", 0, "kernels.c, kernels.h: kernels, ", NULL);
   expect("cp kernels.c first.c; \"$FA_GEN\" pack --c-array raw.fapack -o kernels.c && cmp kernels.c first.c", 0, NULL, NULL); /* records are raw in any case */
-  expect("printf '#include \"kernels.h\"\\n#include <stdio.h>\\nint main(void) { return fwrite(kernels, 1, kernels_bytes, stdout) != kernels_bytes; }\\n' >main.c; "
+  expect("printf '#include \"kernels.h\"\\n#include <stdio.h>\\nint main(void) { "
+         "return fwrite(kernels, 1, kernels_bytes, stdout) != kernels_bytes; }\\n' >main.c; "
          "cc -std=c99 -Wall -Wextra -Wpedantic -Werror -o main main.c kernels.c && ./main >linked && cmp linked raw.fapack", 0, NULL, NULL);
   expect("\"$FA_GEN\" pack --c-array all.fapack -o 9-lives.c && grep -c 'const uint64_t pack_9_lives\\[\\]' 9-lives.h", 0, "1", NULL);
   expect("\"$FA_GEN\" pack --c-array all.fapack -o k.c --name my_kernels && grep -c 'my_kernels_bytes;' k.h", 0, "1", NULL);

@@ -200,7 +200,8 @@ static void what_is_not_trusted_is_left_out_and_told(void **state) {
   chmod(in_folder("junk.fapack"), 0644);
   assert_int_equal(search(&list, folder, "gfx942"), 1);
   fa_pack_list_free(&list);
-  static const char *const words[] = {"open.fapack: left out: is writable by group or others", "link.fapack: left out: is a symbolic link", "junk.fapack: left out: is not a pack"};
+  static const char *const words[] = {"open.fapack: left out: is writable by group or others", "link.fapack: left out: is a symbolic link",
+                                      "junk.fapack: left out: is not a pack"};
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (!strstr(told, words[i])) fail_msg("\"%s\" does not say \"%s\"", told, words[i]);
   chmod(folder, 0777); /* anybody may put a file there */

@@ -19,8 +19,8 @@ static json_t *head_json(const char *path, const fa_pack *pack) {
   size_t bytes;
   (void)fa_pack_bytes(pack, &bytes);
   fa_pack_files_sha256(sum, pack);
-  return json_pack("{s:s,s:s,s:i,s:i,s:s,s:s,s:I,s:I,s:s}", "path", path, "target", head->target, "format", (int)head->version, "abi", (int)head->abi, "generator",
-                   head->generator, "toolchain", head->toolchain, "records", (json_int_t)head->records, "bytes", (json_int_t)bytes, "sha256", sum);
+  return json_pack("{s:s,s:s,s:i,s:i,s:s,s:s,s:I,s:I,s:s}", "path", path, "target", head->target, "format", (int)head->version, "abi", (int)head->abi,
+                   "generator", head->generator, "toolchain", head->toolchain, "records", (json_int_t)head->records, "bytes", (json_int_t)bytes, "sha256", sum);
 }
 
 static void print_head(const char *path, const fa_pack *pack) {
@@ -86,7 +86,8 @@ static fa_status verify_object(const fa_section *object, const char *problem, co
   fa_elf_view elf;
   if (fa_elf_open(&elf, object->data, object->size, &inner)) return fa_fail(error, FA_ERR_IO, "the record of %s: %s", problem, inner.text);
   if (gfx && (elf.header.e_flags & 0xff) != gfx->machine)
-    return fa_fail(error, FA_ERR_IO, "the record of %s: its object's machine is 0x%02x; that of %s is 0x%02x", problem, elf.header.e_flags & 0xff, target, gfx->machine);
+    return fa_fail(error, FA_ERR_IO, "the record of %s: its object's machine is 0x%02x; that of %s is 0x%02x", problem,
+                   elf.header.e_flags & 0xff, target, gfx->machine);
   return FA_OK;
 }
 
@@ -100,10 +101,12 @@ static fa_status verify_record(const fa_pack *pack, size_t index, fa_error *erro
   fa_manifest *manifest = NULL;
   fa_error inner = {.status = FA_OK};
   fa_status status = FA_OK;
-  if (!text || !object || !object->size || !fa_bundle_find(record, "variant")) status = fa_fail(error, FA_ERR_IO, "the record of %s lacks its object, manifest or variant", problem);
+  if (!text || !object || !object->size || !fa_bundle_find(record, "variant"))
+    status = fa_fail(error, FA_ERR_IO, "the record of %s lacks its object, manifest or variant", problem);
   else if (fa_manifest_parse(&manifest, text->data, text->size, &inner)) status = fa_fail(error, FA_ERR_IO, "the record of %s: %.2000s", problem, inner.text);
   else if (strcmp(manifest->problem, problem) != 0) status = fa_fail(error, FA_ERR_IO, "the record of %s was made for %s", problem, manifest->problem);
-  else if (strcmp(manifest->target, fa_pack_head(pack)->target) != 0) status = fa_fail(error, FA_ERR_IO, "the record of %s is for %s", problem, manifest->target);
+  else if (strcmp(manifest->target, fa_pack_head(pack)->target) != 0)
+    status = fa_fail(error, FA_ERR_IO, "the record of %s is for %s", problem, manifest->target);
   else if (strcmp(fa_bundle_text(record, "toolchain", ""), fa_pack_head(pack)->toolchain) != 0)
     status = fa_fail(error, FA_ERR_IO, "the record of %s was made by the toolchain %s", problem, fa_bundle_text(record, "toolchain", "(not told)"));
   else status = verify_object(object, problem, manifest->target, error);
