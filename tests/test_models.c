@@ -80,6 +80,7 @@ static void files_of_users(void **state) {
     { "[]", "f.json: must be {\"schema\": 1" },
     { "{\"schema\": 2, \"models\": {}}", "f.json: must be {\"schema\": 1" },
     { "{\"schema\": 1, \"models\": {\"A\": []}}", "model \"A\": a name has 1 to 63 characters a-z 0-9 . _ -" },
+    { "{\"schema\": 1, \"models\": {\"all\": []}}", "no model may be called \"all\"" },
     { "{\"schema\": 1, \"models\": {\"a\": []}}", "model \"a\" must be a list of 1 to 8 attentions" },
     { "{\"schema\": 1, \"models\": {\"a\": [3]}}", "model \"a\", attention 1: must be an object" },
     { "{\"schema\": 1, \"models\": {\"a\": [{\"use\": \"decoder\", \"heads\": 8, \"head_dim\": 64, \"masc\": 1}]}}", "field \"masc\" is not known; known: use," },

@@ -128,6 +128,19 @@ static void only_what_is_missing(void **state) {
   expect("cmp one/gfx942.fapack again/gfx942.fapack", 0, "", NULL);
 }
 
+/* A program that may not compile runs from the pack. */
+static void packs_serve(void **state) {
+  (void)state;
+  static const char run[] = "FA_JIT=0 FA_CACHE=memory FA_PACK_PATH=%s \"$FA_GEN\" run -q \"$DATA/short_layer2_q.npy\" -k \"$DATA/short_layer2_k.npy\" -v \"$DATA/short_layer2_v.npy\" --causal "
+                            "--dtype fp16 --device emulator:gfx942 --json";
+  char command[512];
+  expect("chmod 700 one", 0, NULL, NULL);
+  snprintf(command, sizeof command, run, "one");
+  expect(command, 0, "\"origin\": \"pack\"", NULL);
+  snprintf(command, sizeof command, run, "/nonexistent");
+  expect(command, 1, NULL, "no pack and no cache has this kernel");
+}
+
 static int wait_for(pid_t child) {
   int status = 0;
   assert_int_equal(waitpid(child, &status, 0), child);
@@ -247,6 +260,7 @@ int main(void) {
     cmocka_unit_test(lists),
     cmocka_unit_test(same_bytes),
     cmocka_unit_test(only_what_is_missing),
+    cmocka_unit_test(packs_serve),
     cmocka_unit_test(stopped),
     cmocka_unit_test(shards_join),
     cmocka_unit_test(failures),

@@ -212,6 +212,7 @@ static fa_status read_model(fa_model *model, const char *name, const json_t *jso
   *model = (fa_model){0};
   if (length == 0 || length >= sizeof model->name || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789._-") != length)
     return fa_fail(error, FA_ERR_PROBLEM, "%s: model \"%s\": a name has 1 to %d characters a-z 0-9 . _ -", path, shown(out, name), FA_MODEL_NAME - 1);
+  if (strcmp(name, "all") == 0) return fa_fail(error, FA_ERR_PROBLEM, "%s: no model may be called \"all\": that is all of them", path);
   strcpy(model->name, name);
   if (!json_is_array(json) || json_array_size(json) < 1 || json_array_size(json) > FA_MODEL_ATTENTIONS)
     return fa_fail(error, FA_ERR_PROBLEM, "%s: model \"%s\" must be a list of 1 to %d attentions", path, name, FA_MODEL_ATTENTIONS);
