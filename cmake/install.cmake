@@ -7,6 +7,11 @@ set(FA_LIB "${CMAKE_INSTALL_LIBDIR}")
 set(FA_SHARE "${CMAKE_INSTALL_DATADIR}/fa-gen")
 get_target_property(FA_SOVERSION fagen SOVERSION)
 
+option(FA_STRIP "cmake --install leaves debug information, and with it the names of the build's folders, behind" ON)
+if(FA_STRIP)
+  install(CODE "set(CMAKE_INSTALL_DO_STRIP TRUE)" ALL_COMPONENTS)
+endif()
+
 # ---- programs and shared libraries ----
 
 install(TARGETS fa-gen RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT tool)

@@ -25,7 +25,7 @@ clean() { env -i PATH="${path:-/usr/sbin:/usr/bin:/sbin:/bin}" HOME="$scratch/ho
 
 # install_to PREFIX: the compiler goes to its place there, unless it is the machine's ROCm.
 install_to() {
-  cmake --install "$build" --strip --prefix "$1" >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
+  cmake --install "$build" --prefix "$1" >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
   if [ -e "$build/lib/fa-gen/toolchain/root" ]; then
     mkdir -p "$1/lib/fa-gen"
     ln -s "$(realpath "$build/lib/fa-gen/toolchain")" "$1/lib/fa-gen/toolchain"
