@@ -43,6 +43,7 @@ static const entry *find(const char *digest, size_t length) {
 static fa_status keep(char *digest, const char *text, size_t length, const char *name, fa_error *error) {
   fa_status status = FA_OK;
   digest_of(digest, text, length);
+  fa_process_watch();
   pthread_mutex_lock(&mutex);
   if (!find(digest, FA_FUNCTIONS_DIGEST)) {
     entry *made = fa_calloc(1, sizeof *made + length + 1);

@@ -6,7 +6,7 @@
 
 /* 0, and one more in each child made by fork.  What was made under another number belongs to another process.  Costs nothing: no system call. */
 unsigned fa_process_number(void);
-/* From here on fork is noticed.  Any thread, any number of times; begins at the first context. */
+/* From here on fork is noticed.  Any thread, any number of times; begins with what is first kept. */
 void fa_process_watch(void);
 
 /* What fork must find in order, each with the tables that it is for. */

@@ -52,7 +52,7 @@ static const fa_cli_option run_options[] = {
   { "v", 'v', "FILE", "values, .npy" },
   { "output", 'o', "FILE", "write O there, .npy of the kernel's type (uint16 for bf16)" },
   { "lse", 'l', "FILE", "write the logarithm of the sum there, .npy float32 of shape (batch, heads, seqlen_q)" },
-  { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else hip where there is a GPU)" },
+  { "device", 'd', "NAME", "hip, hip:NUMBER, hip:TARGET, hip:NAME or emulator:TARGET ($FA_DEVICE, else hip where there is a GPU)" },
   { "dtype", 't', "TYPE", "fp16, bf16 or fp32, of all three; default: as the files are, O as Q" },
   { "layout", 0, "ORDER", "bshd (batch, seqlen, heads, head_dim; default) or bhsd (batch, heads, seqlen, head_dim)" },
   { "causal", 'c', NULL, "mask=causal" },
@@ -113,7 +113,7 @@ static const fa_cli_option supports_options[] = {
 
 static const fa_cli_option tune_options[] = {
   { "output", 'o', "FILE", "add the best to this tuning file instead of printing it" },
-  { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else a GPU of the target, else its emulator)" },
+  { "device", 'd', "NAME", "hip, hip:NUMBER, hip:TARGET, hip:NAME or emulator:TARGET ($FA_DEVICE, else a GPU of the target, else its emulator)" },
   { "size", 's', "NAME=N", "an integer argument of the kernel: batch, seqlen_q, seqlen_k, heads_q, heads_k ... (1, 512, 512, 1, 1)" },
   { "seed", 0, "N", "of the random inputs (1)" },
   { "repeat", 0, "N", "launches that are timed together on a GPU (20)" },
@@ -138,7 +138,7 @@ static const fa_cli_option doctor_options[] = {
 };
 
 static const fa_cli_option selftest_options[] = {
-  { "device", 'd', "NAME", "hip, hip:N or emulator:TARGET ($FA_DEVICE, else hip)" },
+  { "device", 'd', "NAME", "hip, hip:NUMBER, hip:TARGET, hip:NAME or emulator:TARGET ($FA_DEVICE, else hip)" },
   { "pack", 0, "FILE", "test what is in this pack; may be given more than once" },
   { "model", 'm', "NAME,...", "test what these models need (fa-gen prebuild --list names them)" },
   { "models", 0, "FILE", "further models, in the form of models.json (docs/prebuild.md)" },

@@ -12,6 +12,7 @@
  * Errors: every function that can fail returns a status; fa_last_error() has the text (what, the value, the limit, the
  * remedy) of the last failure on the calling thread.  Nothing here aborts, exits, prints or throws.
  * Threads: a context and a plan may be used from many threads at once; create and destroy each once.
+ * Graphs: launches are captured; create plans before.  fork: what a child inherits is its parent's, and refused; it makes its own.  docs/runtime.md
  */
 #ifndef FAGEN_FAGEN_H
 #define FAGEN_FAGEN_H
@@ -48,7 +49,7 @@ typedef enum fa_status {
   FA_ERR_WORKER,       /* the worker is missing, crashed, hung, or answered junk */
   FA_ERR_COMPILE,      /* the compiler refused the source; the text holds its log */
   FA_ERR_VALIDATION,   /* the compiled object is not what the manifest says, or spills */
-  FA_ERR_NOT_PREPARED, /* a compile would be needed, and compiling is switched off */
+  FA_ERR_NOT_PREPARED, /* a kernel would have to be compiled, and that is switched off; or loaded, and a graph is being captured */
   FA_ERR_EXECUTION     /* the emulator stopped the kernel: the text holds its report */
 } fa_status;
 
