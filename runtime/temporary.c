@@ -7,16 +7,18 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char prefix[] = "fa-gen-worker-";
-enum { MAX_DEPTH = 16, MIN_AGE_SECONDS = 10 }; /* between mkdtemp and flock a directory has no lock yet */
+enum { MAX_DEPTH = 16, MIN_AGE_SECONDS = 10, MIN_FREE = 16 << 20 }; /* between mkdtemp and flock a directory has no lock yet */
 
 /* Empties the directory behind `fd` (closed here); symbolic links are removed, never followed.  False: something is left. */
 static bool empty_directory(int fd, int depth) {
@@ -83,11 +85,19 @@ static bool make_in(fa_temporary *temporary, const char *directory) {
   return true;
 }
 
+/* A compile writes less than 1 MiB there, and a compiler that cannot ends its process. */
+static bool has_room(const char *directory) {
+  struct statvfs info;
+  return statvfs(directory, &info) != 0 || (uint64_t)info.f_bavail * info.f_frsize >= MIN_FREE;
+}
+
 fa_status fa_temporary_make(fa_temporary *temporary, fa_error *error) {
   const char *const places[] = {secure_getenv("XDG_RUNTIME_DIR"), secure_getenv("TMPDIR"), "/tmp"};
   *temporary = (fa_temporary){.fd = -1};
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-    if (places[i] && *places[i] == '/' && make_in(temporary, places[i])) return FA_OK;
+  errno = ENOENT;
+  for (int anywhere = 0; anywhere < 2; anywhere++) /* if all are full, the compiler will say so */
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+      if (places[i] && *places[i] == '/' && (anywhere || has_room(places[i])) && make_in(temporary, places[i])) return FA_OK;
   return fa_fail(error, FA_ERR_IO, "no temporary directory for the worker can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: %s", strerror(errno));
 }
 

@@ -13,7 +13,7 @@ typedef struct fa_temporary {
   int fd; /* of the directory, locked; -1: none */
 } fa_temporary;
 
-/* Below XDG_RUNTIME_DIR, TMPDIR or /tmp: the first that works. */
+/* Below XDG_RUNTIME_DIR, TMPDIR or /tmp: the first that works and has room. */
 fa_status fa_temporary_make(fa_temporary *temporary, fa_error *error);
 void fa_temporary_remove(fa_temporary *temporary);
 /* Empties it.  False: it is gone, or holds what cannot be removed. */

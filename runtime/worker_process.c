@@ -290,26 +290,27 @@ static ending converse(conversation *c) {
 /* Ends the worker and whatever it started; *state as of waitpid, or -1 when the host ignores SIGCHLD or waited for it.  `patience`:
  * milliseconds in which it may end by itself, so that its own exit code or signal is seen.  True: it did. */
 static bool end_process(fa_worker_process *process, int *state, int patience) {
-  pid_t got = 0;
   int64_t until = fa_worker_now() + patience;
-  siginfo_t info = {0};
+  const struct timespec pause = {.tv_nsec = 1000000};
+  pid_t pid = process->pid;
+  siginfo_t info;
+  bool ours, ended;
   *state = -1;
-  if (!process->pid) return true;
-  while (patience && (got = waitpid(process->pid, state, WNOHANG)) == 0 && fa_worker_now() < until) {
-    struct timespec pause = {.tv_nsec = 1000000};
+  process->pid = 0;
+  if (!pid) return true;
+  for (;;) {
+    info.si_pid = 0;
+    ours = waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0; /* until we wait for it, its number is its own */
+    ended = !ours || info.si_pid == pid;
+    if (ended || fa_worker_now() >= until) break;
     nanosleep(&pause, NULL);
   }
-  if (got == 0) {
-    /* Its process group, as long as the number is surely its own: nobody has waited for it yet. */
-    if (waitid(P_PID, (id_t)process->pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0) kill(-process->pid, SIGKILL);
-    while ((got = waitpid(process->pid, state, 0)) < 0 && errno == EINTR) {}
-    process->pid = 0;
-    if (got < 0) *state = -1;
-    return false;
-  }
-  if (got < 0) *state = -1; /* ECHILD */
-  process->pid = 0;
-  return true;
+  if (!ours) return true;
+  kill(-pid, SIGKILL); /* its process group */
+  pid_t got;
+  while ((got = waitpid(pid, state, 0)) < 0 && errno == EINTR) {}
+  if (got < 0) *state = -1;
+  return ended;
 }
 
 static void log_tail(char *text, size_t size, conversation *c) {

@@ -157,6 +157,15 @@ static void answer(const char *mode) {
     describe();
   } else if (!strcmp(mode, "family")) {
     family();
+  } else if (!strcmp(mode, "orphan")) {
+    pid_t child = fork();
+    if (child == 0) {
+      close(FA_WORKER_DESCRIPTOR);
+      for (;;) pause();
+    }
+    printf("child %ld\n", (long)child);
+    fflush(stdout);
+    _exit(1);
   } else if (!strcmp(mode, "litter")) {
     litter();
     reply("ok", getenv("TMPDIR"), 0);

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -209,6 +210,16 @@ static void test_children_of_the_worker_end(void **state) {
   assert_true(child > 1);
   for (int i = 0; i < 200 && process_is_running(child); i++) usleep(10000);
   assert_false(process_is_running(child));
+}
+
+static void test_children_of_a_worker_that_ended(void **state) {
+  fa_error error;
+  (void)state;
+  assert_null(ask("orphan", &error));
+  const char *child = strstr(error.text, "child ");
+  assert_non_null(child);
+  for (int i = 0; i < 200 && process_is_running(atoi(child + 6)); i++) usleep(10000);
+  assert_false(process_is_running(atoi(child + 6)));
 }
 
 static void *call_some(void *status) {
@@ -468,6 +479,27 @@ static void row_20_toolchain_replaced(void **state) {
   fa_bundle_free(reply);
 }
 
+/* A full place is passed over. */
+static void test_full_temporary_directory(void **state) {
+  char full[4096];
+  fa_temporary temporary;
+  fa_error error;
+  (void)state;
+  snprintf(full, sizeof full, "%s/full", base);
+  assert_int_equal(mkdir(full, 0700), 0);
+  if (mount("none", full, "tmpfs", 0, "size=64k") != 0) {
+    printf("skipped: no file system can be mounted (%s)\n", strerror(errno));
+    skip();
+  }
+  setenv("XDG_RUNTIME_DIR", full, 1);
+  fa_status status = fa_temporary_make(&temporary, &error);
+  unsetenv("XDG_RUNTIME_DIR");
+  umount(full);
+  assert_int_equal(status, FA_OK);
+  assert_memory_equal(temporary.path, temporary_root, strlen(temporary_root));
+  fa_temporary_remove(&temporary);
+}
+
 static int set_up(void **state) {
   (void)state;
   scratch_make(base, sizeof base);
@@ -484,13 +516,13 @@ static int tear_down(void **state) {
 }
 
 int main(void) {
-  struct CMUnitTest tests[sizeof endings / sizeof *endings + 20];
+  struct CMUnitTest tests[sizeof endings / sizeof *endings + 22];
   const struct CMUnitTest others[] = {
     cmocka_unit_test(test_refusal_keeps_the_bundle), cmocka_unit_test(test_no_such_worker),           cmocka_unit_test(test_surroundings),
-    cmocka_unit_test(test_host_ignores_sigchld),     cmocka_unit_test(test_children_of_the_worker_end), cmocka_unit_test(test_many_threads),
+    cmocka_unit_test(test_host_ignores_sigchld),     cmocka_unit_test(test_children_of_the_worker_end), cmocka_unit_test(test_children_of_a_worker_that_ended), cmocka_unit_test(test_many_threads),
     cmocka_unit_test(test_orphans_are_reaped),       cmocka_unit_test(test_no_temporary_directory),
     cmocka_unit_test(test_a_worker_serves_many),     cmocka_unit_test(test_second_request),
-    cmocka_unit_test(test_a_worker_is_replaced),
+    cmocka_unit_test(test_a_worker_is_replaced),     cmocka_unit_test(test_full_temporary_directory),
     cmocka_unit_test(test_second_request_hangs),     cmocka_unit_test(test_answers_twice),
     cmocka_unit_test(test_directory_is_emptied),     cmocka_unit_test(test_no_more_than_the_limit),
     cmocka_unit_test(test_fork_closes_channels),
