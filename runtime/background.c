@@ -9,6 +9,7 @@
 
 #include "host_memory.h"
 #include "plan.h"
+#include "process.h"
 
 struct fa_job {
   fa_job *next;
@@ -27,7 +28,7 @@ void fa_background_open(fa_background *background, unsigned limit) {
   pthread_cond_init(&background->changed, &clock);
   pthread_condattr_destroy(&clock);
   background->limit = cores < 1 ? 1 : cores > FA_BACKGROUND_THREADS ? FA_BACKGROUND_THREADS : (unsigned)cores;
-  background->process = getpid();
+  background->process = fa_process_number();
 }
 
 /* ---- one job ---- */
@@ -137,7 +138,7 @@ bool fa_background_start(fa_context *context, const fa_problem *problem, fa_plan
   if (!job) return false;
   *job = (fa_job){.context = context, .problem = *problem, .plan = plan};
   pthread_mutex_lock(&background->mutex);
-  bool taken = !background->closing && background->process == getpid();
+  bool taken = !background->closing && background->process == fa_process_number();
   if (taken && (plan || !is_listed(background, problem))) {
     fa_job **end = &background->jobs;
     while (*end) end = &(*end)->next;
@@ -186,7 +187,7 @@ fa_status fa_background_wait(fa_plan *plan, unsigned milliseconds, fa_error *err
 }
 
 void fa_background_close(fa_background *background) {
-  if (background->process != getpid()) return; /* the threads are the parent's, and so is what they hold */
+  if (background->process != fa_process_number()) return; /* the threads are the parent's, and so is what they hold */
   pthread_mutex_lock(&background->mutex);
   background->closing = true;
   atomic_store(&background->cancel, true);

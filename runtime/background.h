@@ -25,7 +25,7 @@ typedef struct fa_background {
   unsigned limit;         /* threads at a time */
   bool closing;
   atomic_bool cancel;     /* given to the worker of what runs here */
-  long process;           /* a child of fork has none of the threads */
+  unsigned process;       /* fa_process_number: a child of fork has none of the threads */
 } fa_background;
 
 void fa_background_open(fa_background *background, unsigned limit);

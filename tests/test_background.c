@@ -181,6 +181,34 @@ static void a_window_kernel_serves_other_masks(void **state) {
   fa_context_destroy(context);
 }
 
+/* The caller asks for the size of the workspace, the plan changes its kernel, the caller launches with what he was told. */
+static void a_workspace_that_was_asked_for_is_enough(void **state) {
+  (void)state;
+  fa_context *context = make_context();
+  fa_attention_fwd_args args = canned_args(1, 100, 100, 8, 8);
+  size_t before = 1, after = 1;
+  prepare(context, "alignment=8");
+  char *manifest = canned_replace(canned_manifest(), "\"workspace_bytes\": \"0\"", "\"workspace_bytes\": \"seqlen_q * 4096\"");
+  canned_write(&here, "manifest", manifest);
+  free(manifest);
+  canned_write(&here, "delay", "200");
+  fa_plan *plan = begin(context, "alignment=16");
+  assert_int_equal(fa_attention_fwd_workspace(&before, plan, &args), FA_OK);
+  assert_int_equal(before, 0);
+  assert_int_equal(fa_plan_wait(plan, 20000), FA_OK);
+  assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
+  assert_int_equal(hip->launches, 1);
+  assert_int_equal(fa_attention_fwd_workspace(&after, plan, &args), FA_OK);
+  assert_int_equal(after, 100 * 4096);
+  fa_plan_destroy(plan);
+  prepare(context, "alignment=16");
+  plan = begin(context, "alignment=16"); /* without one that stands in, too little is an error */
+  assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_ERR_ARGUMENT);
+  assert_non_null(strstr(fa_last_error(), "workspace is NULL"));
+  fa_plan_destroy(plan);
+  fa_context_destroy(context);
+}
+
 static void where_nothing_is_ready_the_call_compiles_or_says_so(void **state) {
   (void)state;
   fa_context *context = make_context();
@@ -323,6 +351,7 @@ int main(void) {
     TEST(another_kernel_stands_in_until_the_right_one_is_made),
     TEST(what_stands_in_may_come_from_disk),
     TEST(a_window_kernel_serves_other_masks),
+    TEST(a_workspace_that_was_asked_for_is_enough),
     TEST(where_nothing_is_ready_the_call_compiles_or_says_so),
     TEST(a_failed_compile_leaves_the_other_kernel_in_use),
     TEST(without_a_compiler_what_is_ready_serves),
