@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 #include "fagen/fagen.h"
 
@@ -30,7 +31,7 @@ int main(int argc, char **argv) {
     return 1;
   }
   fa_context_destroy(context);
-  if (strstr(first, "raised privileges")) return 0;
+  if (strstr(first, "raised privileges")) _exit(0); /* a sanitizer may not look into such a process for leaks */
   fprintf(stderr, "secure_probe: %d lines, the first warning: %s\n", lines, first);
   return 1;
 }
