@@ -13,6 +13,7 @@
 
 #include "fa_templates_digest.h"
 #include "host_memory.h"
+#include "json_memory.h"
 #include "serve.h"
 #include "temporary.h"
 #include "worker_protocol.h"
@@ -170,7 +171,14 @@ static int serve_one(const fa_worker *worker) {
   return served ? send_frame(bytes, size) : FA_WORKER_EXIT_MEMORY;
 }
 
+void fa_json_memory_end(void) {
+  static const char text[] = "fa-gen-worker: out of memory\n";
+  if (write(2, text, sizeof text - 1) < 0) {}
+  _exit(FA_WORKER_EXIT_MEMORY);
+}
+
 int main(int argc, char **argv) {
+  fa_json_memory_or_end();
   fa_worker worker;
   int code;
   if (argc == 2 && !strcmp(argv[1], "--version")) {

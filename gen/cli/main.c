@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen: the table of subcommands, and the way into them. */
 #include "command.h"
+#include "../json_memory.h"
 #include "manual.h"
 #include "jobs.h"
 #include "output.h"
@@ -279,8 +280,16 @@ static void keep_standard(void) {
     if (fcntl(fd, F_GETFD) < 0) (void)open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY);
 }
 
+void fa_json_memory_end(void) {
+  static const char text[] = "fa-gen: out of memory\n";
+  if (write(2, text, sizeof text - 1) < 0) {} /* nobody else to tell */
+  fa_output_remove_unfinished();
+  _exit(FA_EXIT_FAILED);
+}
+
 int main(int argc, char **argv) {
   keep_standard();
+  fa_json_memory_or_end();
   catch_signals();
   const char *name = argc > 1 ? argv[1] : "";
   bool help = strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0;

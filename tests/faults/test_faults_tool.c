@@ -72,6 +72,11 @@ static bool run_one(const scenario *s, long nth, int *failed) {
   cli_result r = cli_shell(here.directory, command);
   snprintf(path, sizeof path, "%s/report", here.directory);
   report = cli_read(path);
+  bool ended = !report && r.code == 1 && strcmp(r.err, "fa-gen: out of memory\n") == 0; /* at once, without what runs at the end of a program */
+  if (ended) {
+    report = strdup("1 1 malloc");
+    must("test -z \"$(find . -name '*.tmp*' | head -n 1)\"", nth, report);
+  }
   if (!report || sscanf(report, "%ld %ld", &seen, &hits) != 2) fail_msg("call %ld: no report; exit code %d, %s", nth, r.code, r.err);
   if (r.code > 4) fail_msg("call %ld, %s: exit code %d, %s", nth, report, r.code, r.err);
   if (r.code && !*r.err) fail_msg("call %ld, %s: exit code %d without a word", nth, report, r.code);
