@@ -126,6 +126,10 @@ static void only_what_is_missing(void **state) {
   expect("cp -a one again; f=$(find again/records -name '*.fab' | sort | head -1); rm \"$f\"; " BOTH "-o again", 0, "6 kernels: 1 built, 5 were there, 0 failed", NULL);
   expect("f=$(find again/records -name '*.fab' | sort | tail -1); printf x | dd of=\"$f\" bs=1 seek=3000 conv=notrunc 2>/dev/null; " BOTH "-o again", 0, "1 built, 5 were there", NULL);
   expect("cmp one/gfx942.fapack again/gfx942.fapack", 0, "", NULL);
+  /* What a killed run was writing goes after an hour. */
+  expect("touch -d '2 hours ago' again/gfx942.fapack.1.0.tmp again/logs/a.log.1.0.tmp; touch again/gfx942.fapack.2.0.tmp; " BOTH "-o again >/dev/null; find again -name '*.tmp'; rm again/*.tmp", 0,
+         "again/gfx942.fapack.2.0.tmp\n", NULL);
+  expect("ls again/logs | wc -l", 0, "0\n", NULL);
 }
 
 /* A program that may not compile runs from the pack. */

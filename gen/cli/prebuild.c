@@ -2,10 +2,13 @@
  * Kernels of models: which, kept where, packed how.  See prebuild.h. */
 #include "prebuild.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "hash.h"
@@ -20,6 +23,8 @@
 #include "record_parts.h"
 #include "session.h"
 #include "sha256.h"
+
+enum { LEFT_SECONDS = 3600 };
 
 /* ---- which --------------------------------------------------------------------------------------------------------- */
 
@@ -102,15 +107,31 @@ static bool path_in(char path[4096], const fa_prebuild *p, const char *name, con
   return snprintf(path, 4096, "%s/%s%s", p->folder, name, suffix) < 4096;
 }
 
+/* What a killed run was writing; younger ones may be another run's. */
+static void remove_leftovers(const char *folder) {
+  DIR *stream = opendir(folder);
+  struct dirent *entry;
+  struct stat info;
+  while (stream && (entry = readdir(stream))) {
+    size_t length = strlen(entry->d_name);
+    if (length > 4 && strcmp(entry->d_name + length - 4, ".tmp") == 0 && fstatat(dirfd(stream), entry->d_name, &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode) &&
+        time(NULL) - info.st_mtime > LEFT_SECONDS)
+      unlinkat(dirfd(stream), entry->d_name, 0);
+  }
+  if (stream) closedir(stream);
+}
+
 static int make_folders(fa_prebuild *p) {
   static const char *const folders[] = { "", "/logs" };
   char path[4096];
   fa_error error = {0};
-  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+  for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
     if (snprintf(path, sizeof path, "%s%s", p->folder, folders[i]) >= (int)sizeof path || (mkdir(path, 0777) != 0 && errno != EEXIST)) {
       fa_fail(&error, FA_ERR_IO, "%.3000s%s: cannot be made: %s", p->folder, folders[i], strerror(errno));
       return fa_cli_fail(p->cli, &error);
     }
+    remove_leftovers(path);
+  }
   if (!path_in(path, p, "records", "")) return fa_cli_usage(p->cli, "-o %.64s...: the path is too long", p->folder);
   p->store = fa_store_open(path, p->toolchain.identity, NULL, NULL);
   if (!p->store) fa_fail(&error, FA_ERR_NOMEM, "no memory for the folder's records");
