@@ -70,6 +70,7 @@ static void usage(void **state) {
     { "\"$FA_GEN\" prebuild --model llama-3-8b --target gfx942 --shard 1/2x -o d", "--shard 1/2x: i/n", 2 },
     { "\"$FA_GEN\" prebuild --models none.json --list", "none.json: No such file", 4 },
     { "\"$FA_GEN\" prebuild --config models.json --list --target gfx942", "neither \"model_type\" nor \"_class_name\"", 2 },
+    { "mkfifo pipe; \"$FA_GEN\" prebuild --config pipe --list --target gfx942", "pipe: not a regular file of at most", 4 },
     { TINY "-o models.json/d", "models.json/d: cannot be made: Not a directory", 4 },
     { "mkdir -p e; " TINY "-o d --toolchain e", "fa-gen prebuild: ", 3 },
   };

@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <inttypes.h>
 #include <math.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_FILE = 1 << 30, PAGE = 4096, ALIGN = 256 /* of device memory, as hipMalloc gives it */ };
 #define GAP ((size_t)1 << 30)
@@ -24,7 +26,8 @@ fa_status fa_file_read(char **bytes, size_t *size, const char *path, size_t limi
   struct stat info;
   fa_status status = FA_OK;
   *bytes = NULL;
-  FILE *file = fopen(path, "rbe");
+  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe without a writer must not be waited for */
+  FILE *file = fd < 0 ? NULL : fdopen(fd, "rb");
   if (!file || fstat(fileno(file), &info) != 0) {
     status = fa_fail(error, FA_ERR_IO, "%s: %s", path, strerror(errno));
     goto cleanup;
@@ -46,6 +49,7 @@ fa_status fa_file_read(char **bytes, size_t *size, const char *path, size_t limi
   }
 cleanup:
   if (file) fclose(file);
+  else if (fd >= 0) close(fd);
   return status;
 }
 
