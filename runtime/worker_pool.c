@@ -17,11 +17,11 @@ enum { LINGER = 500 /* milliseconds */, MAX_SERVED = 200 };
 
 static struct {
   pthread_mutex_t mutex;
-  pthread_cond_t freed, ended; /* a worker is idle or gone; the library ends */
+  pthread_cond_t freed, ended; /* a worker is idle or gone; the keeper is to look */
   pid_t owner;                 /* the process that all this belongs to */
   fa_worker_process *idle, *busy; /* idle: the last used first */
   fa_worker_process *lost;        /* a parent's */
-  unsigned alive;                 /* idle, busy, being started or stopped */
+  unsigned alive;                 /* idle, busy, being stopped */
   pthread_t keeper;
   bool keeping, joinable, closed; /* closed: nobody waits any more */
 } pool = {.mutex = PTHREAD_MUTEX_INITIALIZER, .freed = PTHREAD_COND_INITIALIZER, .ended = PTHREAD_COND_INITIALIZER};
@@ -149,20 +149,6 @@ static void mark_busy(fa_worker_process *process) {
   pool.busy = process;
 }
 
-/* Its place is counted already. */
-static fa_status start(fa_worker_process **process, const fa_toolchain *toolchain, fa_error *error) {
-  fa_status status = fa_worker_start(process, toolchain, error);
-  enter();
-  if (status) {
-    pool.alive--;
-    pthread_cond_broadcast(&pool.freed);
-  } else {
-    mark_busy(*process);
-  }
-  leave();
-  return status;
-}
-
 /* With the lock held: until a worker is idle or gone, or it is time to look whether somebody cancelled. */
 static void wait_for_place(const fa_worker_limits *limits) {
   struct timespec until;
@@ -178,6 +164,7 @@ fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *t
   char *command = fa_worker_command(toolchain);
   fa_worker_process *found = NULL;
   unsigned limit = limits->workers ? limits->workers : cores();
+  fa_status status = FA_OK;
   *process = NULL;
   if (!command) return fa_fail(error, FA_ERR_NOMEM, "worker: out of memory");
   enter();
@@ -200,12 +187,12 @@ fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *t
     found = NULL;
     enter();
   }
+  if (!found && !(status = fa_worker_start(&found, toolchain, error))) pool.alive++; /* with the lock held: a fork now would take the channel along */
   if (found) mark_busy(found);
-  else pool.alive++;
   leave();
   fa_free(command);
   *process = found;
-  return found ? FA_OK : start(process, toolchain, error);
+  return status;
 }
 
 void fa_worker_pool_give_back(fa_worker_process *process, bool usable) {
