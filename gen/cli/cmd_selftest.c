@@ -89,6 +89,7 @@ static void settle(selftest *s, const char *test) {
 static void print_head(const selftest *s) {
   printf("%s, target %s: %d variants, %zu tests each\n", s->device ? s->device : "default device", s->target, s->count, fa_selftest_count(fa_cli_value(s->cli, "quick")));
   printf("%5s %6s %10s %10s  %-8s %s\n", "tests", "right", "max error", "allowed", "result", "problem");
+  fflush(stdout);
 }
 
 /* Ends the row: counts it, prints it, and takes the consequence. */
