@@ -17,6 +17,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "entry_file.h"
+
 static const char prefix[] = "fa-gen-worker-";
 enum { MAX_DEPTH = 16, MIN_AGE_SECONDS = 10, MIN_FREE = 16 << 20 }; /* between mkdtemp and flock a directory has no lock yet */
 
@@ -74,7 +76,7 @@ static bool make_in(fa_temporary *temporary, const char *directory) {
   }
   if (!atomic_exchange(&reaped, true)) fa_temporary_reap(directory);
   if (!mkdtemp(temporary->path)) return false;
-  temporary->fd = open(temporary->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  temporary->fd = fa_open_at(AT_FDCWD, temporary->path, O_RDONLY | O_DIRECTORY, 0);
   if (temporary->fd < 0) {
     int reason = errno;
     rmdir(temporary->path);

@@ -359,6 +359,23 @@ static void row_35_wrong_arguments(void **state) {
   fa_context_destroy(context);
 }
 
+/* ---- 38: a host without standard descriptors ---- */
+
+static int without_standard(void *user) {
+  (void)user;
+  close(0), close(1), close(2);
+  trial t = trial_run(NULL);
+  bool taken = fcntl(0, F_GETFD) != -1 || fcntl(1, F_GETFD) != -1 || fcntl(2, F_GETFD) != -1;
+  return t.status || strcmp(t.origin, "compiled") != 0 ? 2 : taken ? 3 : 0;
+}
+
+static void row_38_host_with_closed_standard_descriptors(void **state) {
+  (void)state;
+  trial_judge(trial_child(without_standard, NULL), "");
+  trial t = trial_run(NULL);
+  trial_expect(&t, "disk", "what that host compiled");
+}
+
 /* ---- 40, 41: kernels of other versions, and of others ---- */
 
 static void row_40_kernels_of_another_version(void **state) {
@@ -474,6 +491,7 @@ int main(void) {
     TEST(row_33_device_refuses_a_cached_object),
     TEST(row_34_capture_of_what_is_not_loaded),
     TEST(row_35_wrong_arguments),
+    TEST(row_38_host_with_closed_standard_descriptors),
     TEST(row_39_two_copies_in_one_process),
     TEST(row_40_kernels_of_another_version),
     TEST(row_41_poisoned_system_directory_or_pack),
