@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { MAX_WORKERS = 4096 }; /* of --jobs */
+
 /* What the tuning file says of a problem whose target is known; a context does the same for the others. */
 static int apply_tuning(fa_problem *problem, const fa_cli *cli) {
   fa_error error = {0};
@@ -136,13 +138,14 @@ fa_status fa_session_call(fa_bundle **reply, const fa_cli *cli, const char *op, 
   const char *templates = fa_cli_value(cli, "templates");
   if (templates) request[sections++] = (fa_section){ "templates_dir", templates, strlen(templates) };
   fa_worker_limits limits = {0};
-  long seconds;
+  long seconds, jobs;
   fa_status status = FA_ERR_ARGUMENT;
-  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 60)) {
-    fa_fail(error, status, "--seconds is out of range");
+  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 60) || !fa_cli_integer(&jobs, cli, "jobs", 1, MAX_WORKERS, 0)) {
+    fa_fail(error, status, "--seconds or --jobs is out of range");
     goto cleanup;
   }
   limits.seconds = (unsigned)seconds;
+  limits.workers = (unsigned)jobs;
   status = fa_toolchain_find(toolchain, fa_cli_value(cli, "worker"), fa_cli_value(cli, "toolchain"), error);
   bool source_only = strcmp(op, "emit") == 0; /* needs a worker, no compiler */
   if (status != FA_OK && !(source_only && status == FA_ERR_TOOLCHAIN && toolchain->worker[0])) goto cleanup;
@@ -214,9 +217,11 @@ bool fa_session_checks(unsigned *checks, const fa_cli *cli) {
 }
 
 bool fa_session_options(fa_context_options *options, const fa_cli *cli, const char *device) {
-  long seconds, threads;
+  long seconds, threads, jobs;
   *options = (fa_context_options)FA_CONTEXT_OPTIONS_INIT;
-  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 0) || !fa_cli_integer(&threads, cli, "threads", 1, 4096, 0)) return false;
+  if (!fa_cli_integer(&seconds, cli, "seconds", 1, 86400, 0) || !fa_cli_integer(&threads, cli, "threads", 1, 4096, 0) ||
+      !fa_cli_integer(&jobs, cli, "jobs", 1, MAX_WORKERS, 0))
+    return false;
   options->device = device;
   options->cache_dir = fa_cli_value(cli, "cache-dir");
   options->templates_dir = fa_cli_value(cli, "templates");
@@ -224,6 +229,7 @@ bool fa_session_options(fa_context_options *options, const fa_cli *cli, const ch
   options->worker = fa_cli_value(cli, "worker");
   options->compile_seconds = (unsigned)seconds;
   options->emulator_threads = (unsigned)threads;
+  options->workers = (unsigned)jobs; /* of commands that have it */
   options->tuning_file = cli->command->groups & FA_CLI_TUNING ? fa_cli_value(cli, "tuning") : "";
   if (!fa_session_checks(&options->emulator_checks, cli)) return false;
   options->log = print_log;
