@@ -31,7 +31,7 @@ fa_store *fa_store_open(const char *directory, const char *toolchain, fa_store_l
 /* The same for reading alone: nothing is made, written or locked, and a directory that is not there holds nothing, without a word.  roots: the machine's
  * cache, whose directories and entries may be root's as well as ours. */
 fa_store *fa_store_open_to_read(const char *directory, const char *toolchain, bool roots, fa_store_log log, void *user);
-/* Keeps entries of all toolchains together at or below about this size: eviction.c.  0: no bound, as after opening. */
+/* Keeps entries of all toolchains together at or below about this size (evict.h).  0: no bound, as after opening. */
 void fa_store_limit(fa_store *store, uint64_t max_bytes);
 void fa_store_close(fa_store *store);
 /* "" when memory only; then fa_store_trouble says why.  Owned by the store. */

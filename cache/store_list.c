@@ -49,13 +49,13 @@ static bool each_bucket(const char *place, bucket_function call, void *user, cha
   const char *why = "";
   walk w = {call, user, NULL};
   if (!*place) return true;
-  int top = fa_open_directory(AT_FDCWD, place, false, &why);
+  int top = fa_open_directory(AT_FDCWD, place, true, &why); /* the machine's cache may be looked at, too */
   if (top < 0) {
     if (access(place, F_OK) != 0 && errno == ENOENT) return true;
     snprintf(trouble, trouble_bytes, "%s: %s", place, why);
     return false;
   }
-  int version = fa_open_directory(top, "v1", false, &why);
+  int version = fa_open_directory(top, "v1", true, &why);
   if (version >= 0) {
     (void)fa_each_folder(version, FA_TOOLCHAIN_DIGITS, "", enter_toolchain, &w);
     close(version);

@@ -26,7 +26,7 @@ DIR *fa_list_directory(int fd) {
 
 static bool visit(int parent, const char *name, fa_folder_function call, void *user) {
   const char *trouble;
-  int folder = fa_open_directory(parent, name, false, &trouble);
+  int folder = fa_open_directory(parent, name, true, &trouble);
   if (folder < 0) return true;
   bool go_on = call(folder, name, user);
   close(folder);

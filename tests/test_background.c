@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -289,6 +290,42 @@ static void plans_and_contexts_end_at_any_time(void **state) {
   }
 }
 
+static double seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void *create_plan(void *user) {
+  fa_problem problem = problem_of("alignment=16");
+  fa_plan *plan = NULL;
+  fa_status status = fa_plan_create(&plan, user, &problem);
+  fa_plan_destroy(plan);
+  return status ? user : NULL;
+}
+
+/* A context that ends stops its compile; who waited for that in another context compiles for himself. */
+static void a_context_that_ends_does_not_wait(void **state) {
+  (void)state;
+  pthread_t waiter;
+  void *failed;
+  fa_context *context = make_context(), *other = make_context();
+  prepare(context, "alignment=2");
+  canned_write(&here, "delay", "8000");
+  fa_plan *plan = begin(context, "alignment=16");
+  for (int i = 0; i < 4000 && canned_requests(&here, "build") < 2; i++) usleep(1000);
+  assert_int_equal(pthread_create(&waiter, NULL, create_plan, other), 0);
+  usleep(100000);
+  canned_write(&here, "delay", "10");
+  double start = seconds();
+  fa_plan_destroy(plan); /* which leaves the compile to the context */
+  fa_context_destroy(context);
+  assert_true(seconds() - start < 4);
+  pthread_join(waiter, &failed);
+  assert_null(failed);
+  fa_context_destroy(other);
+}
+
 typedef struct {
   const fa_plan *plan;
   atomic_bool *stop;
@@ -356,6 +393,7 @@ int main(void) {
     TEST(a_failed_compile_leaves_the_other_kernel_in_use),
     TEST(without_a_compiler_what_is_ready_serves),
     TEST(plans_and_contexts_end_at_any_time),
+    TEST(a_context_that_ends_does_not_wait),
     TEST(launches_go_on_while_the_kernel_changes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
