@@ -145,11 +145,14 @@ static void configs(void **state) {
     { "{\"model_type\": \"gpt_neox\", \"hidden_size\": 6144, \"num_attention_heads\": 64}", PAIR("d96 causal") },
     { "{\"model_type\": \"phi\", \"hidden_size\": 2560, \"num_attention_heads\": 32, \"num_key_value_heads\": 32}", PAIR("d80 causal") },
     { "{\"model_type\": \"phi3\", \"hidden_size\": 3072, \"num_attention_heads\": 32, \"num_key_value_heads\": 32, \"sliding_window\": 2047}", PAIR("d96 window") },
+    { "{\"model_type\": \"phi3\", \"hidden_size\": 3072, \"num_attention_heads\": 24, \"num_key_value_heads\": 8, \"sliding_window\": 262144, \"full_attn_mod\": 1, \"attention_bias\": false}",
+      PAIR("d128 window") "; " PAIR("d128 window pack") },
     { "{\"model_type\": \"bert\", \"hidden_size\": 768, \"num_attention_heads\": 12, \"attention_probs_dropout_prob\": 0.1, \"position_embedding_type\": \"absolute\"}", PAIR("d64 none") },
     { "{\"model_type\": \"whisper\", \"d_model\": 384, \"decoder_attention_heads\": 6, \"encoder_attention_heads\": 6, \"attention_dropout\": 0.0}", PAIR("d64 causal") "; " PAIR("d64 none") },
-    { "{\"model_type\": \"t5\", \"num_heads\": 12, \"d_kv\": 64, \"d_model\": 768}",
+    { "{\"model_type\": \"t5\", \"num_heads\": 12, \"d_kv\": 64, \"d_model\": 768, \"relative_attention_num_buckets\": 32, \"relative_attention_max_distance\": 128}",
       "d64 causal bias; d64 causal varlen bias; " PAIR("d64 none") "; d64 none bias; d64 none varlen bias" },
     { "{\"model_type\": \"bloom\", \"hidden_size\": 4096, \"n_head\": 32, \"attention_softmax_in_fp32\": true}", "d128 causal alibi; d128 causal varlen alibi" },
+    { "{\"model_type\": \"bloom\", \"n_embed\": 1024, \"num_attention_heads\": 16, \"n_inner\": null, \"offset_alibi\": 100, \"attention_dropout\": 0.0}", "d64 causal alibi; d64 causal varlen alibi" },
     { "{\"model_type\": \"mpt\", \"d_model\": 4096, \"n_heads\": 32, \"attn_config\": {\"alibi\": true, \"attn_type\": \"multihead_attention\"}}", "d128 causal alibi; d128 causal varlen alibi" },
     { "{\"model_type\": \"llama4\", \"text_config\": {\"model_type\": \"llama4_text\", \"hidden_size\": 5120, \"head_dim\": 128, \"num_attention_heads\": 40, \"num_key_value_heads\": 8, "
       "\"attention_chunk_size\": 8192}}",
@@ -160,7 +163,7 @@ static void configs(void **state) {
     { "{\"_class_name\": \"UNet2DConditionModel\", \"attention_head_dim\": [5, 10, 20], \"block_out_channels\": [320, 640, 1280], "
       "\"down_block_types\": [\"DownBlock2D\", \"CrossAttnDownBlock2D\", \"CrossAttnDownBlock2D\"], \"transformer_layers_per_block\": [1, 2, 10]}",
       "d64 none" },
-    { "{\"_class_name\": \"FluxTransformer2DModel\", \"num_attention_heads\": 24, \"attention_head_dim\": 128}", "d128 none" },
+    { "{\"_class_name\": \"FluxTransformer2DModel\", \"num_attention_heads\": 24, \"attention_head_dim\": 128, \"joint_attention_dim\": 4096}", "d128 none" },
     { "{\"_class_name\": \"AutoencoderKL\", \"block_out_channels\": [128, 256, 512, 512]}", "d512 none" },
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -84,6 +84,7 @@ static void lists(void **state) {
   expect(TINY "--list", 0,
          "target=gfx942 dtype_q=fp16 dtype_kv=fp16 dtype_o=fp16 head_dim_qk=32 head_dim_v=32 mask=causal # tiny\n"
          "target=gfx942 dtype_q=fp16 dtype_kv=fp16 dtype_o=fp16 head_dim_qk=32 head_dim_v=32 mask=causal features=varlen # tiny\n# 2 kernels\n", NULL);
+  expect("\"$FA_GEN\" prebuild --list --model Phi-2 --target gfx942 | tail -1", 0, "# 4 kernels\n", NULL);
   expect(BOTH "--list | tail -1", 0, "# 6 kernels\n", NULL);
   expect(BOTH "--list | grep -c 'tiny grouped$'", 0, "2\n", NULL); /* one kernel, two models */
   expect("echo 'target=gfx942 dtype=fp16 head_dim=32 | waves=2 | cycles 9 for batch=1' >t.tune; " TINY "--list --tuning t.tune; FA_TUNING=t.tune " TINY "--list", 0,

@@ -40,15 +40,17 @@ static int choose(fa_prebuild *p, const fa_model *model) {
   return -1;
 }
 
-static int choose_named(fa_prebuild *p, const char *name) {
+static int choose_named(fa_prebuild *p, const char *given) {
   const char *nearest;
+  char name[128] = "";
   int code = -1;
+  for (size_t i = 0; given[i] && i + 1 < sizeof name; i++) name[i] = (char)(given[i] >= 'A' && given[i] <= 'Z' ? given[i] - 'A' + 'a' : given[i]);
   if (strcmp(name, "all") == 0) {
     for (int i = 0; i < p->known.count && code < 0; i++) code = choose(p, &p->known.list[i]);
     return code;
   }
   const fa_model *model = fa_models_find(&p->known, name, &nearest);
-  if (!model) return fa_cli_usage(p->cli, "model \"%s\" is not known; nearest: %s; fa-gen prebuild --list names all, --models FILE and --config FILE bring others", name, nearest);
+  if (!model) return fa_cli_usage(p->cli, "model \"%s\" is not known; nearest: %s; fa-gen prebuild --list names all, --models FILE and --config FILE bring others", given, nearest);
   return choose(p, model);
 }
 

@@ -56,6 +56,10 @@ static const family families[] = {
   { "stablelm", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
   { "cohere", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
   { "cohere2", FA_USE_DECODER, USUAL, 0, 0, 0, 0, WINDOW_IN_SOME, NULL },
+  { "smollm3", FA_USE_DECODER, USUAL, 0, 0, 0, 0, WINDOW_IN_SOME, NULL },
+  { "internlm2", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
+  { "glm", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
+  { "glm4", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
   { "olmo", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
   { "olmo2", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
   { "granite", FA_USE_DECODER, USUAL, 0, 0, 0, 0, 0, NULL },
@@ -69,7 +73,7 @@ static const family families[] = {
   { "gpt_bigcode", FA_USE_DECODER, GPT, 0, 0, 0, 0, 0, read_bigcode },
   { "gpt_neox", FA_USE_DECODER, PLAIN, 0, 0, 0, 0, 0, NULL },
   { "opt", FA_USE_DECODER, PLAIN, 0, 0, 0, 0, 0, NULL },
-  { "bloom", FA_USE_DECODER, "n_head", NULL, "hidden_size", NULL, 0, 0, 0, 0, HAS_ALIBI, NULL },
+  { "bloom", FA_USE_DECODER, "n_head|num_attention_heads", NULL, "hidden_size|n_embed", NULL, 0, 0, 0, 0, HAS_ALIBI, NULL },
   { "mpt", FA_USE_DECODER, "n_heads", NULL, "d_model", NULL, 0, 0, 0, 0, 0, read_mpt },
   { "bert", FA_USE_ENCODER, PLAIN, 12, 0, 768, 0, 0, NULL },
   { "roberta", FA_USE_ENCODER, PLAIN, 12, 0, 768, 0, 0, NULL },
@@ -82,6 +86,8 @@ static const family families[] = {
   { "dinov2", FA_USE_IMAGE, PLAIN, 12, 0, 768, 0, 0, NULL },
   { "siglip_vision_model", FA_USE_IMAGE, PLAIN, 12, 0, 768, 0, 0, NULL },
   { "clip_vision_model", FA_USE_IMAGE, PLAIN, 12, 0, 768, 0, 0, NULL },
+  { "llama4_vision_model", FA_USE_IMAGE, PLAIN, 0, 0, 0, 0, 0, NULL },
+  { "pixtral", FA_USE_ENCODER, USUAL, 0, 0, 0, 0, 0, NULL },
   { "clip_text_model", FA_USE_DECODER, PLAIN, 8, 0, 512, 0, 0, NULL },
   { "clip", 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, read_parts },
   { "gemma3", 0, NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, read_parts },
@@ -110,9 +116,14 @@ static shown show(const char *text) {
   return out;
 }
 
+/* The field of that name, or of the first of "name|other name" that is there.  null is as good as absent. */
 static const json_t *field(const config *c, const char *name) {
-  const json_t *value = name ? json_object_get(c->json, name) : NULL;
-  return json_is_null(value) ? NULL : value;
+  for (char one[64]; name && *name; name += strcspn(name, "|") + (name[strcspn(name, "|")] == '|')) {
+    snprintf(one, sizeof one, "%.*s", (int)strcspn(name, "|"), name);
+    const json_t *value = json_object_get(c->json, one);
+    if (value && !json_is_null(value)) return value;
+  }
+  return NULL;
 }
 
 static bool is_true(const config *c, const char *name) { return json_is_true(field(c, name)); }
@@ -141,15 +152,16 @@ static fa_status read_keys(int *keys, const config *c, const char *name, fa_erro
 
 /* Names that speak of attention and do not change which kernel is needed, or are read below. */
 static const char *const known[] = {
-  "num_attention_heads", "encoder_attention_heads", "decoder_attention_heads", "attention_head_dim", "cross_attention_dim", "attention_bias", "attention_dropout",
-  "attention_probs_dropout_prob", "attention_multiplier", "attention_softmax_in_fp32", "attention_in_fp32", "attn_pdrop", "attn_config", "attn_logit_softcapping", "attn_implementation",
-  "_attn_implementation", "scale_attention_softmax_in_fp32", "scale_attn_weights", "scale_attn_by_inverse_layer_idx", "reorder_and_upcast_attn", "parallel_attn", "query_pre_attn_scalar",
-  "attention_chunk_size", "attention_projection_layers", "alibi", "sliding_window", "sliding_window_pattern", "_sliding_window_pattern", "use_sliding_window", "max_window_layers",
-  "transformer_layers_per_block", "attn_temperature_tuning", "attn_scale", "initial_context_length", "use_qk_norm", "qk_norm", "attention_softmax", "use_linear_projection",
+  "num_attention_heads", "encoder_attention_heads", "decoder_attention_heads", "attention_head_dim", "cross_attention_dim", "joint_attention_dim", "attention_bias", "attention_dropout",
+  "attention_probs_dropout_prob", "attention_multiplier", "attention_softmax_in_fp32", "attention_in_fp32", "scale_attention_softmax_in_fp32", "upcast_attention", "attn_pdrop", "attn_config",
+  "attn_logit_softcapping", "attn_implementation", "_attn_implementation", "_attn_implementation_autoset", "output_attentions", "scale_attn_weights", "scale_attn_by_inverse_layer_idx",
+  "reorder_and_upcast_attn", "parallel_attn", "query_pre_attn_scalar", "attn_scale", "attn_temperature_tuning", "full_attn_mod", "cross_attn_norm", "mid_block_add_attention",
+  "dual_attention_layers", "relative_attention_num_buckets", "relative_attention_max_distance", "attention_chunk_size", "alibi", "offset_alibi", "sliding_window", "sliding_window_pattern",
+  "_sliding_window_pattern", "use_sliding_window", "max_window_layers",
 };
 
 static bool speaks_of_attention(const char *name) {
-  static const char *const words[] = { "attention", "attn", "window", "alibi", "sparse", "sink", "local_layers", "block_size" };
+  static const char *const words[] = { "attention", "attn", "window", "alibi", "sink" };
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strcmp(name, known[i]) == 0) return false;
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
