@@ -36,7 +36,8 @@ static size_t place_of(const unsigned char *object, uint64_t address) {
   for (unsigned i = 0; i < header.e_shnum; i++) {
     Elf64_Shdr section;
     memcpy(&section, object + header.e_shoff + i * sizeof section, sizeof section);
-    if (section.sh_flags & SHF_EXECINSTR && address >= section.sh_addr && address - section.sh_addr < section.sh_size) return section.sh_offset + (address - section.sh_addr);
+    if (section.sh_flags & SHF_EXECINSTR && address >= section.sh_addr &&
+        address - section.sh_addr < section.sh_size) return section.sh_offset + (address - section.sh_addr);
   }
   fail_msg("no code at %llx", (unsigned long long)address);
   return 0;

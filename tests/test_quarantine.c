@@ -123,7 +123,8 @@ static void the_file_is_read_when_the_context_is_made(void **state) {
 
 static void lines_that_are_none_are_told_and_the_others_hold(void **state) {
   (void)state;
-  static const char *const bad[] = { "nonsense", "2026-01-02 | gfx942 | rule | x", "2026-01-02 | gfx942 | rule | x | kernel=a | more", "today | gfx942 | rule | x | kernel=a",
+  static const char *const bad[] = { "nonsense", "2026-01-02 | gfx942 | rule | x", "2026-01-02 | gfx942 | rule | x | kernel=a | more",
+                                     "today | gfx942 | rule | x | kernel=a",
                                      "2026-01-02 |  | rule | x | kernel=a", "2026-01-02 | nvidia | rule | x | kernel=a", " | | | | " };
   char problem[1024], toolchain[512], text[4096];
   learn(problem, toolchain);

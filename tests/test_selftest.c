@@ -95,7 +95,8 @@ static void a_right_kernel_passes(void **state) {
   expect("\"$FA_GEN\" selftest --device emulator:gfx942 --quick dtype=fp16 head_dim=32 mask=none,causal", 0, "2 right, 0 wrong, 0 could not be tested", NULL);
   expect(GPU "\"$FA_GEN\" selftest --device hip --quick dtype=fp16 head_dim=32", 0, "1 right, 0 wrong", NULL);
   /* The second of two GPUs, which is not the current one of a thread that begins. */
-  expect("LD_LIBRARY_PATH=" FA_TEST_STUB " FAGEN_STUB_TARGET=gfx942,gfx1100 \"$FA_GEN\" selftest --device hip:1 --quick dtype=fp16 head_dim=32", 0, "target gfx1100: 1 variants", NULL);
+  expect("LD_LIBRARY_PATH=" FA_TEST_STUB " FAGEN_STUB_TARGET=gfx942,gfx1100 \"$FA_GEN\" selftest --device hip:1 --quick dtype=fp16 head_dim=32", 0,
+         "target gfx1100: 1 variants", NULL);
   expect("test -e quarantine", 1, NULL, NULL);
 }
 
@@ -103,7 +104,8 @@ static void nothing_private_is_in_the_report(void **state) {
   (void)state;
   char host[256] = "", word[300];
   assert_int_equal(gethostname(host, sizeof host - 1), 0);
-  expect(GPU "FA_CACHE_DIR=$PWD/cache \"$FA_GEN\" selftest --device hip --quick dtype=fp16 head_dim=32 --report report.json --templates nowhere", 2, NULL, "nowhere");
+  expect(GPU "FA_CACHE_DIR=$PWD/cache \"$FA_GEN\" selftest --device hip --quick dtype=fp16 head_dim=32 --report report.json --templates nowhere", 2, NULL,
+         "nowhere");
   expect(GPU "\"$FA_GEN\" selftest --device hip --quick dtype=fp16 head_dim=32 --report report.json", 0, "report: report.json", NULL);
   char path[300];
   snprintf(path, sizeof path, "%s/report.json", folder);
@@ -140,14 +142,16 @@ static void each_fault_is_found_by_its_test(void **state) {
   (void)state;
   static const struct { const char *name, *line, *device, *test, *says, *fine; } rows[] = {
     { "lost", "if true then return function(row) return upto(t, at, place(at, row)) end end", "--device emulator:gfx942", "one-hot", "it is lost", "padding" },
-    { "shown", "if true then return function(row) return upto(t, at, place(at, row) + 2) end end", "--device emulator:gfx942", "one-hot", "it is hidden", "repeat" },
+    { "shown", "if true then return function(row) return upto(t, at, place(at, row) + 2) end end", "--device emulator:gfx942", "one-hot", "it is hidden",
+      "repeat" },
     /* a GPU sees no tensors: it reads on behind the last key, where NaN stands */
     { "beyond", "if true then return function(row) return at.seqlen_k + 1 end end", "--device hip", "padding", "what stands in the padding", "repeat" },
   };
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     char command[1024];
     plant(rows[i].name, "causal", rows[i].line);
-    snprintf(command, sizeof command, "%s\"$FA_GEN\" selftest %s --quick --no-quarantine --json --templates %s dtype=fp16 head_dim=32 mask=causal", i == 2 ? GPU : "", rows[i].device, rows[i].name);
+    snprintf(command, sizeof command, "%s\"$FA_GEN\" selftest %s --quick --no-quarantine --json --templates %s dtype=fp16 head_dim=32 mask=causal", i == 2
+             ? GPU : "", rows[i].device, rows[i].name);
     json_t *report = report_of(command, 1);
     const json_t *variant = variant_of(report, 0), *test = test_of(variant, rows[i].test);
     assert_string_equal(text_of(variant, "result"), "wrong");

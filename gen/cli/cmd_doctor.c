@@ -53,7 +53,8 @@ int fa_command_doctor(fa_cli *cli) {
   }
   int code = d.problems ? FA_EXIT_FAILED : FA_EXIT_OK;
   if (d.rows) {
-    int printed = fa_session_json(cli, json_pack("{s:i,s:s,s:i,s:i,s:o}", "schema", 1, "fa_gen", fa_version(), "problems", d.problems, "notes", d.notes, "rows", d.rows));
+    int printed = fa_session_json(cli, json_pack("{s:i,s:s,s:i,s:i,s:o}", "schema", 1, "fa_gen", fa_version(), "problems", d.problems, "notes", d.notes,
+                                                 "rows", d.rows));
     return printed ? printed : code;
   }
   printf("%d problems, %d notes\n", d.problems, d.notes);

@@ -19,8 +19,8 @@ static int list(fa_cli *cli, const char *path) {
   for (size_t i = 0; i < q.count; i++) {
     const fa_quarantine_entry *e = &q.entries[i];
     if (rows)
-      json_array_append_new(rows, json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "number", (int)i + 1, "day", e->day, "target", e->target, "test", e->test, "toolchain", e->toolchain,
-                                            "problem", e->problem));
+      json_array_append_new(rows, json_pack("{s:i,s:s,s:s,s:s,s:s,s:s}", "number", (int)i + 1, "day", e->day, "target", e->target, "test", e->test,
+                                            "toolchain", e->toolchain, "problem", e->problem));
     else printf("%zu  %s  %s  %s\n   %s\n   %s\n", i + 1, e->day, e->target, e->test, e->problem, e->toolchain);
   }
   if (!rows && q.count == 0) printf("nothing is quarantined (%s)\n", path);
@@ -41,7 +41,8 @@ static bool chosen(const fa_quarantine_entry *entry, void *user) {
   for (int i = 1; i < c->cli->argc; i++) {
     const char *text = c->cli->argv[i];
     bool digits = *text && strspn(text, "0123456789") == strlen(text);
-    if (strcmp(text, "all") == 0 || (digits ? strcmp(text, number) == 0 : *text && (strstr(entry->problem, text) || strcmp(entry->target, text) == 0))) return true;
+    bool meant = digits ? strcmp(text, number) == 0 : *text && (strstr(entry->problem, text) || strcmp(entry->target, text) == 0);
+    if (meant || strcmp(text, "all") == 0) return true;
   }
   return false;
 }

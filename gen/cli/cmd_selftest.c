@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 1 << 16 };
+enum { LINE_BYTES = 1 << 16, KILL_SECONDS = 20 };
 
 typedef struct selftest {
   fa_cli *cli;
@@ -87,7 +87,8 @@ static void settle(selftest *s, const char *test) {
 /* ---- the table ----------------------------------------------------------------------------------------------------- */
 
 static void print_head(const selftest *s) {
-  printf("%s, target %s: %d variants, %zu tests each\n", s->device ? s->device : "default device", s->target, s->count, fa_selftest_count(fa_cli_value(s->cli, "quick")));
+  printf("%s, target %s: %d variants, %zu tests each\n", s->device ? s->device : "default device", s->target, s->count,
+         fa_selftest_count(fa_cli_value(s->cli, "quick")));
   printf("%5s %6s %10s %10s  %-8s %s\n", "tests", "right", "max error", "allowed", "result", "problem");
   fflush(stdout);
 }
@@ -116,7 +117,8 @@ static void end_row(selftest *s, const char *result, const char *reason) {
   if (right || wrong) settle(s, right ? NULL : failing ? failing : result);
   if (!fa_cli_value(s->cli, "json")) {
     printf("%5zu %6zu %10.2e %10.2e  %-8s %s%s\n", json_array_size(tests), good, json_number_value(json_object_get(worst, "max_error")),
-           json_number_value(json_object_get(worst, "max_error_allowed")), result, text_of(s->row, "brief"), json_object_get(s->row, "quarantined") ? "  [quarantined]" : "");
+           json_number_value(json_object_get(worst, "max_error_allowed")), result, text_of(s->row, "brief"),
+           json_object_get(s->row, "quarantined") ? "  [quarantined]" : "");
     if (!right) printf("%36s%s%s%s\n", "", failing ? failing : "", failing ? ": " : "", reason);
     fflush(stdout);
   }
@@ -192,6 +194,16 @@ static ending listen(selftest *s, int channel) {
   return end;
 }
 
+/* False: not even a kill ends it; a driver holds it. */
+static bool reap(pid_t pid, int *ended) {
+  const struct timespec pause = { 0, 10000000 };
+  for (double deadline = now() + KILL_SECONDS; now() < deadline; nanosleep(&pause, NULL)) {
+    pid_t got = waitpid(pid, ended, WNOHANG);
+    if (got == pid || (got < 0 && errno != EINTR)) return true;
+  }
+  return false;
+}
+
 static ending run_child(selftest *s, int start, int *ended) {
   int ends[2];
   *ended = 0;
@@ -202,19 +214,24 @@ static ending run_child(selftest *s, int start, int *ended) {
   close(ends[1]);
   ending end = pid > 0 ? listen(s, ends[0]) : DIED;
   close(ends[0]);
-  if (pid > 0 && end != DONE && end != FATAL) kill(pid, end == HUNG ? SIGKILL : 0);
-  while (pid > 0 && waitpid(pid, ended, 0) < 0 && errno == EINTR) continue;
+  if (end == HUNG) kill(pid, SIGKILL);
+  if (pid > 0 && !reap(pid, ended)) {
+    fa_error error = { .status = FA_ERR_DEVICE };
+    snprintf(error.text, sizeof error.text, "process %ld cannot be ended: the driver holds it; no more kernels are tried. dmesg may say why; the card may need a reset", (long)pid);
+    s->code = fa_cli_fail(s->cli, &error);
+  }
   return end;
 }
 
 /* What became of the row that the child had under way when it ended. */
 static void blame(selftest *s, ending end, int ended) {
   char reason[256];
+  int number = WIFSIGNALED(ended) ? WTERMSIG(ended) : 0;
   if (end == HUNG) snprintf(reason, sizeof reason, "nothing was heard for %ld seconds (--limit); the process was ended", s->limit);
-  else if (WIFSIGNALED(ended)) snprintf(reason, sizeof reason, "the process that ran it was ended by signal %d (%s)", WTERMSIG(ended), strsignal(WTERMSIG(ended)));
+  else if (number) snprintf(reason, sizeof reason, "the process that ran it was ended by signal %d (%s)", number, strsignal(number));
   else snprintf(reason, sizeof reason, "the process that ran it ended with exit code %d", WEXITSTATUS(ended));
   /* Signals that somebody sends, the system short of memory too, say nothing of the kernel. */
-  bool from_outside = end != HUNG && WIFSIGNALED(ended) && (WTERMSIG(ended) == SIGKILL || WTERMSIG(ended) == SIGTERM || WTERMSIG(ended) == SIGINT || WTERMSIG(ended) == SIGHUP);
+  bool from_outside = end != HUNG && (number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGHUP);
   if (s->row) {
     end_row(s, end == HUNG ? "hung" : from_outside ? "failed" : "crashed", reason);
     return;
@@ -283,8 +300,9 @@ static json_t *report(const selftest *s) {
     json_t *name = json_string(slash + 1);
     json_object_set_new(driver, "library", name);
   }
-  json_t *whole = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:{s:i,s:i,s:i},s:O}", "schema", 1, "fa_gen", fa_version(), "day", s->day, "device", s->device ? s->device : "hip",
-                            "target", s->target, "toolchain", s->toolchain, "templates", s->templates, "quick", fa_cli_value(s->cli, "quick") != NULL, "system", system, "hip", driver,
+  json_t *whole = json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:o,s:{s:i,s:i,s:i},s:O}", "schema", 1, "fa_gen", fa_version(), "day", s->day,
+                            "device", s->device ? s->device : "hip", "target", s->target, "toolchain", s->toolchain, "templates", s->templates,
+                            "quick", fa_cli_value(s->cli, "quick") != NULL, "system", system, "hip", driver,
                             "summary", "right", s->right, "wrong", s->wrong, "other", s->other, "variants", s->variants);
   json_t *out = cleaned(whole);
   json_decref(whole);
@@ -308,7 +326,8 @@ static void write_report(selftest *s, fa_output *output, const char *path) {
 /* ---- the command --------------------------------------------------------------------------------------------------- */
 
 static void print_end(const selftest *s) {
-  printf("%d right, %d wrong, %d could not be tested%s\n", s->right, s->wrong, s->other, s->count > s->right + s->wrong + s->other ? "; not all were reached" : "");
+  printf("%d right, %d wrong, %d could not be tested%s\n", s->right, s->wrong, s->other,
+         s->count > s->right + s->wrong + s->other ? "; not all were reached" : "");
   if (s->quarantined) printf("quarantined: %d (%s); libfagen refuses them by name now, and fa-gen quarantine lists them\n", s->quarantined, s->quarantine);
   if (s->lifted) printf("lifted from the quarantine, since all is right now: %d\n", s->lifted);
   if (s->wrong && !s->right) printf("nothing was right: the device, its driver or the HIP runtime is more likely at fault than each kernel; fa-gen doctor looks at them\n");

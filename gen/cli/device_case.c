@@ -8,8 +8,10 @@
 /* Every pointer of a launch's arguments. */
 #define AT(member) offsetof(fa_attention_fwd_args, member)
 static const size_t pointers[] = {
-  AT(q.data), AT(k.data), AT(v.data), AT(o.data), AT(lse), AT(extras.prefix_lens), AT(extras.alibi_slopes), AT(extras.bias.data), AT(extras.bool_mask.data), AT(extras.sinks),
-  AT(extras.cu_seqlens_q), AT(extras.cu_seqlens_k), AT(extras.seqused_k), AT(extras.batch_order), AT(extras.max_logit), AT(extras.blocks.num_blocks), AT(extras.blocks.indices),
+  AT(q.data), AT(k.data), AT(v.data), AT(o.data), AT(lse), AT(extras.prefix_lens), AT(extras.alibi_slopes), AT(extras.bias.data), AT(extras.bool_mask.data),
+      AT(extras.sinks),
+  AT(extras.cu_seqlens_q), AT(extras.cu_seqlens_k), AT(extras.seqused_k), AT(extras.batch_order), AT(extras.max_logit), AT(extras.blocks.num_blocks),
+      AT(extras.blocks.indices),
   AT(extras.philox_seed_at), AT(extras.philox_offset_at), AT(extras.dropout_mask.data) };
 
 static fa_status from_library(fa_error *error, fa_status status) { return status == FA_OK ? FA_OK : fa_fail(error, status, "%s", fa_last_error()); }
@@ -31,7 +33,8 @@ static void translate(fa_attention_fwd_args *args, const case_tensors *t, void *
 }
 
 static fa_status copy_back(case_tensors *t, fa_context *context, void *const *device, fa_error *error) {
-  static const char *const names[CASE_TENSORS] = { [0] = "q", "k", "v", [CASE_BIAS] = "bias", "bool_mask", "alibi_slopes", "sinks", "prefix_lens", "cu_seqlens_q", "cu_seqlens_k", "seqused_k",
+  static const char *const names[CASE_TENSORS] = { [0] = "q", "k", "v", [CASE_BIAS] = "bias", "bool_mask", "alibi_slopes", "sinks", "prefix_lens",
+                                                   "cu_seqlens_q", "cu_seqlens_k", "seqused_k",
                                                    "batch_order", [CASE_PHILOX] = "the dropout's seed", [CASE_TABLE] = "the block table" };
   fa_status status = FA_OK;
   for (int i = 0; i < CASE_TENSORS && status == FA_OK; i++) {

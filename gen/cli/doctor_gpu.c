@@ -46,7 +46,8 @@ static int count_on_bus(fa_doctor *d) {
     if (!fa_probe_line(line, sizeof line, d->root, path) || (strncmp(line, "0x03", 4) != 0 && strncmp(line, "0x12", 4) != 0)) continue;
     snprintf(path, sizeof path, "%s/device", folder);
     (void)fa_probe_line(line, sizeof line, d->root, path);
-    if (length < sizeof list) length += (size_t)snprintf(list + length, sizeof list - length, "%s%s device %s", count ? ", " : "", strrchr(folder, '/') + 1, line);
+    if (length < sizeof list) length += (size_t)snprintf(list + length, sizeof list - length, "%s%s device %s", count ? ", " : "", strrchr(folder, '/') + 1,
+                                                         line);
     count++;
   }
   globfree(&found);
@@ -69,7 +70,8 @@ static int count_nodes(fa_doctor *d) {
     while (file && fgets(line, sizeof line, file)) (void)sscanf(line, "gfx_target_version %u", &version);
     if (file) fclose(file);
     if (version == 0) continue; /* a CPU */
-    if (length < sizeof list) length += (size_t)snprintf(list + length, sizeof list - length, "%sgfx%u%x%x", count ? ", " : "", version / 10000, version / 100 % 100, version % 100);
+    if (length < sizeof list) length += (size_t)snprintf(list + length, sizeof list - length, "%sgfx%u%x%x", count ? ", " : "", version / 10000,
+                                                         version / 100 % 100, version % 100);
     count++;
   }
   globfree(&found);
@@ -103,7 +105,8 @@ static bool look_at_file(fa_doctor *d, const char *path, const char *name, bool 
   bool usable = access(path, R_OK | W_OK) == 0;
   group_of(group, sizeof group, info.st_gid);
   snprintf(remedy, sizeof remedy, "usermod -a -G %s USER, and log in again; in a container --device %s --group-add %ld", group, name, (long)info.st_gid);
-  fa_doctor_say(d, usable ? FA_DOCTOR_OK : needed ? FA_DOCTOR_PROBLEM : FA_DOCTOR_NOTE, name, usable ? NULL : remedy, "mode %04o, group %s: %s", (unsigned)info.st_mode & 07777,
+  fa_doctor_say(d, usable ? FA_DOCTOR_OK : needed ? FA_DOCTOR_PROBLEM : FA_DOCTOR_NOTE, name, usable ? NULL : remedy, "mode %04o, group %s: %s",
+                (unsigned)info.st_mode & 07777,
                 group, usable ? "may be read and written" : "this user may not read and write it");
   return true;
 }
@@ -118,7 +121,8 @@ static void look_at_files(fa_doctor *d, const card *c) {
   snprintf(path, sizeof path, "%s/dev/dri/renderD*", d->root);
   if (glob(path, 0, NULL, &found) != 0) found.gl_pathc = 0;
   for (size_t i = 0; i < found.gl_pathc; i++) (void)look_at_file(d, found.gl_pathv[i], found.gl_pathv[i] + strlen(d->root), needed);
-  if (!found.gl_pathc && needed) fa_doctor_say(d, FA_DOCTOR_PROBLEM, "/dev/dri", "in a container: --device /dev/dri; else load the driver", "has no render node");
+  if (!found.gl_pathc && needed) fa_doctor_say(d, FA_DOCTOR_PROBLEM, "/dev/dri", "in a container: --device /dev/dri; else load the driver",
+                                               "has no render node");
   globfree(&found);
 }
 
@@ -143,7 +147,8 @@ static void look_at_stacks(fa_doctor *d, const char *used) {
       while (k < count && strcmp(seen[k], seen[count]) != 0) k++;
       if (k < count || strcmp(seen[count], in_use) == 0) continue;
       bool good = fa_library_identity(id, seen[count]);
-      fa_doctor_say(d, FA_DOCTOR_NOTE, "another HIP", in_use[0] ? "two HIP stacks in one process do not go together: let host and libfagen use one (LD_LIBRARY_PATH, rpath)" : NULL, "%s, %s%s",
+      fa_doctor_say(d, FA_DOCTOR_NOTE, "another HIP",
+                    in_use[0] ? "two HIP stacks in one process do not go together: let host and libfagen use one (LD_LIBRARY_PATH, rpath)" : NULL, "%s, %s%s",
                     seen[count], good ? "build-id " : "which is no library that can be read", good ? id : "");
       count++;
     }
@@ -183,9 +188,11 @@ static void look_at_device(fa_doctor *d, const json_t *row) {
   if (bytes > 0) snprintf(size, sizeof size, ", %s", fa_doctor_size(number, (unsigned long long)bytes));
   if (*trouble) fa_doctor_say(d, FA_DOCTOR_PROBLEM, name, "the rest of this part says what may be missing", "%s", trouble);
   else if (is_served(target))
-    fa_doctor_say(d, FA_DOCTOR_OK, name, NULL, "%s, %s%s; templates serve %s; fa-gen selftest --device %s tests it", text_of(row, "name"), text_of(row, "arch"), size, target, name);
+    fa_doctor_say(d, FA_DOCTOR_OK, name, NULL, "%s, %s%s; templates serve %s; fa-gen selftest --device %s tests it", text_of(row, "name"),
+                  text_of(row, "arch"), size, target, name);
   else
-    fa_doctor_say(d, FA_DOCTOR_PROBLEM, name, "fa-gen targets lists those that are served; docs/add_a_target.md says how one is added", "%s, %s%s; no templates for %s", text_of(row, "name"),
+    fa_doctor_say(d, FA_DOCTOR_PROBLEM, name, "fa-gen targets lists those that are served; docs/add_a_target.md says how one is added",
+                  "%s, %s%s; no templates for %s", text_of(row, "name"),
                   text_of(row, "arch"), size, target);
 }
 
@@ -204,8 +211,10 @@ static void look_at_hip(fa_doctor *d, card *c, const json_t *hip) {
   version_text(version, hip);
   if (*library) fa_doctor_say(d, FA_DOCTOR_OK, "HIP runtime", NULL, "%s, build-id %s, HIP %s", library, text_of(hip, "build_id"), version);
   char lacks[256] = "";
-  json_array_foreach(json_object_get(hip, "lacks"), i, row) snprintf(lacks + strlen(lacks), sizeof lacks - strlen(lacks), "%s%s", i ? ", " : "", json_string_value(row));
-  if (lacks[0]) fa_doctor_say(d, FA_DOCTOR_NOTE, "HIP's functions", "a newer ROCm has them", "it lacks %s; libfagen does without, but may not see that a graph is being captured", lacks);
+  json_array_foreach(json_object_get(hip, "lacks"), i, row) snprintf(lacks + strlen(lacks), sizeof lacks - strlen(lacks), "%s%s", i ? ", " : "",
+                                                                     json_string_value(row));
+  if (lacks[0]) fa_doctor_say(d, FA_DOCTOR_NOTE, "HIP's functions", "a newer ROCm has them",
+                              "it lacks %s; libfagen does without, but may not see that a graph is being captured", lacks);
   if (broken)
     fa_doctor_say(d, FA_DOCTOR_PROBLEM, "HIP", "AMD_LOG_LEVEL=4 and `dmesg` may say why; rocminfo must work first; is the runtime's version that of the driver?", "%s", text);
   else if (strcmp(status, "FA_OK") != 0)
@@ -214,7 +223,8 @@ static void look_at_hip(fa_doctor *d, card *c, const json_t *hip) {
   json_array_foreach(json_object_get(hip, "devices"), i, row) look_at_device(d, row);
   int seen = (int)json_integer_value(json_object_get(hip, "count"));
   if (c->hip && c->nodes > seen)
-    fa_doctor_say(d, FA_DOCTOR_NOTE, "devices", "HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES choose among them", "the kernel driver has %d, HIP sees %d", c->nodes, seen);
+    fa_doctor_say(d, FA_DOCTOR_NOTE, "devices", "HIP_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES choose among them", "the kernel driver has %d, HIP sees %d",
+                  c->nodes, seen);
 }
 
 void fa_doctor_gpu(fa_doctor *d) {

@@ -24,10 +24,11 @@ static const struct {
   const char *name;
   bool network;
 } systems[] = {
-  { 0xef53, "ext4", false },      { 0x58465342, "xfs", false },   { 0x9123683e, "btrfs", false },    { 0x01021994, "tmpfs", false },     { 0x794c7630, "overlay", false },
-  { 0x2fc12fc1, "zfs", false },   { 0xf2f52010, "f2fs", false },  { 0x6969, "NFS", true },           { 0xff534d42, "CIFS", true },       { 0xfe534d42, "SMB", true },
-  { 0x0bd00bd0, "Lustre", true }, { 0x47504653, "GPFS", true },   { 0x19830326, "BeeGFS", true },    { 0x00c36400, "Ceph", true },       { 0x65735546, "FUSE", true },
-  { 0x5346414f, "AFS", true },    { 0x01021997, "9p", true },
+  { 0xef53, "ext4", false },       { 0x58465342, "xfs", false },    { 0x9123683e, "btrfs", false },  { 0x01021994, "tmpfs", false },
+  { 0x794c7630, "overlay", false }, { 0x2fc12fc1, "zfs", false },    { 0xf2f52010, "f2fs", false },   { 0x6969, "NFS", true },
+  { 0xff534d42, "CIFS", true },    { 0xfe534d42, "SMB", true },     { 0x0bd00bd0, "Lustre", true },  { 0x47504653, "GPFS", true },
+  { 0x19830326, "BeeGFS", true },  { 0x00c36400, "Ceph", true },    { 0x65735546, "FUSE", true },    { 0x5346414f, "AFS", true },
+  { 0x01021997, "9p", true },
 };
 
 /* File system and free space of a folder that is there. */
@@ -44,7 +45,8 @@ static void look_at_disk(fa_doctor *d, const char *path) {
   unsigned long long left = (unsigned long long)space.f_bavail * space.f_frsize;
   bool low = left < LOW_BYTES, full = low && left < LOW_BYTES / 64;
   fa_doctor_say(d, full ? FA_DOCTOR_PROBLEM : low || network ? FA_DOCTOR_NOTE : FA_DOCTOR_OK, "cache's disk",
-                low ? "free space, or name another folder by FA_CACHE_DIR; fa-gen cache prune makes room" : network ? "it works there; many processes at once are faster with FA_CACHE_DIR on a local disk, or a pack" : NULL,
+                low ? "free space, or name another folder by FA_CACHE_DIR; fa-gen cache prune makes room"
+                : network ? "it works there; many processes at once are faster with FA_CACHE_DIR on a local disk, or a pack" : NULL,
                 "%s%s, %s free", name, network ? " (network)" : "", fa_doctor_size(text, left));
 }
 
@@ -68,7 +70,8 @@ static void look_at_entries(fa_doctor *d, const char *directory) {
     fa_doctor_say(d, FA_DOCTOR_PROBLEM, "entries", "fa-gen cache clear, or name another folder by FA_CACHE_DIR", "%s", trouble);
     return;
   }
-  fa_doctor_say(d, w.bad ? FA_DOCTOR_NOTE : FA_DOCTOR_OK, "entries", w.bad ? "fa-gen cache verify names them; they count as absent, and are made again" : NULL, "%zu%s, %s, %zu not valid",
+  fa_doctor_say(d, w.bad ? FA_DOCTOR_NOTE : FA_DOCTOR_OK, "entries", w.bad ? "fa-gen cache verify names them; they count as absent, and are made again" : NULL,
+                "%zu%s, %s, %zu not valid",
                 w.entries, w.entries == MAX_ENTRIES ? " or more" : "", fa_doctor_size(size, w.bytes), w.bad);
 }
 
@@ -78,7 +81,8 @@ static void look_at_cache(fa_doctor *d, const fa_settings *settings) {
   const char *given = fa_cli_value(d->cli, "cache-dir");
   struct stat info;
   if (settings->cache_mode == FA_CACHE_MODE_MEMORY || (given && !*given)) {
-    fa_doctor_say(d, FA_DOCTOR_NOTE, "cache", "unset FA_CACHE to keep what is compiled", "in memory only, as FA_CACHE or --cache-dir asks: each process compiles anew");
+    fa_doctor_say(d, FA_DOCTOR_NOTE, "cache", "unset FA_CACHE to keep what is compiled",
+                  "in memory only, as FA_CACHE or --cache-dir asks: each process compiles anew");
     return;
   }
   if (!given && !fa_store_default_directory(path, sizeof path)) {
@@ -90,10 +94,12 @@ static void look_at_cache(fa_doctor *d, const fa_settings *settings) {
   fa_store *store = settings->cache_mode == FA_CACHE_MODE_RO ? NULL : fa_store_open(path, "fa-gen doctor", NULL, NULL);
   const char *trouble = store ? fa_store_trouble(store) : there ? "" : "is not there";
   if (*trouble) {
-    fa_doctor_say(d, FA_DOCTOR_PROBLEM, "cache", "make it yours (chown, chmod 700), or name another folder by FA_CACHE_DIR", "%s; kernels are kept in memory only", trouble);
+    fa_doctor_say(d, FA_DOCTOR_PROBLEM, "cache", "make it yours (chown, chmod 700), or name another folder by FA_CACHE_DIR",
+                  "%s; kernels are kept in memory only", trouble);
   } else {
     if (stat(path, &info) == 0)
-      fa_doctor_say(d, FA_DOCTOR_OK, "cache", NULL, "%s, of user %ld, mode %04o%s%s", path, (long)info.st_uid, (unsigned)info.st_mode & 07777, modes[settings->cache_mode], there ? "" : ", made now");
+      fa_doctor_say(d, FA_DOCTOR_OK, "cache", NULL, "%s, of user %ld, mode %04o%s%s", path, (long)info.st_uid, (unsigned)info.st_mode & 07777,
+                    modes[settings->cache_mode], there ? "" : ", made now");
     look_at_disk(d, path);
     look_at_entries(d, path);
   }
@@ -138,12 +144,14 @@ static void look_at_system(fa_doctor *d, const fa_settings *settings) {
   if (!*settings->system_dir) return;
   if (stat(settings->system_dir, &info) != 0) {
     bool named = secure_getenv("FA_SYSTEM_DIR") != NULL;
-    if (named) fa_doctor_say(d, FA_DOCTOR_PROBLEM, "machine's folder", "name one that is there by FA_SYSTEM_DIR, or unset it", "%s: %s", settings->system_dir, strerror(errno));
+    if (named) fa_doctor_say(d, FA_DOCTOR_PROBLEM, "machine's folder", "name one that is there by FA_SYSTEM_DIR, or unset it", "%s: %s",
+                             settings->system_dir, strerror(errno));
     return;
   }
   bool trusted = info.st_uid == 0 || info.st_uid == geteuid();
   if (!trusted || info.st_mode & (S_IWGRP | S_IWOTH))
-    fa_doctor_say(d, FA_DOCTOR_PROBLEM, "machine's folder", "chown root, chmod go-w: who can write there decides what runs", "%s, of user %ld, mode %04o, is not believed", settings->system_dir,
+    fa_doctor_say(d, FA_DOCTOR_PROBLEM, "machine's folder", "chown root, chmod go-w: who can write there decides what runs",
+                  "%s, of user %ld, mode %04o, is not believed", settings->system_dir,
                   (long)info.st_uid, (unsigned)info.st_mode & 07777);
   if (fa_place_join(packs, settings->system_dir, "packs") && access(packs, F_OK) == 0) look_at_packs(d, packs, "machine's packs");
 }
@@ -164,7 +172,8 @@ static void look_at_quarantine(fa_doctor *d) {
   }
   if (fa_quarantine_read(&q, path, tell_quarantine, d, NULL)) return;
   if (q.count)
-    fa_doctor_say(d, FA_DOCTOR_NOTE, "quarantine", "fa-gen quarantine list shows them; fa-gen selftest tries them again", "%zu kernels are refused by %s, the first for %s: it failed %s", q.count, path,
+    fa_doctor_say(d, FA_DOCTOR_NOTE, "quarantine", "fa-gen quarantine list shows them; fa-gen selftest tries them again",
+                  "%zu kernels are refused by %s, the first for %s: it failed %s", q.count, path,
                   q.entries[0].target, q.entries[0].test);
   else fa_doctor_say(d, FA_DOCTOR_OK, "quarantine", NULL, "empty (%s)", path);
   fa_quarantine_free(&q);

@@ -56,7 +56,8 @@ static void look_at_variable(fa_doctor *d, const char *text) {
   snprintf(name, sizeof name, "%.*s", (int)length, text);
   if (strncmp(name, "FA_", 3) == 0 || strncmp(name, "FAGEN_", 6) == 0) {
     bool known = is_ours(name, length) || strncmp(name, "FA_TEST", 7) == 0;
-    fa_doctor_say(d, known ? FA_DOCTOR_OK : FA_DOCTOR_NOTE, name, known ? NULL : "README has the table of those that are read", "%.200s%s", text + length + 1, known ? "" : ": nothing reads it");
+    fa_doctor_say(d, known ? FA_DOCTOR_OK : FA_DOCTOR_NOTE, name, known ? NULL : "README has the table of those that are read", "%.200s%s",
+                  text + length + 1, known ? "" : ": nothing reads it");
     return;
   }
   for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
@@ -81,7 +82,8 @@ static void look_at_temporary(fa_doctor *d) {
       fa_doctor_say(d, FA_DOCTOR_OK, "temporary", NULL, "%s", path);
       return;
     }
-    fa_doctor_say(d, FA_DOCTOR_NOTE, "temporary", "unset it, or let it name a folder that may be written", "%s (%s) cannot be written; the next is tried", path, i < 2 ? names[i] : "the last");
+    fa_doctor_say(d, FA_DOCTOR_NOTE, "temporary", "unset it, or let it name a folder that may be written", "%s (%s) cannot be written; the next is tried",
+                  path, i < 2 ? names[i] : "the last");
   }
   fa_doctor_say(d, FA_DOCTOR_PROBLEM, "temporary", "let TMPDIR name a folder that may be written", "there is none: the compiler cannot run");
 }
@@ -89,7 +91,8 @@ static void look_at_temporary(fa_doctor *d) {
 static void look_at_locale(fa_doctor *d) {
   const char *set = setlocale(LC_ALL, "");
   const struct lconv *conventions = localeconv();
-  if (!set) fa_doctor_say(d, FA_DOCTOR_NOTE, "locale", "locale -a lists those that are installed", "LANG or LC_ALL names one that is not installed; nothing here depends on it");
+  if (!set) fa_doctor_say(d, FA_DOCTOR_NOTE, "locale", "locale -a lists those that are installed",
+                          "LANG or LC_ALL names one that is not installed; nothing here depends on it");
   else if (strcmp(conventions->decimal_point, ".") != 0)
     fa_doctor_say(d, FA_DOCTOR_OK, "locale", NULL, "%s, with a decimal \"%s\"; nothing here depends on it", set, conventions->decimal_point);
   (void)setlocale(LC_ALL, "C");
@@ -105,7 +108,8 @@ static void look_at_limits(fa_doctor *d) {
     char remedy[64];
     if (getrlimit(limits[i].resource, &now) != 0 || now.rlim_cur == RLIM_INFINITY || now.rlim_cur >= limits[i].wanted) continue;
     snprintf(remedy, sizeof remedy, "%s unlimited, where you may", limits[i].command);
-    fa_doctor_say(d, now.rlim_cur < limits[i].needed ? FA_DOCTOR_PROBLEM : FA_DOCTOR_NOTE, "limit", remedy, "%s: %llu; %s", limits[i].name, (unsigned long long)now.rlim_cur,
+    fa_doctor_say(d, now.rlim_cur < limits[i].needed ? FA_DOCTOR_PROBLEM : FA_DOCTOR_NOTE, "limit", remedy, "%s: %llu; %s", limits[i].name,
+                  (unsigned long long)now.rlim_cur,
                   now.rlim_cur < limits[i].needed ? "the compiler cannot work with so little" : "large kernels, or many workers, may not fit");
   }
 }

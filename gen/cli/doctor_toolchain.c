@@ -36,8 +36,10 @@ static bool ask_targets(fa_doctor *d, char target[32]) {
   const char *targets = fa_bundle_text(reply, "targets", ""), *digest = fa_bundle_text(reply, "templates_digest", "");
   bool ours = strcmp(digest, FA_TEMPLATES_DIGEST) == 0 || fa_cli_value(d->cli, "templates");
   snprintf(target, 32, "%.*s", (int)strcspn(targets, "\n"), targets);
-  fa_doctor_say(d, ours ? FA_DOCTOR_OK : FA_DOCTOR_PROBLEM, "worker", ours ? NULL : "worker and fa-gen are of different builds: reinstall them together; FA_WORKER may name an old one",
-                "answers; templates %.12s%s; %d targets of %d that the compiler knows", digest, ours ? "" : ", fa-gen's are " FA_TEMPLATES_DIGEST, count_lines(targets),
+  fa_doctor_say(d, ours ? FA_DOCTOR_OK : FA_DOCTOR_PROBLEM, "worker",
+                ours ? NULL : "worker and fa-gen are of different builds: reinstall them together; FA_WORKER may name an old one",
+                "answers; templates %.12s%s; %d targets of %d that the compiler knows", digest, ours ? "" : ", fa-gen's are " FA_TEMPLATES_DIGEST,
+                count_lines(targets),
                 count_lines(fa_bundle_text(reply, "all_targets", "")));
   fa_bundle_free(reply);
   return *target != 0;
@@ -51,7 +53,8 @@ static void compile(fa_doctor *d, const char *target) {
   fa_status status = fa_session_call(&reply, d->cli, "compile", inputs, 2, &error);
   const fa_section *object = status ? NULL : fa_bundle_find(reply, "object");
   if (object) fa_doctor_say(d, FA_DOCTOR_OK, "compile", NULL, "a tiny kernel for %s: %zu bytes, %.0f ms", target, object->size, 1000 * (now() - start));
-  else fa_doctor_say(d, FA_DOCTOR_PROBLEM, "compile", "fa-gen toolchain verify looks at each file of the compiler", "a tiny kernel for %s: %s", target, error.text);
+  else fa_doctor_say(d, FA_DOCTOR_PROBLEM, "compile", "fa-gen toolchain verify looks at each file of the compiler", "a tiny kernel for %s: %s", target,
+                     error.text);
   fa_bundle_free(reply);
 }
 
@@ -69,8 +72,10 @@ void fa_doctor_toolchain(fa_doctor *d) {
   bool off = settings.jit == FA_JIT_OFF;
   if (off) fa_doctor_say(d, FA_DOCTOR_NOTE, "FA_JIT", NULL, "compiling is switched off: kernels come from packs and the cache alone");
   if (status == FA_ERR_TOOLCHAIN)
-    fa_doctor_say(d, off ? FA_DOCTOR_NOTE : FA_DOCTOR_PROBLEM, "compiler", "fa-gen toolchain fetch brings one; or install ROCm 6 or 7; where packs alone are used, set FA_JIT=0", "%s", error.text);
-  else if (status) fa_doctor_say(d, FA_DOCTOR_PROBLEM, "worker", "rebuild or reinstall fa-gen as a whole; FA_WORKER and --worker name another", "%s", error.text);
+    fa_doctor_say(d, off ? FA_DOCTOR_NOTE : FA_DOCTOR_PROBLEM, "compiler",
+                  "fa-gen toolchain fetch brings one; or install ROCm 6 or 7; where packs alone are used, set FA_JIT=0", "%s", error.text);
+  else if (status) fa_doctor_say(d, FA_DOCTOR_PROBLEM, "worker", "rebuild or reinstall fa-gen as a whole; FA_WORKER and --worker name another", "%s",
+                                 error.text);
   if (t->hiprtc[0]) {
     fa_doctor_say(d, FA_DOCTOR_OK, "compiler", NULL, "%s, %s%s%s", t->hiprtc, t->comgr, t->loader[0] ? ", started by " : "", t->loader);
     fa_doctor_say(d, FA_DOCTOR_OK, "identity", NULL, "%s", t->identity);

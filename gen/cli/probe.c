@@ -60,7 +60,8 @@ static json_t *device_row(void *library, const fa_hip *hip, int ordinal) {
     if ((text = json_string(info.arch))) json_object_set_new(row, "arch", text);
     if ((text = json_string(info.bus))) json_object_set_new(row, "bus", text);
   }
-  if (find_function(&total, library, "hipDeviceTotalMem") && total(&bytes, ordinal) == 0) json_object_set_new(row, "memory_bytes", json_integer((json_int_t)bytes));
+  if (find_function(&total, library, "hipDeviceTotalMem") && total(&bytes, ordinal) == 0)
+    json_object_set_new(row, "memory_bytes", json_integer((json_int_t)bytes));
   snprintf(name, sizeof name, "hip:%d", ordinal);
   fa_status status = fa_device_open(&device, name, 0, 0, &error);
   if (status) json_object_set_new(row, "trouble", json_string(error.text));
@@ -88,7 +89,8 @@ static json_t *ask_hip(void) {
   fa_status opened = fa_hip_open(&hip, &error);
   if (opened || hip.hipGetDeviceCount(&devices) != 0) devices = 0;
   json_t *rows = json_array(), *lacks = json_array();
-  const struct { const char *name; bool there; } optional[] = { { "hipGetLastError", hip.hipGetLastError }, { "hipDeviceGetPCIBusId", hip.hipDeviceGetPCIBusId },
+  const struct { const char *name; bool there; } optional[] = { { "hipGetLastError", hip.hipGetLastError }, { "hipDeviceGetPCIBusId",
+                                                                                                              hip.hipDeviceGetPCIBusId },
     { "hipStreamIsCapturing", hip.hipStreamIsCapturing }, { "hipThreadExchangeStreamCaptureMode", hip.hipThreadExchangeStreamCaptureMode } };
   for (size_t i = 0; opened == FA_OK && i < sizeof optional / sizeof *optional; i++)
     if (!optional[i].there) json_array_append_new(lacks, json_string(optional[i].name));
@@ -161,7 +163,8 @@ json_t *fa_probe_hip(unsigned seconds) {
   if (pid < 0) return json_pack("{s:s,s:s}", "status", "FA_ERR_NOMEM", "text", "no process could be started to ask HIP");
   if (!in_time) return json_pack("{s:s,s:o}", "status", "hung", "text", json_sprintf("the HIP runtime did not answer within %u seconds", seconds));
   return json_pack("{s:s,s:o}", "status", "crashed", "text",
-                   WIFSIGNALED(ended) ? json_sprintf("the HIP runtime ended the process that asked it, by signal %d (%s)", WTERMSIG(ended), strsignal(WTERMSIG(ended)))
+                   WIFSIGNALED(ended) ? json_sprintf("the HIP runtime ended the process that asked it, by signal %d (%s)", WTERMSIG(ended),
+                                                     strsignal(WTERMSIG(ended)))
                                       : json_sprintf("the HIP runtime ended the process that asked it, with exit code %d", WEXITSTATUS(ended)));
 }
 

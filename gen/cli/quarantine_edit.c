@@ -110,7 +110,8 @@ static fa_status replace(const char *path, size_t *dropped, char *text, const fa
   if (!status && written && rename(beside, path) == 0) return FA_OK;
   int code = errno;
   unlink(beside);
-  return status ? fa_fail(error, status, "no memory for the quarantine") : fa_fail(error, FA_ERR_IO, "quarantine: %.3000s cannot be written: %s", path, strerror(code));
+  return status ? fa_fail(error, status, "no memory for the quarantine") : fa_fail(error, FA_ERR_IO, "quarantine: %.3000s cannot be written: %s", path,
+                                                                                   strerror(code));
 }
 
 fa_status fa_quarantine_edit(size_t *dropped, const char *path, const fa_quarantine_change *change, fa_error *error) {

@@ -28,9 +28,12 @@ typedef fa_status test_function(run *r, fa_error *error);
 /* The variant with data that its mask and features make sense with. */
 static attention_case case_of(const run *r, int seqlen_q, int seqlen_k, int heads_q, int heads_k) {
   const fa_problem *p = &r->s->problem;
-  return (attention_case){ .target = p->target, .dtype = p->dtype_kv, .mixed = true, .dtype_q = p->dtype_q, .dtype_o = p->dtype_o, .head_dim = p->head_dim_qk, .head_dim_v = p->head_dim_v,
-                           .batch = 2, .seqlen_q = seqlen_q, .seqlen_k = seqlen_k, .heads_q = heads_q, .heads_k = heads_k, .mask = p->mask, .rounding = p->rounding, .features = p->features,
-                           .window_left = r->block_n + 5, .window_right = 3, .chunk_size = r->block_n - 7, .first_tokens = 4, .block_q = r->block_m, .block_kv = r->block_n,
+  return (attention_case){ .target = p->target, .dtype = p->dtype_kv, .mixed = true, .dtype_q = p->dtype_q, .dtype_o = p->dtype_o,
+                           .head_dim = p->head_dim_qk, .head_dim_v = p->head_dim_v,
+                           .batch = 2, .seqlen_q = seqlen_q, .seqlen_k = seqlen_k, .heads_q = heads_q, .heads_k = heads_k, .mask = p->mask,
+                               .rounding = p->rounding, .features = p->features,
+                           .window_left = r->block_n + 5, .window_right = 3, .chunk_size = r->block_n - 7, .first_tokens = 4, .block_q = r->block_m,
+                               .block_kv = r->block_n,
                            .alignment = p->alignment, .gqa_pack = p->gqa_pack, .lse_unit = p->lse, .seed = r->s->seed };
 }
 
@@ -39,7 +42,8 @@ static fa_status failed(run *r, const attention_case *c, const char *format, ...
   va_list arguments;
   if (!r->result.ok) return FA_OK; /* the first is told */
   r->result.ok = false;
-  int length = snprintf(r->result.reason, sizeof r->result.reason, "batch %d, seqlen %dx%d, heads %d/%d, layout %d, fill %d, seed %llu: ", c->batch, c->seqlen_q, c->seqlen_k, c->heads_q,
+  int length = snprintf(r->result.reason, sizeof r->result.reason, "batch %d, seqlen %dx%d, heads %d/%d, layout %d, fill %d, seed %llu: ", c->batch,
+                        c->seqlen_q, c->seqlen_k, c->heads_q,
                         c->heads_k, (int)c->layout, (int)c->fill, (unsigned long long)c->seed);
   va_start(arguments, format);
   vsnprintf(r->result.reason + length, sizeof r->result.reason - (size_t)length, format, arguments);
@@ -257,7 +261,8 @@ static void check_one_hot(run *r, const case_tensors *t, const attention_case *c
     const double *wanted = fa_reference_row(reference, at.batch, at.head, at.query);
     for (int d = 0; d < c->head_dim_v; d++) {
       double got = fa_dtype_load(t->o.data, c->dtype_o, at.o + d);
-      bool fits = wanted[d] == 0 ? got == 0 : wanted[d] < 0x1p-20 || fabs(got - wanted[d]) <= unit * wanted[d] + least; /* still smaller ones: by the rule of rows */
+      bool fits = wanted[d] == 0 ? got == 0 : wanted[d] < 0x1p-20 ||
+          fabs(got - wanted[d]) <= unit * wanted[d] + least; /* still smaller ones: by the rule of rows */
       if (fits) continue;
       (void)failed(r, c, "batch %d head %d query %d: key %d has weight %.6g, must be %.6g: %s", at.batch, at.head, at.query, first + d, got, wanted[d],
                    wanted[d] == 0 ? "it is hidden" : got == 0 ? "it is lost" : "it must count once");
@@ -317,8 +322,10 @@ fa_status fa_selftest_variant(const fa_selftest *s, fa_error *error) {
   const fa_problem *p = &s->problem;
   fa_status status = FA_OK;
   if (p->kernel != FA_KERNEL_ATTENTION_FWD) return fa_fail(error, FA_ERR_UNSUPPORTED, "kernel: only attention_fwd has a reference to be tested with");
-  if (p->features & FA_FEATURE_USER) return fa_fail(error, FA_ERR_UNSUPPORTED, "features=user: what the user's functions compute is known to nobody else; fa-gen run --no-check runs them");
-  if (p->block_m < 8 || p->block_n < 8) return fa_fail(error, FA_ERR_VALIDATION, "the variant's block_m=%d, block_n=%d are not settled", p->block_m, p->block_n);
+  if (p->features & FA_FEATURE_USER) return fa_fail(error, FA_ERR_UNSUPPORTED,
+                                                    "features=user: what the user's functions compute is known to nobody else; fa-gen run --no-check runs them");
+  if (p->block_m < 8 || p->block_n < 8) return fa_fail(error, FA_ERR_VALIDATION, "the variant's block_m=%d, block_n=%d are not settled", p->block_m,
+                                                       p->block_n);
   for (size_t i = 0; i < TESTS && !status; i++) {
     if (s->quick && !tests[i].quick) continue;
     run r = { .s = s, .result = { .test = tests[i].name, .ok = true }, .block_m = p->block_m, .block_n = p->block_n };

@@ -52,7 +52,8 @@ static _Noreturn void fatal(const child *c, int code, const char *text) {
 }
 
 static void tell_test(const fa_selftest_result *r, void *user) {
-  tell(user, json_pack("{s:s,s:s,s:b,s:i,s:o,s:o,s:s}", "event", "test", "test", r->test, "ok", (int)r->ok, "launches", r->launches, "max_error", fa_session_real(r->error),
+  tell(user, json_pack("{s:s,s:s,s:b,s:i,s:o,s:o,s:s}", "event", "test", "test", r->test, "ok", (int)r->ok, "launches", r->launches, "max_error",
+                       fa_session_real(r->error),
                        "max_error_allowed", fa_session_real(r->allowed), "reason", r->reason));
 }
 
