@@ -35,22 +35,28 @@ static int run_script(const fa_cli *cli, const char *script, const char *directo
   return WIFEXITED(state) && WEXITSTATUS(state) == 0 ? FA_EXIT_OK : FA_EXIT_TOOLCHAIN;
 }
 
+/* Its place, and a word when something else would be used. */
+static int tell_fetched(const fa_cli *cli, const char *directory) {
+  fa_toolchain *fetched = calloc(2, sizeof *fetched), *used = fetched + 1;
+  const char *worker = fa_cli_value(cli, "worker");
+  if (!fetched) return FA_EXIT_FAILED;
+  if (fa_toolchain_find(fetched, worker, directory, NULL) == FA_OK) { /* else a ROCm is here, and the script has said that it needs nothing */
+    printf("%s\n", directory);
+    if (fa_toolchain_find(used, worker, NULL, NULL) != FA_OK || strcmp(used->identity, fetched->identity) != 0)
+      fprintf(stderr, "fa-gen toolchain: this one is not what is used (fa-gen toolchain where says what is); FA_TOOLCHAIN=%s names it\n", directory);
+  }
+  free(fetched);
+  return FA_EXIT_OK;
+}
+
 static int fetch(fa_cli *cli) {
   char script[FA_PLACE_BYTES], place[FA_PLACE_BYTES];
   const char *directory = fa_cli_value(cli, "dir");
   if (!directory && !fa_toolchain_user_place(place)) return fa_cli_usage(cli, "neither XDG_DATA_HOME nor HOME says where; give --dir DIR");
   if (!fa_cli_share(script, cli, "setup.sh")) return FA_EXIT_IO;
-  int code = run_script(cli, script, directory ? directory : place);
-  if (code) return code;
-  fa_error error = { .status = FA_OK };
-  fa_toolchain *toolchain = calloc(1, sizeof *toolchain);
-  if (!toolchain) return FA_EXIT_FAILED;
-  fa_status status = fa_toolchain_find(toolchain, fa_cli_value(cli, "worker"), NULL, &error);
-  printf("%s\n", directory ? directory : place);
-  if (status == FA_ERR_TOOLCHAIN) /* fetched to where nobody looks */
-    fprintf(stderr, "fa-gen toolchain: name it to programs by FA_TOOLCHAIN=%s\n", directory ? directory : place);
-  free(toolchain);
-  return FA_EXIT_OK;
+  if (!directory) directory = place;
+  int code = run_script(cli, script, directory);
+  return code ? code : tell_fetched(cli, directory);
 }
 
 /* ---- where ---- */
