@@ -27,6 +27,7 @@
 #include "scratch.h"
 #include "temporary.h"
 #include "worker_client.h"
+#include "worker_pool.h"
 
 static char base[1024];
 static char temporary_root[2048]; /* the client's TMPDIR */
@@ -73,10 +74,15 @@ static pid_t ask_pid(const char *mode) {
 }
 
 /* Waits until no worker of this process is left. */
-static void wait_for_none(void) {
+static void wait_for_end(void) {
   for (int i = 0; i < 500 && (process_count_children(getpid()) || count_entries(temporary_root)); i++) usleep(10000);
   assert_int_equal(process_count_children(getpid()), 0);
   assert_int_equal(count_entries(temporary_root), 0);
+}
+
+static void wait_for_none(void) {
+  fa_worker_pool_rest();
+  wait_for_end();
 }
 
 typedef struct ending {
@@ -292,7 +298,7 @@ static void test_a_worker_serves_many(void **state) {
   (void)state;
   pid_t first = ask_pid("who");
   for (int i = 0; i < 5; i++) assert_int_equal(ask_pid("who"), first);
-  wait_for_none(); /* soon, and waited for */
+  wait_for_end(); /* soon, and waited for */
   assert_int_equal(kill(first, 0), -1);
   assert_int_not_equal(ask_pid("who"), first);
 }
