@@ -145,8 +145,11 @@ static void configs(void **state) {
     { "{\"model_type\": \"gpt_neox\", \"hidden_size\": 6144, \"num_attention_heads\": 64}", PAIR("d96 causal") },
     { "{\"model_type\": \"phi\", \"hidden_size\": 2560, \"num_attention_heads\": 32, \"num_key_value_heads\": 32}", PAIR("d80 causal") },
     { "{\"model_type\": \"phi3\", \"hidden_size\": 3072, \"num_attention_heads\": 32, \"num_key_value_heads\": 32, \"sliding_window\": 2047}", PAIR("d96 window") },
-    { "{\"model_type\": \"phi3\", \"hidden_size\": 3072, \"num_attention_heads\": 24, \"num_key_value_heads\": 8, \"sliding_window\": 262144, \"full_attn_mod\": 1, \"attention_bias\": false}",
-      PAIR("d128 window") "; " PAIR("d128 window pack") },
+    { "{\"model_type\": \"phi3\", \"hidden_size\": 3072, \"num_attention_heads\": 24, \"num_key_value_heads\": 8, \"sliding_window\": 262144, \"full_attn_mod\": 1, "
+      "\"attention_bias\": false, \"max_position_embeddings\": 131072}",
+      PAIR("d128 causal") "; " PAIR("d128 causal pack") },
+    { "{\"model_type\": \"qwen3\", \"hidden_size\": 4096, \"num_attention_heads\": 32, \"sliding_window\": 8192, \"layer_types\": [\"sliding_attention\"], \"max_position_embeddings\": 8192}",
+      PAIR("d128 causal") },
     { "{\"model_type\": \"bert\", \"hidden_size\": 768, \"num_attention_heads\": 12, \"attention_probs_dropout_prob\": 0.1, \"position_embedding_type\": \"absolute\"}", PAIR("d64 none") },
     { "{\"model_type\": \"whisper\", \"d_model\": 384, \"decoder_attention_heads\": 6, \"encoder_attention_heads\": 6, \"attention_dropout\": 0.0}", PAIR("d64 causal") "; " PAIR("d64 none") },
     { "{\"model_type\": \"t5\", \"num_heads\": 12, \"d_kv\": 64, \"d_model\": 768, \"relative_attention_num_buckets\": 32, \"relative_attention_max_distance\": 128}",

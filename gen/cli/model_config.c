@@ -248,7 +248,10 @@ static fa_status add_kinds(config *c, fa_attention a, bool window_in_some, fa_er
     return fa_fail(error, FA_ERR_PROBLEM, "%s: \"attn_logit_softcapping\" must be a number above 0, or null", c->path);
   a.softcap = json_number_value(softcap);
   if (!json_is_false(use_window) && (status = read_keys(&window, c, "sliding_window", error))) return status;
+  const json_t *longest = field(c, "max_position_embeddings");
+  bool hides = !(json_is_integer(longest) && window >= json_integer_value(longest)); /* a window as long as any sequence is none */
   if ((status = read_keys(&chunk, c, "attention_chunk_size", error)) || (status = read_kinds(&kinds, c, window > 0, window_in_some, error))) return status;
+  if (!hides && kinds & 2 && window) kinds = (kinds & ~2u) | 1u;
   if (chunk && !field(c, "layer_types")) kinds = 5;
   if ((kinds & 2 && !window) || (kinds & 4 && !chunk))
     return fa_fail(error, FA_ERR_PROBLEM, "%s: a layer has a %s, and \"%s\" is missing", c->path, kinds & 2 && !window ? "window" : "chunk",
