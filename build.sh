@@ -7,6 +7,7 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 top=$PWD
+umask 022 # some CI runners have 0; what others may write to is not trusted
 packages="gcc g++ libc6-dev cmake ninja-build liblua5.4-dev libcmocka-dev libjansson-dev libxxhash-dev ca-certificates"
 # for the tests of the installed copy: its users' compilers and tools, and what computes a Debian package's dependencies
 packages="$packages pkg-config dpkg-dev file"

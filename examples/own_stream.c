@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
   hip functions = { NULL, NULL, NULL };
   void *stream = NULL;
   if (!emulated) open_hip(&functions);
-  if (!emulated && functions.create(&stream, 1) != 0) return 1; /* hipStreamNonBlocking */
+  if (!emulated && functions.create(&stream, 1) != 0) return 1; /* hipStreamNonBlocking; of the current device, which is the context's */
   check(fa_attention_fwd(plan, &args, stream), "launch"); /* returns at once */
   if (emulated) check(fa_stream_synchronize(context, NULL), "synchronize");
   else if (functions.synchronize(stream) != 0) return 1; /* the host's own waiting */

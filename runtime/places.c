@@ -69,10 +69,11 @@ static bool folder_of_tool(char folder[PATH_MAX]) {
   return false;
 }
 
-/* Where anybody may put a file, nothing is looked for. */
+/* In a folder such as /tmp anybody may add a file, but not replace one: nothing is looked for there.  (Where anybody may replace files, the library
+ * itself is as good as they are.) */
 static bool is_safe(const char *folder) {
   struct stat info;
-  return stat(folder, &info) == 0 && !(info.st_mode & S_IWOTH);
+  return stat(folder, &info) == 0 && !((info.st_mode & S_IWOTH) && (info.st_mode & S_ISVTX));
 }
 
 /* What bin, bin/tests, lib or lib/x86_64-linux-gnu lies in. */
