@@ -323,6 +323,12 @@ static void row_10_entry_under_another_keys_name(void **state) {
   trial_expect(&t, "compiled", "another problem");
   trial_entry(second);
   trial_write(second, bytes, size); /* as if both had one hash */
+  char *identity = strstr(t.key, "toolchain=") + strlen("toolchain=");
+  char toolchain[1024];
+  snprintf(toolchain, sizeof toolchain, "%.*s", (int)strcspn(identity, "\n"), identity);
+  fa_store *store = fa_store_open(here.cache, toolchain, NULL, NULL);
+  if (fa_store_find(store, t.key)) fail_msg("another key's entry was taken for this one's");
+  fa_store_close(store);
   t = trial_run_problem(NULL, "");
   trial_expect(&t, "compiled", "an entry of another key");
   free(bytes);
