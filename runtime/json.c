@@ -20,8 +20,11 @@ static bool refuse(reader *r, const char *text) {
   return false;
 }
 
+/* Behind the end of the text stands a zero byte, which is no space. */
 static void skip_space(reader *r) {
-  for (; r->at < r->end && (*r->at == ' ' || *r->at == '\t' || *r->at == '\n' || *r->at == '\r'); r->at++) r->line += *r->at == '\n';
+  char *at = r->at;
+  for (; *at == ' ' || *at == '\n' || *at == '\t' || *at == '\r'; at++) r->line += *at == '\n';
+  r->at = at;
 }
 
 /* The next character that is no space, taken when it is c. */
@@ -36,8 +39,9 @@ static bool is_digit(const reader *r) { return r->at < r->end && *r->at >= '0' &
 
 /* ---- strings ---- */
 
-/* What most strings are made of, and all of them in manifests. */
-static bool is_plain(char c) { return (unsigned char)c >= 0x20 && c != '"' && c != '\\'; }
+/* What ends the plain part of a string, of which strings in manifests consist. */
+static const bool special[256] = {[0] = true,  true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true, true,
+                                  true, true, true, true, true, true, true, true, true, true, ['"'] = true, ['\\'] = true};
 
 static bool read_hex(reader *r, unsigned *code) {
   *code = 0;
@@ -90,9 +94,10 @@ static bool read_escape(reader *r, char **out) {
 
 /* Behind the first quote; what is decoded is never longer than what stood there. */
 static bool read_string(reader *r, const char **text) {
-  *text = r->at;
-  while (is_plain(*r->at)) r->at++; /* to the end of the text, where a zero byte stands */
   char *out = r->at;
+  *text = out;
+  while (!special[(unsigned char)*out]) out++;
+  r->at = out;
   for (;;) {
     if (r->at == r->end) return refuse(r, "a string without an end");
     char c = *r->at++;
@@ -215,10 +220,16 @@ static bool read_value(reader *r, fa_json *out) {
   return read_word(r, out);
 }
 
+static size_t count_of(const char *text, size_t size, char c) {
+  size_t count = 0;
+  for (const char *end = text + size; size && (text = memchr(text, c, (size_t)(end - text))); text++) count++;
+  return count;
+}
+
 fa_json *fa_json_read(const char *text, size_t size, fa_json_error *error) {
   size_t nodes = 1, bytes;
   *error = (fa_json_error){0, NULL, false};
-  for (size_t i = 0; i < size; i++) nodes += text[i] == ',' || text[i] == '[' || text[i] == '{'; /* each brings one value at most */
+  nodes += count_of(text, size, ',') + count_of(text, size, '[') + count_of(text, size, '{'); /* each brings one value at most */
   bool fits = !__builtin_mul_overflow(nodes, sizeof(fa_json), &bytes) && !__builtin_add_overflow(bytes, size, &bytes) && bytes < SIZE_MAX;
   fa_json *root = fits ? fa_malloc(bytes + 1) : NULL;
   if (!root) {
