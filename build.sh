@@ -25,7 +25,7 @@ as_root() {
 install_packages() {
   local missing='' package
   if ! command -v dpkg-query >/dev/null; then
-    say "no Debian packages on this machine: gcc, g++, cmake, ninja, make, pkg-config, Lua 5.4 (static), cmocka, jansson (static) and xxhash are expected to be there"
+    say "no Debian packages on this machine: gcc, g++, cmake, ninja, make, pkg-config, Lua 5.4 (static), cmocka, jansson (static) and xxhash are expected"
     return
   fi
   for package in $packages; do

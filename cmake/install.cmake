@@ -31,7 +31,8 @@ function(fa_static_library name shared objects archives)
   set(archive "${CMAKE_BINARY_DIR}/lib/static/lib${name}.a")
   add_custom_command(
     OUTPUT "${archive}"
-    COMMAND ${CMAKE_COMMAND} "-DCC=${CMAKE_C_COMPILER}" "-DNM=${CMAKE_NM}" "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}" "-DARCHIVE=${archive}" "-DSHARED=$<TARGET_FILE:${shared}>"
+    COMMAND ${CMAKE_COMMAND} "-DCC=${CMAKE_C_COMPILER}" "-DNM=${CMAKE_NM}" "-DOBJCOPY=${CMAKE_OBJCOPY}" "-DAR=${CMAKE_AR}"
+            "-DARCHIVE=${archive}" "-DSHARED=$<TARGET_FILE:${shared}>"
             "-DINPUTS=${objects};${archives}" -P "${PROJECT_SOURCE_DIR}/cmake/static_library.cmake"
     DEPENDS ${shared} "${objects}" "${archives}" "${PROJECT_SOURCE_DIR}/cmake/static_library.cmake"
     COMMENT "Making the archive lib${name}.a"
@@ -75,7 +76,8 @@ file(GLOB FA_MANUALS CONFIGURE_DEPENDS "${PROJECT_SOURCE_DIR}/docs/*.3")
 set(FA_MANUAL_DIR "${CMAKE_BINARY_DIR}/manual")
 add_custom_command(
   OUTPUT "${FA_MANUAL_DIR}/complete"
-  COMMAND ${CMAKE_COMMAND} "-DFA_GEN=$<TARGET_FILE:fa-gen>" "-DOUTPUT=${FA_MANUAL_DIR}" "-DPAGES=${FA_MANUALS}" "-DCHANGELOG=${FA_GENERATED_DIR}/changelog" -P "${PROJECT_SOURCE_DIR}/cmake/manual.cmake"
+  COMMAND ${CMAKE_COMMAND} "-DFA_GEN=$<TARGET_FILE:fa-gen>" "-DOUTPUT=${FA_MANUAL_DIR}" "-DPAGES=${FA_MANUALS}"
+          "-DCHANGELOG=${FA_GENERATED_DIR}/changelog" -P "${PROJECT_SOURCE_DIR}/cmake/manual.cmake"
   DEPENDS fa-gen ${FA_MANUALS} "${PROJECT_SOURCE_DIR}/cmake/manual.cmake"
   COMMENT "Writing manual pages and completions"
   VERBATIM)
@@ -92,7 +94,8 @@ install(FILES "${FA_MANUAL_DIR}/fish" DESTINATION "${CMAKE_INSTALL_DATADIR}/fish
 # ---- data, documents, examples ----
 
 install(PROGRAMS gen/toolchain/setup.sh DESTINATION "${FA_SHARE}" COMPONENT tool)
-install(DIRECTORY tests/data/ DESTINATION "${FA_SHARE}/demo" COMPONENT tool FILES_MATCHING PATTERN "*_[qkv].npy" PATTERN objects EXCLUDE PATTERN worker_templates EXCLUDE)
+install(DIRECTORY tests/data/ DESTINATION "${FA_SHARE}/demo" COMPONENT tool FILES_MATCHING PATTERN "*_[qkv].npy"
+        PATTERN objects EXCLUDE PATTERN worker_templates EXCLUDE)
 if(EXISTS "${PROJECT_SOURCE_DIR}/gen/models/models.json")
   install(FILES gen/models/models.json DESTINATION "${FA_SHARE}" COMPONENT tool)
 endif()
@@ -127,15 +130,22 @@ set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "") # what is computed is enough, but for our own
 set(CPACK_DEBIAN_TOOL_PACKAGE_NAME fa-gen)
 set(CPACK_DEBIAN_TOOL_PACKAGE_SECTION science)
+set(CPACK_DEBIAN_TOOL_PACKAGE_SUGGESTS "debian-archive-keyring") # fa-gen toolchain fetch
 set(CPACK_DEBIAN_TOOL_PACKAGE_DEPENDS "libfagen${FA_SOVERSION} (= ${PROJECT_VERSION})")
-set(CPACK_DEBIAN_TOOL_DESCRIPTION "generator of attention kernels for AMD GPUs\nGenerates exact attention kernels made to measure for the caller's\nproblem, compiles them with hiprtc in a worker process, and runs them on a\nGPU or on an emulated one.")
+set(CPACK_DEBIAN_TOOL_DESCRIPTION "generator of attention kernels for AMD GPUs
+Generates exact attention kernels made to measure for the caller's
+problem, compiles them with hiprtc in a worker process, and runs them on a
+GPU or on an emulated one.")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_NAME "libfagen${FA_SOVERSION}")
 set(CPACK_DEBIAN_RUNTIME_PACKAGE_SECTION libs)
-set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "fa-gen (= ${PROJECT_VERSION})") # the worker; packs need none
-set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "exact attention on AMD GPUs, shared libraries\nKernels come from packs, from a cache, or from the worker of the package\nfa-gen.")
+set(CPACK_DEBIAN_RUNTIME_PACKAGE_RECOMMENDS "fa-gen (= ${PROJECT_VERSION}), libzstd1") # the worker, and what opens packs that are compressed
+set(CPACK_DEBIAN_RUNTIME_DESCRIPTION "exact attention on AMD GPUs, shared libraries
+Kernels come from packs, from a cache, or from the worker of the package
+fa-gen.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libfagen-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "libfagen${FA_SOVERSION} (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "fa-gen (= ${PROJECT_VERSION})")
-set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "exact attention on AMD GPUs, for compiling against\nHeaders, static libraries, CMake package, pkg-config files and examples.")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "exact attention on AMD GPUs, for compiling against
+Headers, static libraries, CMake package, pkg-config files and examples.")
 include(CPack)

@@ -28,8 +28,8 @@ fa_status fa_device_open(fa_device **device, const char *name, unsigned emulator
   *device = NULL;
   dl_iterate_phdr(look_at_program, &dynamic);
   if (!dynamic) /* what such a program opens has a C library of its own, and crashes when it starts a thread */
-    return fa_fail(error, FA_ERR_NO_DEVICE, "this program is linked with -static as a whole, so neither libamdhip64 nor the emulator can be opened in it; link libfagen.a "
-                   "into a program with a shared C library");
+    return fa_fail(error, FA_ERR_NO_DEVICE, "this program is linked with -static as a whole, so neither libamdhip64 nor the emulator can be opened "
+                   "in it; link libfagen.a into a program with a shared C library");
   fa_process_watch();
   fa_status status = open_named(device, name, emulator_threads, emulator_checks, error);
   if (!status) (*device)->process = fa_process_number();

@@ -12,8 +12,9 @@ enum { FA_PLACE_BYTES = 4096 };
 /* Says whether the path is what is looked for. */
 typedef bool fa_place_fits(const char *path, void *user);
 
-/* Tries the names (a list ended by NULL; "../lib/x" is below the folder that bin or lib lies in, "x" directly there) beside this library where it is a shared one, beside the running program, and beside the fa-gen that
- * PATH leads to (not with raised privileges).  The first path that fits, or false and an empty path. */
+/* Tries the names (a list ended by NULL) beside this library where it is a shared one, beside the running program, and beside the fa-gen that
+ * PATH leads to (not with raised privileges).  "x" is directly there, "../lib/x" below the folder that bin, bin/tests, lib or lib/ARCHITECTURE lies in.
+ * The first path that fits, or false and an empty path. */
 bool fa_place_find(char path[FA_PLACE_BYTES], const char *const *names, fa_place_fits *fits, void *user);
 /* The same for a regular file that may be accessed so (R_OK, X_OK). */
 bool fa_place_find_file(char path[FA_PLACE_BYTES], const char *const *names, int mode);

@@ -23,13 +23,15 @@ contains() { # NAME PART: of $out
 # Nothing of this shell's environment but what every user has.
 clean() { env -i PATH="${path:-/usr/sbin:/usr/bin:/sbin:/bin}" HOME="$scratch/home" TMPDIR="$scratch" FA_CACHE_DIR="$scratch/cache" "$@"; }
 
-# install_to PREFIX: the compiler goes to its place there, unless it is the machine's ROCm.
-install_to() {
+# bring_compiler PREFIX: to its place there, unless it is the machine's ROCm.
+bring_compiler() {
+  [ -e "$build/lib/fa-gen/toolchain/root" ] || return 0
+  mkdir -p "$1/lib/fa-gen"
+  ln -s "$(realpath "$build/lib/fa-gen/toolchain")" "$1/lib/fa-gen/toolchain"
+}
+install_to() { # PREFIX
   cmake --install "$build" --prefix "$1" >"$scratch/log" 2>&1 || { cat "$scratch/log"; exit 1; }
-  if [ -e "$build/lib/fa-gen/toolchain/root" ]; then
-    mkdir -p "$1/lib/fa-gen"
-    ln -s "$(realpath "$build/lib/fa-gen/toolchain")" "$1/lib/fa-gen/toolchain"
-  fi
+  bring_compiler "$1"
 }
 
 tree() {
@@ -37,7 +39,8 @@ tree() {
   local p="$scratch/another place" file command
   mv "$scratch/first" "$p"
   for file in bin/fa-gen libexec/fa-gen/fa-gen-worker include/fagen/fagen.h include/fagen/emulator.h lib/libfagen.a lib/libfagen-emulator.a lib/libfagen.so \
-    lib/libfagen.so.0 lib/libfagen-emulator.so.0 lib/libfagen-jit.so lib/cmake/fagen/fagen-config.cmake lib/cmake/fagen/fagen-config-version.cmake lib/pkgconfig/fagen.pc \
+    lib/libfagen.so.0 lib/libfagen-emulator.so.0 lib/libfagen-jit.so lib/cmake/fagen/fagen-config.cmake \
+    lib/cmake/fagen/fagen-config-version.cmake lib/pkgconfig/fagen.pc \
     share/fa-gen/setup.sh share/fa-gen/models.json share/fa-gen/demo/cards_layer0_q.npy share/man/man1/fa-gen.1.gz share/man/man3/libfagen.3.gz \
     share/bash-completion/completions/fa-gen share/zsh/site-functions/_fa-gen share/fish/vendor_completions.d/fa-gen.fish share/doc/fa-gen/README.md \
     share/doc/fa-gen/copyright share/doc/libfagen-dev/examples/CMakeLists.txt; do
@@ -75,14 +78,17 @@ consumer() {
   out=$(clean FA_CACHE_DIR="$scratch/other" "$scratch/cmake/c_static" emulator:gfx942 2>&1) && fail "c_static: found a worker without PATH"
   contains "c_static alone" "LD_LIBRARY_PATH"
   # what it is called by whoever starts it says nothing
-  mkdir "$scratch/bad" && : >"$scratch/bad/c_static" && printf '#!/bin/sh\n: >"%s"\n' "$scratch/ran" >"$scratch/bad/fa-gen-worker" && chmod +x "$scratch/bad/fa-gen-worker"
-  out=$(clean FA_CACHE_DIR="$scratch/other" LD_LIBRARY_PATH="$p/lib" bash -c 'exec -a "$1" "$2" emulator:gfx942' - "$scratch/bad/c_static" "$scratch/cmake/c_static" 2>&1) &&
+  mkdir "$scratch/bad" && : >"$scratch/bad/c_static"
+  printf '#!/bin/sh\n: >"%s"\n' "$scratch/ran" >"$scratch/bad/fa-gen-worker" && chmod +x "$scratch/bad/fa-gen-worker"
+  out=$(clean FA_CACHE_DIR="$scratch/other" LD_LIBRARY_PATH="$p/lib" \
+    bash -c 'exec -a "$1" "$2" emulator:gfx942' - "$scratch/bad/c_static" "$scratch/cmake/c_static" 2>&1) &&
     fail "c_static: found a worker by its name"
   contains "c_static called otherwise" "no fa-gen-worker"
   [ ! -e "$scratch/ran" ] || fail "c_static: a worker was run that lies where argv[0] says"
   # nor does what lies where anybody may put it
   mkdir -m 1777 "$scratch/open" && cp "$scratch/bad/fa-gen-worker" "$scratch/cmake/c_static" "$scratch/open"
-  out=$(clean FA_CACHE_DIR="$scratch/other" LD_LIBRARY_PATH="$p/lib" "$scratch/open/c_static" emulator:gfx942 2>&1) && fail "c_static: found a worker in a folder open to all"
+  out=$(clean FA_CACHE_DIR="$scratch/other" LD_LIBRARY_PATH="$p/lib" "$scratch/open/c_static" emulator:gfx942 2>&1) &&
+    fail "c_static: found a worker in a folder open to all"
   contains "c_static in an open folder" "no fa-gen-worker"
   local path=$p/bin:/usr/bin:/bin
   must c_static clean FA_CACHE_DIR="$scratch/other" "$scratch/cmake/c_static" emulator:gfx942
@@ -146,7 +152,7 @@ packages() {
   else # taken apart only
     for deb in "$scratch"/packages/*.deb; do must "$deb" dpkg-deb -x "$deb" "$root"; done
   fi
-  [ ! -e "$build/lib/fa-gen/toolchain/root" ] || { mkdir -p "$root/usr/lib/fa-gen" && ln -s "$(realpath "$build/lib/fa-gen/toolchain")" "$root/usr/lib/fa-gen/toolchain"; }
+  bring_compiler "$root/usr"
   must version clean "$root/usr/bin/fa-gen" version
   contains version "$version"
   must build clean "$root/usr/bin/fa-gen" build target=gfx1100 head_dim=32

@@ -18,7 +18,8 @@ static char folder[256];
 static int make_folder(void **state) {
   (void)state;
   scratch_make(folder, sizeof folder);
-  cli_result made = cli_shell(folder, "mkdir other-folder && : >some-file && \"$FA_GEN\" --completion bash >bash && \"$FA_GEN\" --completion zsh >zsh && \"$FA_GEN\" --completion fish >fish");
+  cli_result made = cli_shell(folder, "mkdir other-folder && : >some-file && "
+                                      "\"$FA_GEN\" --completion bash >bash && \"$FA_GEN\" --completion zsh >zsh && \"$FA_GEN\" --completion fish >fish");
   int code = made.code;
   cli_free(&made);
   return code;
@@ -130,7 +131,8 @@ static void bash_completes(void **state) {
     { "fa-gen build target=gfx942,gfx103", "gfx942,gfx1030\n" },
     { "fa-gen build features=softcap+ali", "softcap+alibi\n" },
     { "fa-gen run --device emulator:gfx95", "gfx950\n" },
-    { "fa-gen run -d emul", "emulator:gfx908\nemulator:gfx90a\nemulator:gfx942\nemulator:gfx950\nemulator:gfx1030\nemulator:gfx1100\nemulator:gfx1101\nemulator:gfx1102\n"
+    { "fa-gen run -d emul", "emulator:gfx908\nemulator:gfx90a\nemulator:gfx942\nemulator:gfx950\n"
+                            "emulator:gfx1030\nemulator:gfx1100\nemulator:gfx1101\nemulator:gfx1102\n"
                             "emulator:gfx1103\nemulator:gfx1150\nemulator:gfx1151\nemulator:gfx1152\nemulator:gfx1153\nemulator:gfx1200\nemulator:gfx1201\n" },
     { "fa-gen cache ver", "verify\n" },
     { "fa-gen prebuild --target gfx942,gfx103", "gfx942,gfx1030\n" },

@@ -109,7 +109,11 @@ static void put_bash(FILE *stream) {
   for (const fa_command *command = fa_commands; command->name; command++) fprintf(stream, "%s ", command->name);
   fputs("--help --version --completion' -- \"$current\"))\n    return\n  fi\n  case $command in\n", stream);
   for (const fa_command *command = fa_commands; command->name; command++) {
-    static const struct { value_kind kind; const char *name; } lists[] = { { VALUE_FILE, "files" }, { VALUE_FOLDER, "folders" }, { VALUE_DEVICE, "devices" }, { VALUE_TARGET, "targets" }, { VALUE_MODEL, "models" }, { VALUE_FREE, "free" } };
+    static const struct {
+      value_kind kind;
+      const char *name;
+    } lists[] = { { VALUE_FILE, "files" },     { VALUE_FOLDER, "folders" }, { VALUE_DEVICE, "devices" },
+                  { VALUE_TARGET, "targets" }, { VALUE_MODEL, "models" },   { VALUE_FREE, "free" } };
     fprintf(stream, "  %s)\n    options='", command->name);
     put_bash_options(stream, command, VALUE_NONE, true);
     fputs("'", stream);
@@ -205,7 +209,8 @@ static void put_zsh(FILE *stream) {
         "_fa_gen_fields() {\n  local -aU names\n  local -a all=(", stream);
   put_fields(stream, "", " ");
   fputs(")\n  names=(${all%%=*})\n"
-        "  if [[ $PREFIX == *=* ]]; then\n    local name=${PREFIX%%=*}\n    all=(${${(M)all:#$name=?*}#*=})\n    compset -P '*=' && compset -P '*[,+]'\n    compadd -- $all\n"
+        "  if [[ $PREFIX == *=* ]]; then\n    local name=${PREFIX%%=*}\n    all=(${${(M)all:#$name=?*}#*=})\n"
+        "    compset -P '*=' && compset -P '*[,+]'\n    compadd -- $all\n"
         "  else\n    compadd -S = -q -- $names\n  fi\n}\n"
         "_fa_gen_commands() {\n  local -a all=(\n", stream);
   for (const fa_command *command = fa_commands; command->name; command++) {
@@ -214,7 +219,8 @@ static void put_zsh(FILE *stream) {
     fputs("'\n", stream);
   }
   fputs("  )\n  _describe command all\n}\n"
-        "_fa_gen() {\n  local line state\n  _arguments -C '(-)--help[describe the commands]' '(-)--version[print the version]' '1:command:_fa_gen_commands' '*::argument:->rest'\n"
+        "_fa_gen() {\n  local line state\n"
+        "  _arguments -C '(-)--help[describe the commands]' '(-)--version[print the version]' '1:command:_fa_gen_commands' '*::argument:->rest'\n"
         "  [[ $state == rest ]] || return\n  case $line[1] in\n", stream);
   for (const fa_command *command = fa_commands; command->name; command++) {
     fprintf(stream, "  %s)\n    _arguments -s \\\n", command->name);
@@ -224,7 +230,8 @@ static void put_zsh(FILE *stream) {
     fprintf(stream, "\" %d %d' ;;\n", command->groups & FA_CLI_PROBLEM ? 1 : 0, takes_files(command) ? 1 : 0);
   }
   fputs("  esac\n}\n"
-        "_fa_gen_rest() {\n  local -a words=(${=1})\n  (($#words)) && compadd -- $words\n  [[ $2 == 1 ]] && _fa_gen_fields\n  [[ $3 == 1 ]] && _files\n  return 0\n}\n"
+        "_fa_gen_rest() {\n  local -a words=(${=1})\n  (($#words)) && compadd -- $words\n"
+        "  [[ $2 == 1 ]] && _fa_gen_fields\n  [[ $3 == 1 ]] && _files\n  return 0\n}\n"
         "_fa_gen \"$@\"\n", stream);
 }
 

@@ -29,12 +29,14 @@ int attend(const char *device) {
   problem.head_dim_qk = problem.head_dim_v = DIM;
   problem.dtype_q = problem.dtype_kv = problem.dtype_o = FA_DTYPE_FP32;
   problem.mask = FA_MASK_CAUSAL;
-  bad = failed("context", fa_context_create(&context, &options)) || failed("plan", fa_plan_create(&plan, context, &problem)) || failed("info", fa_plan_get_info(plan, &info));
+  bad = failed("context", fa_context_create(&context, &options)) || failed("plan", fa_plan_create(&plan, context, &problem)) ||
+        failed("info", fa_plan_get_info(plan, &info));
   args.q = args.k = args.v = args.o = shape;
   args.batch = 1, args.seqlen_q = args.seqlen_k = SEQLEN, args.heads_q = args.heads_k = HEADS, args.softmax_scale = 0.125f;
   fa_tensor *const tensors[4] = { &args.q, &args.k, &args.v, &args.o };
   for (int i = 0; i < 4 && !bad; i++)
-    bad = failed("memory", fa_memory_alloc(&tensors[i]->data, context, sizeof q)) || failed("copy", fa_memory_to_device(context, tensors[i]->data, arrays[i].host, sizeof q));
+    bad = failed("memory", fa_memory_alloc(&tensors[i]->data, context, sizeof q)) ||
+          failed("copy", fa_memory_to_device(context, tensors[i]->data, arrays[i].host, sizeof q));
   bad = bad || failed("launch", fa_attention_fwd(plan, &args, NULL)) || failed("synchronize", fa_stream_synchronize(context, NULL)) ||
         failed("copy", fa_memory_to_host(context, o, args.o.data, sizeof o));
   if (!bad) {
