@@ -78,10 +78,27 @@ static void take_out(fa_worker_process **list, fa_worker_process *process) {
   process->next = NULL;
 }
 
-/* Without the lock held. */
+/* With the lock held. */
+static void make_busy(fa_worker_process *process) {
+  take_out(&pool.idle, process);
+  process->next = pool.busy;
+  pool.busy = process;
+}
+
+/* With the lock held: an idle worker of that command (any when it is NULL), busy from now on. */
+static fa_worker_process *find_idle(const char *command) {
+  fa_worker_process *found = pool.idle;
+  while (found && command && strcmp(found->command, command) != 0) found = found->next;
+  if (found) make_busy(found);
+  return found;
+}
+
+/* Without the lock held, since it takes its time; meanwhile the worker stands among the busy ones, so that a child made by fork knows it. */
 static void stop(fa_worker_process *process) {
   fa_worker_stop(process);
   enter();
+  take_out(&pool.busy, process);
+  fa_worker_free(process);
   pool.alive--;
   pthread_cond_broadcast(&pool.freed);
   leave();
@@ -107,7 +124,7 @@ static void *keep(void *unused) {
       pthread_cond_clockwait(&pool.ended, &pool.mutex, CLOCK_MONOTONIC, &until);
       continue;
     }
-    take_out(&pool.idle, oldest);
+    make_busy(oldest);
     leave();
     stop(oldest);
     pthread_mutex_lock(&pool.mutex);
@@ -134,19 +151,6 @@ static bool start_keeper(void) {
 static unsigned cores(void) {
   cpu_set_t set;
   return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 0 ? (unsigned)CPU_COUNT(&set) : 1;
-}
-
-/* With the lock held: an idle worker of that command; any when it is NULL. */
-static fa_worker_process *find_idle(const char *command) {
-  fa_worker_process *found = pool.idle;
-  while (found && command && strcmp(found->command, command) != 0) found = found->next;
-  if (found) take_out(&pool.idle, found);
-  return found;
-}
-
-static void mark_busy(fa_worker_process *process) {
-  process->next = pool.busy;
-  pool.busy = process;
 }
 
 /* With the lock held: until a worker is idle or gone, or it is time to look whether somebody cancelled. */
@@ -187,8 +191,10 @@ fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *t
     found = NULL;
     enter();
   }
-  if (!found && !(status = fa_worker_start(&found, toolchain, error))) pool.alive++; /* with the lock held: a fork now would take the channel along */
-  if (found) mark_busy(found);
+  if (!found && !(status = fa_worker_start(&found, toolchain, error))) { /* with the lock held: a fork now would take the channel along */
+    pool.alive++;
+    make_busy(found);
+  }
   leave();
   fa_free(command);
   *process = found;
@@ -198,31 +204,29 @@ fa_status fa_worker_pool_take(fa_worker_process **process, const fa_toolchain *t
 void fa_worker_pool_give_back(fa_worker_process *process, bool usable) {
   usable = usable && process->served < MAX_SERVED && process->resident < MAX_RESIDENT && fa_temporary_clear(&process->temporary);
   enter();
-  take_out(&pool.busy, process);
-  if (usable && !pool.closed && start_keeper()) {
+  usable = usable && !pool.closed && start_keeper();
+  if (usable) {
+    take_out(&pool.busy, process);
     process->idle_since = fa_worker_now();
     process->next = pool.idle;
     pool.idle = process;
     pthread_cond_broadcast(&pool.freed);
-    leave();
-    return;
   }
   leave();
-  stop(process);
+  if (!usable) stop(process);
 }
 
 void fa_worker_pool_rest(void) {
   enter();
-  fa_worker_process *list = pool.idle;
+  pthread_t keeper = pool.keeper;
   bool join = pool.joinable;
-  pool.idle = NULL;
   pool.joinable = false;
+  for (fa_worker_process *process; (process = find_idle(NULL));) {
+    leave();
+    stop(process);
+    enter();
+  }
   pthread_cond_broadcast(&pool.ended);
   leave();
-  if (join) pthread_join(pool.keeper, NULL);
-  while (list) {
-    fa_worker_process *next = list->next;
-    stop(list);
-    list = next;
-  }
+  if (join) pthread_join(keeper, NULL);
 }

@@ -175,6 +175,7 @@ fa_status fa_worker_start(fa_worker_process **process, const fa_toolchain *toolc
                    *toolchain->loader ? " with " : "", *toolchain->loader ? toolchain->worker : "", strerror(code));
 failed:
   fa_worker_stop(p);
+  fa_worker_free(p);
   return status;
 }
 
@@ -392,10 +393,12 @@ void fa_worker_disown(fa_worker_process *process) {
 
 void fa_worker_stop(fa_worker_process *process) {
   int state;
-  if (!process) return;
   end_process(process, &state, 0);
   fa_temporary_remove(&process->temporary);
   fa_worker_disown(process);
+}
+
+void fa_worker_free(fa_worker_process *process) {
   fa_free(process->command);
   fa_free(process);
 }

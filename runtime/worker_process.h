@@ -42,8 +42,10 @@ fa_worker_end fa_worker_ask(fa_bundle **reply, fa_worker_process *process, const
                             const fa_worker_limits *limits, fa_error *error);
 /* It has said nothing since its last answer, as it should. */
 bool fa_worker_is_quiet(const fa_worker_process *process);
-/* Ends it and whatever it started, removes its directory, frees it.  NULL is fine. */
+/* Ends it and whatever it started, removes its directory. */
 void fa_worker_stop(fa_worker_process *process);
+/* Of one that was stopped. */
+void fa_worker_free(fa_worker_process *process);
 /* After fork, in the child: lets go of the parent's worker without touching it. */
 void fa_worker_disown(fa_worker_process *process);
 

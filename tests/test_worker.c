@@ -27,6 +27,13 @@
 #include "temporary.h"
 #include "worker_client.h"
 
+/* A child that exits in the middle of another thread's call has things in use, which are no leaks. */
+static int leaks_are_fine;
+#ifdef __SANITIZE_ADDRESS__
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
+int __lsan_is_turned_off(void) { return leaks_are_fine; }
+#endif
+
 static fa_toolchain toolchain;
 
 typedef struct reply_state {
@@ -401,6 +408,7 @@ static void test_end_of_the_client(void **state) {
     if (client == 0) {
       pthread_t thread;
       char go;
+      leaks_are_fine = 1;
       setenv("TMPDIR", directory, 1);
       unsetenv("XDG_RUNTIME_DIR");
       pthread_create(&thread, NULL, ask_without_end, NULL);
