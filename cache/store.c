@@ -128,8 +128,7 @@ static void stamp(const fa_store *store, int fd, int version) {
 }
 
 /* Opens <directory>/v1/<toolchain>; -1: *trouble. */
-static int open_levels(fa_store *store, const char *toolchain, const char **trouble) {
-  snprintf(store->name, sizeof store->name, "%.16s", fa_hash_bytes(toolchain, strlen(toolchain)).hex);
+static int open_levels(fa_store *store, const char **trouble) {
   if (foreign_link(store->directory)) {
     *trouble = "is reached through a link of another user";
     return -1;
@@ -152,6 +151,7 @@ static fa_store *open_store(const char *directory, const char *toolchain, bool r
   if (!store) return NULL;
   *store = (fa_store){.fd = -1, .read_only = read_only, .roots = roots, .log = log, .user = user};
   atomic_flag_clear(&store->complained);
+  snprintf(store->name, sizeof store->name, "%.16s", fa_hash_bytes(toolchain, strlen(toolchain)).hex);
   if (directory && !*directory) {
     snprintf(store->trouble, sizeof store->trouble, "switched off by its empty name");
     return store;
@@ -162,7 +162,7 @@ static fa_store *open_store(const char *directory, const char *toolchain, bool r
   } else if (directory && !join(store->directory, sizeof store->directory, directory, "")) {
     snprintf(store->trouble, sizeof store->trouble, "the directory's path has more than %d bytes", PATH_MAX - 1);
     store->directory[0] = 0;
-  } else if ((store->fd = open_levels(store, toolchain, &trouble)) < 0) {
+  } else if ((store->fd = open_levels(store, &trouble)) < 0) {
     snprintf(store->trouble, sizeof store->trouble, "%s: %s", store->directory, trouble);
     store->directory[0] = 0;
   }
@@ -241,6 +241,17 @@ static void evict(fa_store *store, const entry_name *put) {
   close(version);
 }
 
+/* Where somebody removed the directory under us, it is made again for what is put. */
+static int make_bucket(fa_store *store, const char *name, const char **trouble) {
+  int bucket = fa_make_directory(store->fd, name, trouble);
+  if (bucket >= 0 || errno != ENOENT) return bucket;
+  int folder = open_levels(store, trouble);
+  if (folder < 0) return -1;
+  bucket = fa_make_directory(folder, name, trouble);
+  close(folder);
+  return bucket;
+}
+
 bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, size_t count) {
   entry_name name;
   const char *trouble = "out of memory";
@@ -259,7 +270,7 @@ bool fa_store_put(fa_store *store, const char *key, const fa_section *sections, 
     trouble = "the entry is too large";
     goto cleanup;
   }
-  if ((bucket = fa_make_directory(store->fd, name.bucket, &trouble)) < 0) goto cleanup;
+  if ((bucket = make_bucket(store, name.bucket, &trouble)) < 0) goto cleanup;
   fa_entry_sweep(bucket, false);
   ok = fa_entry_write(bucket, name.file, bytes, size);
   if (!ok) trouble = strerror(errno);

@@ -425,6 +425,19 @@ static void any_umask_will_do(void **state) {
   assert_int_equal(in_child(odd_umask, *state), 0);
 }
 
+static void a_directory_that_was_removed_is_made_again(void **state) {
+  fixture *f = *state;
+  put(f);
+  scratch_remove(f->directory);
+  assert_false(found(f->store));
+  assert_true(fa_store_put(f->store, key, content, 2));
+  fa_store_unlock(fa_store_lock(f->store, key, 10));
+  fa_store *next = fa_store_open(f->directory, toolchain, NULL, NULL);
+  assert_true(found(next));
+  fa_store_close(next);
+  assert_int_equal(f->log_lines, 0);
+}
+
 /* ---- locks ---- */
 
 static void a_lock_keeps_others_out_for_a_time(void **state) {
@@ -564,6 +577,7 @@ int main(void) {
     TEST(without_descriptors_it_misses),
     TEST(closed_standard_descriptors_stay_closed),
     TEST(any_umask_will_do),
+    TEST(a_directory_that_was_removed_is_made_again),
     TEST(a_lock_keeps_others_out_for_a_time),
     TEST(a_killed_holder_holds_nothing),
     TEST(killed_writers_leave_no_bad_entries),
