@@ -67,6 +67,10 @@ int fa_command_quarantine(fa_cli *cli) {
   if (strcmp(action, "remove") != 0 && cli->argc > 1) return fa_cli_usage(cli, "%s: no argument expected", action);
   if (!fa_quarantine_path(path, sizeof path, fa_cli_value(cli, "quarantine"))) {
     fa_error error = { .status = FA_ERR_IO };
+    if (strcmp(action, "list") == 0 && !fa_cli_value(cli, "json")) {
+      printf("nothing is quarantined: there is no file: %s\n", path);
+      return FA_EXIT_OK;
+    }
     snprintf(error.text, sizeof error.text, "there is no quarantine file: %.3000s", path);
     return fa_cli_fail(cli, &error);
   }
