@@ -93,7 +93,7 @@ run_all_tests() {
   build "$top/build/tsan"
   run_tests "$top/build/tsan"
   if command -v clang-14 >/dev/null; then
-    say "fuzz targets under libFuzzer, ${FA_FUZZ_SECONDS:-10} s each"
+    say "fuzz targets under libFuzzer, ${FA_FUZZ_SECONDS:-8} s each"
     configure "$top/build/fuzz" -DFA_SANITIZE=address -DFA_LIBFUZZER=ON -DCMAKE_C_COMPILER=clang-14
     build "$top/build/fuzz" fuzz-targets
     tests/fuzz/run.sh "$top/build/fuzz" || failed="$failed $top/build/fuzz"

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "fa_templates_digest.h"
@@ -47,6 +48,7 @@ static void set_limit(int resource, rlim_t value) {
 }
 
 static void confine(void) {
+  umask(077); /* whatever the host's takes: the compiler enters the folders that it makes */
   set_limit(RLIMIT_CORE, 0);
   set_limit(RLIMIT_FSIZE, FILE_BYTES);
   set_limit(RLIMIT_NOFILE, OPEN_FILES);

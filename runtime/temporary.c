@@ -76,6 +76,7 @@ static bool make_in(fa_temporary *temporary, const char *directory) {
   }
   if (!atomic_exchange(&reaped, true)) fa_temporary_reap(directory);
   if (!mkdtemp(temporary->path)) return false;
+  (void)chmod(temporary->path, 0700); /* for a host whose umask takes even the owner's bits */
   temporary->fd = fa_open_at(AT_FDCWD, temporary->path, O_RDONLY | O_DIRECTORY, 0);
   if (temporary->fd < 0) {
     int reason = errno;

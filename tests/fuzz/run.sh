@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
-# run.sh BUILD: runs the fuzz targets of a build for libFuzzer, each for FA_FUZZ_SECONDS (10), as many at a time as there are cores.  The corpus of the
+# run.sh BUILD: runs the fuzz targets of a build for libFuzzer, each for FA_FUZZ_SECONDS (8), as many at a time as there are cores.  The corpus of the
 # source tree is read and never written; what is found beyond it is kept in BUILD/fuzz-corpus.  Inputs that failed are named at the end.
 set -euo pipefail
 build=$(cd "$1" && pwd)
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-seconds=${FA_FUZZ_SECONDS:-10}
+seconds=${FA_FUZZ_SECONDS:-8}
 work=$build/fuzz-run
 rm -rf "$work"
 mkdir -p "$work"
