@@ -2,6 +2,7 @@
  * A worker that compiles nothing: it answers with the files that lie in its directory (that of argv[0]), so a test says what comes.
  *   manifest     JSON; @TARGET@ stands for the problem's target, @PROBLEM@ for its text
  *   delay        milliseconds before the answer
+ *   hold         while it is there, no answer (20 seconds at most)
  *   status       when there: the status it answers with, and "error" from the file error
  *   features     when there: the object's xnack and sramecc, see make_object
  *   log          one line is appended for each request: the op and the problem */
@@ -28,6 +29,12 @@ static char *read_text(const char *name) {
   text[n] = 0;
   fclose(file);
   return text;
+}
+
+static void wait_while_held(void) {
+  char path[4200];
+  snprintf(path, sizeof path, "%s/hold", directory);
+  for (int i = 0; i < 20000 && access(path, F_OK) == 0; i++) usleep(1000);
 }
 
 static void append_log(const char *op, const char *problem) {
@@ -105,6 +112,7 @@ static void serve(void) {
   char *delay = read_text("delay"), *status = read_text("status"), *error = read_text("error"), *manifest = read_text("manifest");
   append_log(op, problem);
   if (delay) usleep((unsigned)atoi(delay) * 1000);
+  wait_while_held();
   char *filled = fill_in(manifest ? manifest : "{}", problem);
   char object[80];
   size_t object_bytes = make_object(object, filled);

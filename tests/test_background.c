@@ -98,13 +98,15 @@ static void another_kernel_stands_in_until_the_right_one_is_made(void **state) {
   fa_context *context = make_context();
   fa_attention_fwd_args args = canned_args(1, 100, 100, 8, 8);
   prepare(context, "alignment=8");
-  canned_write(&here, "delay", "300");
+  canned_write(&here, "hold", "");
   fa_plan *plan = begin(context, "alignment=16");
   expect_use(plan, FA_PLAN_PENDING, "alignment=8");
   fa_plan_info before = info_of(plan);
   assert_string_equal(before.origin, "memory");
   assert_int_equal(fa_plan_wait(plan, 0), FA_ERR_NOT_PREPARED);
   assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
+  assert_int_equal(fa_plan_wait(plan, 20), FA_ERR_NOT_PREPARED);
+  canned_write(&here, "hold", NULL);
   if (fa_plan_wait(plan, 20000)) fail_msg("%s", fa_last_error());
   expect_use(plan, FA_PLAN_READY, "alignment=16");
   assert_string_equal(info_of(plan).origin, "compiled");
@@ -157,18 +159,19 @@ static void a_window_kernel_serves_other_masks(void **state) {
   canned_write(&here, "manifest", manifest);
   free(manifest);
   prepare(context, "mask=window alignment=4");
-  canned_write(&here, "delay", "200");
   manifest = canned_manifest();
   canned_write(&here, "manifest", manifest);
   free(manifest);
   for (int i = 0; i < 26; i++) hip->param_bytes[i] = i < 17 || i == 23 ? 8 : 4; /* 17 pointers and strides, 5 sizes and the scale, workspace, window */
   for (size_t i = 0; i < 2; i++) {
     hip->calls = 0;
+    canned_write(&here, "hold", "");
     fa_plan *plan = begin(context, masks[i].mask);
     expect_use(plan, FA_PLAN_PENDING, "mask=window");
     assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
     assert_int_equal(fa_launch_named(plan, &window, 1, NULL), FA_ERR_ARGUMENT);
     assert_non_null(strstr(fa_last_error(), "has no such argument"));
+    canned_write(&here, "hold", NULL);
     assert_int_equal(fa_plan_wait(plan, 20000), FA_OK);
     expect_use(plan, FA_PLAN_READY, masks[i].mask);
     const stub_hip_call *call = hip->call; /* only now nobody else is in the stub */
@@ -192,10 +195,11 @@ static void a_workspace_that_was_asked_for_is_enough(void **state) {
   char *manifest = canned_replace(canned_manifest(), "\"workspace_bytes\": \"0\"", "\"workspace_bytes\": \"seqlen_q * 4096\"");
   canned_write(&here, "manifest", manifest);
   free(manifest);
-  canned_write(&here, "delay", "200");
+  canned_write(&here, "hold", "");
   fa_plan *plan = begin(context, "alignment=16");
   assert_int_equal(fa_attention_fwd_workspace(&before, plan, &args), FA_OK);
   assert_int_equal(before, 0);
+  canned_write(&here, "hold", NULL);
   assert_int_equal(fa_plan_wait(plan, 20000), FA_OK);
   assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
   assert_int_equal(hip->launches, 1);
@@ -218,15 +222,15 @@ static void where_nothing_is_ready_the_call_compiles_or_says_so(void **state) {
   expect_use(plan, FA_PLAN_READY, "mask=none");
   assert_string_equal(info_of(plan).origin, "compiled");
   fa_plan_destroy(plan);
-  canned_write(&here, "delay", "200");
+  canned_write(&here, "hold", "");
   fa_status status;
-  int asked = 0;
-  while ((status = fa_plan_create_background(&plan, context, &problem, FA_BACKGROUND_NEVER_WAIT)) == FA_ERR_NOT_PREPARED && asked++ < 5000) {
+  for (int asked = 0; asked < 3; asked++) {
+    assert_int_equal(fa_plan_create_background(&plan, context, &problem, FA_BACKGROUND_NEVER_WAIT), FA_ERR_NOT_PREPARED);
     assert_null(plan);
-    usleep(2000);
   }
+  canned_write(&here, "hold", NULL);
+  for (int i = 0; (status = fa_plan_create_background(&plan, context, &problem, FA_BACKGROUND_NEVER_WAIT)) == FA_ERR_NOT_PREPARED && i < 5000; i++) usleep(2000);
   assert_int_equal(status, FA_OK);
-  assert_true(asked > 1);
   expect_use(plan, FA_PLAN_READY, "mask=causal");
   assert_int_equal(canned_requests(&here, "build"), 2);
   fa_plan_destroy(plan);
@@ -329,7 +333,8 @@ static void a_context_that_ends_does_not_wait(void **state) {
 typedef struct {
   const fa_plan *plan;
   atomic_bool *stop;
-  int launches, failures, changes;
+  atomic_int launches;
+  int failures, changes;
 } launcher;
 
 static void *launch_until_told(void *user) {
@@ -338,11 +343,11 @@ static void *launch_until_told(void *user) {
   const char *last = NULL;
   while (!atomic_load(l->stop)) {
     l->failures += fa_attention_fwd(l->plan, &args, NULL) != FA_OK;
-    l->launches++;
     fa_plan_info info = {.size = sizeof info};
     fa_plan_get_info(l->plan, &info);
     l->changes += last && last != info.variant;
     last = info.variant;
+    atomic_fetch_add(&l->launches, 1);
   }
   return NULL;
 }
@@ -352,29 +357,30 @@ static void launches_go_on_while_the_kernel_changes(void **state) {
   enum { THREADS = 4, ROUNDS = 5 };
   fa_context *context = make_context();
   prepare(context, "alignment=2");
-  canned_write(&here, "delay", "30");
   for (int round = 0; round < ROUNDS; round++) {
     char text[64];
     pthread_t threads[THREADS];
     launcher launchers[THREADS];
     atomic_bool stop = false;
     snprintf(text, sizeof text, "block_m=%d", 32 * (round + 1));
+    canned_write(&here, "hold", "");
     fa_plan *plan = begin(context, text);
     for (int i = 0; i < THREADS; i++) {
       launchers[i] = (launcher){.plan = plan, .stop = &stop};
       assert_int_equal(pthread_create(&threads[i], NULL, launch_until_told, &launchers[i]), 0);
     }
+    for (int i = 0; i < THREADS; i++)
+      while (atomic_load(&launchers[i].launches) == 0) usleep(500);
+    canned_write(&here, "hold", NULL);
     assert_int_equal(fa_plan_wait(plan, 20000), FA_OK);
-    usleep(3000);
+    for (int i = 0; i < THREADS; i++) /* two more of each: one that may have begun before, and one that did not */
+      for (int now = atomic_load(&launchers[i].launches); atomic_load(&launchers[i].launches) < now + 2;) usleep(500);
     atomic_store(&stop, true);
-    int changes = 0;
     for (int i = 0; i < THREADS; i++) {
       pthread_join(threads[i], NULL);
       assert_int_equal(launchers[i].failures, 0);
-      assert_true(launchers[i].changes <= 1);
-      changes += launchers[i].changes;
+      assert_int_equal(launchers[i].changes, 1);
     }
-    assert_true(changes > 0);
     fa_plan_destroy(plan);
   }
   fa_context_destroy(context);
