@@ -15,9 +15,16 @@ struct fa_job {
   fa_job *next;
   fa_context *context;
   fa_problem problem;
-  fa_plan *plan; /* NULL: nobody waits for it */
-  bool running;
+  fa_plan *plan; /* NULL: nobody waits for it, or it prepares */
+  bool prepares; /* for whoever asks later */
+  enum { WAITING, RUNNING, FAILED } state; /* FAILED: kept until it is asked for */
+  fa_error *error;
 };
+
+static void free_job(fa_job *job) {
+  fa_free(job->error);
+  fa_free(job);
+}
 
 void fa_background_open(fa_background *background, unsigned limit) {
   pthread_condattr_t clock;
@@ -54,26 +61,26 @@ static void unlink_job(fa_background *background, fa_job *job) {
 
 static fa_job *next_job(fa_background *background) {
   fa_job *job = background->jobs;
-  while (job && job->running) job = job->next;
-  if (job) job->running = true;
+  while (job && job->state != WAITING) job = job->next;
+  if (job) job->state = RUNNING;
   return job;
 }
 
 static void run(fa_background *background, fa_job *job) {
   fa_plan_kernel kernel;
-  fa_error error = {.status = FA_OK};
-  fa_device *device = job->context->device;
-  if (device->kind->own_thread) device->kind->own_thread(device);
-  fa_status status = fa_plan_make(&kernel, job->context, &job->problem, &error);
-  if (status) fa_context_log(job->context, 1, "compiling in the background failed: %s", error.text);
+  fa_context *context = job->context;
+  if (context->device->kind->own_thread) context->device->kind->own_thread(context->device);
+  fa_status status = fa_plan_make(&kernel, context, &job->problem, job->error);
+  if (status) fa_context_log(context, 1, "compiling in the background failed: %s", job->error->text);
   pthread_mutex_lock(&background->mutex);
-  bool given = job->plan && !status;
-  if (job->plan) settle(job->plan, &kernel, status, &error);
-  unlink_job(background, job);
+  bool given = job->plan && !status, kept = job->prepares && status;
+  if (job->plan) settle(job->plan, &kernel, status, job->error);
+  if (kept) job->state = FAILED;
+  else unlink_job(background, job);
   pthread_cond_broadcast(&background->changed);
-  pthread_mutex_unlock(&background->mutex);
-  if (!status && !given) fa_flight_release(&job->context->loaded, kernel.entry);
-  fa_free(job);
+  pthread_mutex_unlock(&background->mutex); /* from here on somebody may free a kept job */
+  if (!status && !given) fa_flight_release(&context->loaded, kernel.entry);
+  if (!kept) free_job(job);
 }
 
 typedef struct {
@@ -126,33 +133,62 @@ static bool provide_thread(fa_background *background) {
   return works || added;
 }
 
-static bool is_listed(const fa_background *background, const fa_problem *problem) {
-  for (const fa_job *job = background->jobs; job; job = job->next)
-    if (!job->plan && memcmp(&job->problem, problem, sizeof *problem) == 0) return true;
+static fa_job *new_job(fa_context *context, const fa_problem *problem, fa_plan *plan) {
+  fa_job *job = fa_calloc(1, sizeof *job);
+  if (!job) return NULL;
+  *job = (fa_job){.context = context, .problem = *problem, .plan = plan, .prepares = !plan, .error = fa_calloc(1, sizeof *job->error)};
+  if (job->error) return job;
+  free_job(job);
+  return NULL;
+}
+
+/* With the mutex held.  False: the job was not taken. */
+static bool enqueue(fa_background *background, fa_job *job) {
+  if (!job || background->closing || background->process != fa_process_number()) return false;
+  fa_job **end = &background->jobs;
+  while (*end) end = &(*end)->next;
+  *end = job;
+  if (provide_thread(background)) return true;
+  *end = NULL;
   return false;
 }
 
-bool fa_background_start(fa_context *context, const fa_problem *problem, fa_plan *plan) {
-  fa_background *background = &context->background;
-  fa_job *job = fa_calloc(1, sizeof *job);
-  if (!job) return false;
-  *job = (fa_job){.context = context, .problem = *problem, .plan = plan};
+bool fa_background_start(fa_plan *plan, const fa_problem *problem) {
+  fa_background *background = &plan->context->background;
+  fa_job *job = new_job(plan->context, problem, plan);
   pthread_mutex_lock(&background->mutex);
-  bool taken = !background->closing && background->process == fa_process_number();
-  if (taken && (plan || !is_listed(background, problem))) {
-    fa_job **end = &background->jobs;
-    while (*end) end = &(*end)->next;
-    *end = job;
-    if (!(taken = provide_thread(background))) *end = NULL; /* nobody took it: the mutex is held */
-    else if (plan) {
-      plan->state = FA_PLAN_PENDING;
-      plan->job = job;
-    }
-    if (taken) job = NULL;
+  bool taken = enqueue(background, job);
+  if (taken) {
+    plan->state = FA_PLAN_PENDING;
+    plan->job = job;
   }
   pthread_mutex_unlock(&background->mutex);
-  fa_free(job);
+  if (!taken && job) free_job(job);
   return taken;
+}
+
+static fa_job *find_prepared(const fa_background *background, const fa_problem *problem) {
+  fa_job *job = background->jobs;
+  while (job && !(job->prepares && memcmp(&job->problem, problem, sizeof *problem) == 0)) job = job->next;
+  return job;
+}
+
+fa_status fa_background_prepare(fa_context *context, const fa_problem *problem, fa_error *error) {
+  fa_background *background = &context->background;
+  fa_status status = fa_fail(error, FA_ERR_NOT_PREPARED, "neither the kernel nor a more general one is ready; it is being compiled in the background");
+  pthread_mutex_lock(&background->mutex);
+  fa_job *job = find_prepared(background, problem), *made = NULL;
+  if (!job && !enqueue(background, made = new_job(context, problem, NULL))) {
+    status = fa_fail(error, FA_ERR_NOMEM, "no memory or no thread for a compile in the background");
+    if (made) free_job(made);
+  }
+  if (job && job->state == FAILED) {
+    status = fa_fail(error, job->error->status, "%s", job->error->text);
+    unlink_job(background, job);
+    free_job(job);
+  }
+  pthread_mutex_unlock(&background->mutex);
+  return status;
 }
 
 void fa_background_leave(fa_plan *plan) {
@@ -160,9 +196,9 @@ void fa_background_leave(fa_plan *plan) {
   pthread_mutex_lock(&background->mutex);
   if (plan->job) {
     plan->job->plan = NULL;
-    if (!plan->job->running) {
+    if (plan->job->state == WAITING) {
       unlink_job(background, plan->job);
-      fa_free(plan->job);
+      free_job(plan->job);
     }
   }
   pthread_mutex_unlock(&background->mutex);
@@ -181,7 +217,8 @@ fa_status fa_background_wait(fa_plan *plan, unsigned milliseconds, fa_error *err
   pthread_mutex_lock(&background->mutex);
   while (plan->state == FA_PLAN_PENDING && pthread_cond_timedwait(&background->changed, &background->mutex, &until) == 0) {}
   fa_status status = plan->state == FA_PLAN_PENDING ? FA_ERR_NOT_PREPARED : plan->state == FA_PLAN_FAILED ? plan->status : FA_OK;
-  if (status) fa_fail(error, status, "%s", plan->state == FA_PLAN_PENDING ? "the kernel is being compiled still; a more general one is in use" : plan->trouble ? plan->trouble : "");
+  const char *trouble = plan->trouble ? plan->trouble : "";
+  if (status) fa_fail(error, status, "%s", plan->state == FA_PLAN_PENDING ? "the kernel is being compiled still; a more general one is in use" : trouble);
   pthread_mutex_unlock(&background->mutex);
   return status;
 }
@@ -193,13 +230,18 @@ void fa_background_close(fa_background *background) {
   atomic_store(&background->cancel, true);
   for (fa_job *job; (job = next_job(background));) {
     unlink_job(background, job);
-    fa_free(job);
+    free_job(job);
   }
   bool begun[FA_BACKGROUND_THREADS]; /* no more begin */
   for (size_t i = 0; i < FA_BACKGROUND_THREADS; i++) begun[i] = background->threads[i].state != FA_THREAD_NONE;
   pthread_mutex_unlock(&background->mutex);
   for (size_t i = 0; i < FA_BACKGROUND_THREADS; i++)
     if (begun[i]) pthread_join(background->threads[i].id, NULL);
+  while (background->jobs) { /* failures that nobody asked for */
+    fa_job *job = background->jobs;
+    background->jobs = job->next;
+    free_job(job);
+  }
   pthread_mutex_destroy(&background->mutex);
   pthread_cond_destroy(&background->changed);
 }

@@ -17,7 +17,7 @@ typedef struct fa_job fa_job;
 typedef struct fa_background {
   pthread_mutex_t mutex;
   pthread_cond_t changed; /* a job ended; on the monotonic clock */
-  fa_job *jobs;           /* waiting and running, the oldest first */
+  fa_job *jobs;           /* the oldest first */
   struct {
     pthread_t id;
     enum { FA_THREAD_NONE, FA_THREAD_WORKS, FA_THREAD_ENDED } state;
@@ -32,8 +32,11 @@ void fa_background_open(fa_background *background, unsigned limit);
 /* Drops what waits and stops what is compiled now. */
 void fa_background_close(fa_background *background);
 
-/* Begins to make plan->asked.  plan NULL: the kernel is loaded, and kept by the context.  False: no memory or no thread. */
-bool fa_background_start(fa_context *context, const fa_problem *problem, fa_plan *plan);
+/* Begins to make plan->asked.  False: no memory or no thread. */
+bool fa_background_start(fa_plan *plan, const fa_problem *problem);
+/* Begins to make a kernel that the context is to have, unless that is under way: FA_ERR_NOT_PREPARED.  Where it was tried and failed, that error, once; the
+ * next to ask tries again. */
+fa_status fa_background_prepare(fa_context *context, const fa_problem *problem, fa_error *error);
 /* The plan is about to go. */
 void fa_background_leave(fa_plan *plan);
 fa_status fa_background_wait(fa_plan *plan, unsigned milliseconds, fa_error *error);

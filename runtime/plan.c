@@ -171,10 +171,7 @@ fa_status fa_plan_make(fa_plan_kernel *kernel, fa_context *context, const fa_pro
 
 /* Where nothing can stand in. */
 static fa_status create_alone(fa_plan *plan, const fa_problem *problem, unsigned flags, fa_error *error) {
-  if (flags & FA_BACKGROUND_NEVER_WAIT) {
-    bool begun = fa_background_start(plan->context, problem, NULL);
-    return fa_fail(error, FA_ERR_NOT_PREPARED, "neither the kernel nor a more general one is ready; compiling it in the background %s", begun ? "has begun" : "is not possible");
-  }
+  if (flags & FA_BACKGROUND_NEVER_WAIT) return fa_background_prepare(plan->context, problem, error);
   fa_context_log(plan->context, 2, "no more general kernel is ready to stand in: it is compiled now");
   plan->background = false;
   return fa_plan_make(&plan->asked, plan->context, problem, error);
@@ -194,7 +191,7 @@ static fa_status create_background(fa_plan *plan, const fa_problem *problem, uns
   if (!fa_stand_in_find(&plan->stand_in, plan->context, &resolved)) return status ? status : create_alone(plan, problem, flags, error);
   atomic_store(&plan->current, &plan->stand_in);
   fa_context_log(plan->context, 2, "%s stands in", plan->stand_in.loaded->record->manifest->problem);
-  if (!status && fa_background_start(plan->context, problem, plan)) return FA_OK;
+  if (!status && fa_background_start(plan, problem)) return FA_OK;
   plan->state = FA_PLAN_FAILED;
   plan->status = status ? status : FA_ERR_NOMEM;
   plan->trouble = fa_strdup(status ? error->text : "no memory or no thread for a compile in the background");

@@ -214,6 +214,16 @@ static void a_workspace_that_was_asked_for_is_enough(void **state) {
   fa_context_destroy(context);
 }
 
+/* Asks until the answer is another than "not yet". */
+static fa_status ask_again(fa_plan **plan, fa_context *context, const fa_problem *problem) {
+  fa_status status = FA_ERR_NOT_PREPARED;
+  for (int i = 0; status == FA_ERR_NOT_PREPARED && i < 5000; i++) {
+    status = fa_plan_create_background(plan, context, problem, FA_BACKGROUND_NEVER_WAIT);
+    if (status == FA_ERR_NOT_PREPARED) usleep(2000);
+  }
+  return status;
+}
+
 static void where_nothing_is_ready_the_call_compiles_or_says_so(void **state) {
   (void)state;
   fa_context *context = make_context();
@@ -223,18 +233,36 @@ static void where_nothing_is_ready_the_call_compiles_or_says_so(void **state) {
   assert_string_equal(info_of(plan).origin, "compiled");
   fa_plan_destroy(plan);
   canned_write(&here, "hold", "");
-  fa_status status;
   for (int asked = 0; asked < 3; asked++) {
     assert_int_equal(fa_plan_create_background(&plan, context, &problem, FA_BACKGROUND_NEVER_WAIT), FA_ERR_NOT_PREPARED);
     assert_null(plan);
   }
   canned_write(&here, "hold", NULL);
-  for (int i = 0; (status = fa_plan_create_background(&plan, context, &problem, FA_BACKGROUND_NEVER_WAIT)) == FA_ERR_NOT_PREPARED && i < 5000; i++) usleep(2000);
-  assert_int_equal(status, FA_OK);
+  assert_int_equal(ask_again(&plan, context, &problem), FA_OK);
   expect_use(plan, FA_PLAN_READY, "mask=causal");
   assert_int_equal(canned_requests(&here, "build"), 2);
   fa_plan_destroy(plan);
   assert_int_equal(fa_plan_create_background(&plan, context, &problem, 6), FA_ERR_ARGUMENT);
+  fa_context_destroy(context);
+}
+
+/* Who asks again and again learns of the failure, once; then it is tried again. */
+static void never_waiting_does_not_hide_a_failure(void **state) {
+  (void)state;
+  fa_context *context = make_context();
+  fa_problem problem = problem_of("mask=causal"), unasked = problem_of("mask=none");
+  fa_plan *plan;
+  canned_write(&here, "status", "FA_ERR_COMPILE");
+  canned_write(&here, "error", "made up");
+  assert_int_equal(fa_plan_create_background(&plan, context, &unasked, FA_BACKGROUND_NEVER_WAIT), FA_ERR_NOT_PREPARED);
+  for (int round = 0; round < 2; round++) {
+    assert_int_equal(ask_again(&plan, context, &problem), FA_ERR_COMPILE);
+    assert_string_equal(fa_last_error(), "made up");
+    assert_null(plan);
+  }
+  canned_write(&here, "status", NULL);
+  assert_int_equal(ask_again(&plan, context, &problem), FA_OK);
+  fa_plan_destroy(plan);
   fa_context_destroy(context);
 }
 
@@ -396,6 +424,7 @@ int main(void) {
     TEST(a_window_kernel_serves_other_masks),
     TEST(a_workspace_that_was_asked_for_is_enough),
     TEST(where_nothing_is_ready_the_call_compiles_or_says_so),
+    TEST(never_waiting_does_not_hide_a_failure),
     TEST(a_failed_compile_leaves_the_other_kernel_in_use),
     TEST(without_a_compiler_what_is_ready_serves),
     TEST(plans_and_contexts_end_at_any_time),

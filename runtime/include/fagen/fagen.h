@@ -313,7 +313,7 @@ enum { FA_BACKGROUND_NEVER_WAIT = 1 };
 /* As fa_plan_create, but where the kernel would have to be compiled and a more general one that gives the same result is ready (loaded, packed or
  * cached), launches use that one until a thread of the context has made the other; then, from one launch to the next, that.  More general: with the schedule
  * left open, gqa_pack=0, a lower promised alignment, mask=window in place of none and causal.  Where none is ready this call compiles, as fa_plan_create
- * does; with FA_BACKGROUND_NEVER_WAIT it begins to in the background and fails with FA_ERR_NOT_PREPARED: ask again later.
+ * does; with FA_BACKGROUND_NEVER_WAIT it begins to in the background and fails with FA_ERR_NOT_PREPARED: ask again, until there is a plan or the compile's error.
  * A plan may be destroyed at any time.  fa_context_destroy ends what is under way.  docs/cache.md */
 FA_API fa_status fa_plan_create_background(fa_plan **plan, fa_context *context, const fa_problem *problem, unsigned flags);
 /* Waits until the plan is FA_PLAN_READY, at most so long (0: not at all).  FA_ERR_NOT_PREPARED: it is pending still; else the error of the compile. */
