@@ -8,7 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum fa_json_kind { FA_JSON_NULL, FA_JSON_FALSE, FA_JSON_TRUE, FA_JSON_INTEGER, FA_JSON_REAL, FA_JSON_STRING, FA_JSON_ARRAY, FA_JSON_OBJECT } fa_json_kind;
+typedef enum fa_json_kind { FA_JSON_NULL, FA_JSON_FALSE, FA_JSON_TRUE, FA_JSON_INTEGER, FA_JSON_REAL, FA_JSON_STRING, FA_JSON_ARRAY,
+    FA_JSON_OBJECT } fa_json_kind;
 
 typedef struct fa_json {
   fa_json_kind kind;

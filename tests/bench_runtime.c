@@ -93,7 +93,8 @@ static void prepare_bare(int kernel) {
   const fa_section request[] = {{"op", "build", 5}, {"problem", text, strlen(text)}};
   if (fa_worker_call(&reply, &toolchain, NULL, request, 2, &error)) die("worker", error.text);
   const fa_section *source = fa_bundle_find(reply, "source");
-  snprintf(options, sizeof options, "--offload-arch=%s\n%s\n--hiprtc-no-builtin-header\n-nogpuinc\n", kernels[kernel].arch, fa_bundle_text(reply, "options", ""));
+  snprintf(options, sizeof options, "--offload-arch=%s\n%s\n--hiprtc-no-builtin-header\n-nogpuinc\n", kernels[kernel].arch,
+           fa_bundle_text(reply, "options", ""));
   write_file("0.hip", source->data, source->size);
   write_file("0.options", options, strlen(options));
   fa_bundle_free(reply);
@@ -220,7 +221,8 @@ int main(int argc, char **argv) {
   print_size("libfagen.so.0");
   print_size("libfagen-emulator.so.0");
   print_size("libfagen-jit.so.0");
-  snprintf(command, sizeof command, "cd '%s' && strip -o stripped " FA_TEST_BIN "/../lib/libfagen.so.0 && du -b stripped | awk '{printf \"%%-44s %%9.1f KB\\n\", \"libfagen.so.0, stripped\", $1 / 1024}'",
+  snprintf(command, sizeof command, "cd '%s' && strip -o stripped " FA_TEST_BIN "/../lib/libfagen.so.0 && "
+           "du -b stripped | awk '{printf \"%%-44s %%9.1f KB\\n\", \"libfagen.so.0, stripped\", $1 / 1024}'",
            here.directory);
   run(command);
   canned_remove(&here);

@@ -150,9 +150,11 @@ FILES(int, fchmodat, (int directory, const char *path, mode_t mode, int flags), 
 FILES(int, ftruncate, (int fd, off_t size), (fd, size), ENOSPC, true, fd, NULL, -1)
 FILES(int, fsync, (int fd), (fd), EIO, true, fd, NULL, -1)
 FILES(int, futimens, (int fd, const struct timespec times[2]), (fd, times), EPERM, false, fd, NULL, -1)
-FILES(int, utimensat, (int directory, const char *path, const struct timespec times[2], int flags), (directory, path, times, flags), EPERM, false, directory, path, -1)
+FILES(int, utimensat, (int directory, const char *path, const struct timespec times[2], int flags), (directory, path, times, flags), EPERM, false, directory,
+    path, -1)
 FILES(int, flock, (int fd, int operation), (fd, operation), ENOLCK, true, fd, NULL, -1)
-FILES(void *, mmap, (void *at, size_t bytes, int protection, int flags, int fd, off_t offset), (at, bytes, protection, flags, fd, offset), ENOMEM, false, fd, NULL,
+FILES(void *, mmap, (void *at, size_t bytes, int protection, int flags, int fd, off_t offset), (at, bytes, protection, flags, fd, offset), ENOMEM, false, fd,
+    NULL,
       MAP_FAILED)
 
 #define MOVE(result, name, parameters, arguments, usual) \
@@ -213,7 +215,8 @@ PROCESSES(int, posix_spawn, (pid_t *pid, const char *path, const posix_spawn_fil
 PROCESSES(int, posix_spawn_file_actions_init, (posix_spawn_file_actions_t *files), (files), ENOMEM, false, errno)
 PROCESSES(int, posix_spawnattr_init, (posix_spawnattr_t *attributes), (attributes), ENOMEM, false, errno)
 PROCESSES(int, posix_spawn_file_actions_adddup2, (posix_spawn_file_actions_t *files, int fd, int to), (files, fd, to), ENOMEM, false, errno)
-PROCESSES(int, pthread_create, (pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *user), (thread, attributes, start, user), EAGAIN,
+PROCESSES(int, pthread_create, (pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *user), (thread, attributes, start, user),
+    EAGAIN,
           false, errno)
 
 /* ---- memory ---- */

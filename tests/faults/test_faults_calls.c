@@ -159,15 +159,18 @@ static bool run_one(const scenario *s, long nth, long *failed) {
 }
 
 static const scenario scenarios[] = {
-  {"empty cache, files, once", false, {FAULT_FILES, 0, FAULT_ONCE, 0, NULL}, false, {FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN, FA_ERR_NO_DEVICE, FA_ERR_ARGUMENT}},
+  {"empty cache, files, once", false, {FAULT_FILES, 0, FAULT_ONCE, 0, NULL}, false, {FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN, FA_ERR_NO_DEVICE,
+      FA_ERR_ARGUMENT}},
   {"empty cache, files, for good", false, {FAULT_FILES, 0, FAULT_FOR_GOOD, 0, NULL}, false, {FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN, FA_ERR_NO_DEVICE}},
   {"full cache, files, once", true, {FAULT_FILES, 0, FAULT_ONCE, 0, NULL}, false, {FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN, FA_ERR_NO_DEVICE}},
   {"full cache, files, for good", true, {FAULT_FILES, 0, FAULT_FOR_GOOD, 0, NULL}, false, {FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN, FA_ERR_NO_DEVICE}},
   {"empty cache, processes, once", false, {FAULT_PROCESSES, 0, FAULT_ONCE, 0, NULL}, false, {FA_ERR_IO, FA_ERR_WORKER}},
   {"empty cache, processes, for good", false, {FAULT_PROCESSES, 0, FAULT_FOR_GOOD, 0, NULL}, false, {FA_ERR_IO, FA_ERR_WORKER}},
   {"full cache, processes, for good", true, {FAULT_PROCESSES, 0, FAULT_FOR_GOOD, 0, NULL}, true, {0}},
-  {"row_36 empty cache, memory, once", false, {FAULT_MEMORY, 0, FAULT_ONCE, 0, NULL}, false, {FA_ERR_NOMEM, FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN, FA_ERR_DEVICE}},
-  {"row_36 empty cache, memory, for good", false, {FAULT_MEMORY, 0, FAULT_FOR_GOOD, 0, NULL}, false, {FA_ERR_NOMEM, FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN, FA_ERR_DEVICE}},
+  {"row_36 empty cache, memory, once", false, {FAULT_MEMORY, 0, FAULT_ONCE, 0, NULL}, false, {FA_ERR_NOMEM, FA_ERR_IO, FA_ERR_WORKER, FA_ERR_TOOLCHAIN,
+      FA_ERR_DEVICE}},
+  {"row_36 empty cache, memory, for good", false, {FAULT_MEMORY, 0, FAULT_FOR_GOOD, 0, NULL}, false, {FA_ERR_NOMEM, FA_ERR_IO, FA_ERR_WORKER,
+      FA_ERR_TOOLCHAIN, FA_ERR_DEVICE}},
   {"row_36 full cache, memory, once", true, {FAULT_MEMORY, 0, FAULT_ONCE, 0, NULL}, false, {FA_ERR_NOMEM, FA_ERR_TOOLCHAIN, FA_ERR_DEVICE}},
   {"row_36 full cache, memory, for good", true, {FAULT_MEMORY, 0, FAULT_FOR_GOOD, 0, NULL}, false, {FA_ERR_NOMEM, FA_ERR_IO, FA_ERR_TOOLCHAIN, FA_ERR_DEVICE}},
   {"empty cache, interrupted", false, {FAULT_FILES | FAULT_PROCESSES, 0, FAULT_INTERRUPT, 0, NULL}, true, {0}},
@@ -187,7 +190,8 @@ static void every_call_fails_in_turn(void **state) {
   if (nth == 1 && !(s->warm && s->plan.kinds == FAULT_PROCESSES)) fail_msg("%s: no such call is made at all", s->name);
   assert_true(nth < AT_MOST);
   clock_gettime(CLOCK_MONOTONIC, &end);
-  print_message("%s: %ld calls, %ld clear errors, %.2f s\n", s->name, nth - 1, failed, (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9);
+  print_message("%s: %ld calls, %ld clear errors, %.2f s\n", s->name, nth - 1, failed,
+      (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9);
 }
 
 /* One byte at a time. */

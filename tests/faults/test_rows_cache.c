@@ -212,7 +212,8 @@ static void row_06_raised_privileges(void **state) {
   snprintf(command, sizeof command,
            "chmod -R a+rX '%s' && cp '%s/tests/secure_probe' '%s' && cp '%s/../lib/libfagen-emulator.so.0' '%s' && chown %d '%s' && chmod 4755 '%s' && "
            "FA_CACHE_DIR='%s' XDG_CACHE_HOME='%s' HOME='%s' FA_LOG=3 FA_TUNING=/nonexistent FA_WORKER=/nonexistent '%s' '%s' '%s'",
-           here.directory, FA_TEST_BIN, probe, FA_TEST_BIN, here.directory, NOBODY, probe, probe, here.cache, here.cache, here.cache, probe, here.worker, here.toolchain);
+           here.directory, FA_TEST_BIN, probe, FA_TEST_BIN, here.directory, NOBODY, probe, probe, here.cache, here.cache, here.cache, probe, here.worker,
+               here.toolchain);
   int status = system(command);
   if (WEXITSTATUS(status) == CANNOT) trial_judge(CANNOT, "this file system ignores the setuid bit");
   assert_int_equal(status, 0);

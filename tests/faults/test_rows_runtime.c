@@ -145,8 +145,10 @@ static void row_16_stopped_lock_holder(void **state) {
 /* real: with the real worker and compiler. */
 static int run_probe(const char *mode, const char *second, bool real) {
   char command[8192];
-  snprintf(command, sizeof command, "TMPDIR='%s' ASAN_OPTIONS=detect_leaks=0 timeout 20 '%s/tests/library_probe' %s '%s/../lib/libfagen.so.0' '%s' '%s' '%s' '%s/../lib/stub_hip/libamdhip64.so.6' '%s'",
-           here.directory, FA_TEST_BIN, mode, FA_TEST_BIN, real ? FA_TEST_BIN "/fa-gen-worker" : here.worker, real ? "" : here.toolchain, strcmp(mode, "close") ? here.cache : "", FA_TEST_BIN, second);
+  snprintf(command, sizeof command, "TMPDIR='%s' ASAN_OPTIONS=detect_leaks=0 timeout 20 '%s/tests/library_probe' %s "
+           "'%s/../lib/libfagen.so.0' '%s' '%s' '%s' '%s/../lib/stub_hip/libamdhip64.so.6' '%s'",
+           here.directory, FA_TEST_BIN, mode, FA_TEST_BIN, real ? FA_TEST_BIN "/fa-gen-worker" : here.worker, real ? "" : here.toolchain,
+           strcmp(mode, "close") ? here.cache : "", FA_TEST_BIN, second);
   int status = system(command);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
@@ -259,7 +261,8 @@ static void row_32_object_for_another_mode_of_the_device(void **state) {
   static const struct {
     const char *arch, *features; /* of the object's e_flags: sramecc and xnack; 1 any, 2 off, 3 on of each */
     const char *says;            /* NULL: taken */
-  } rows[] = {{"gfx90a:sramecc+:xnack-", "5", NULL}, {"gfx90a:sramecc+:xnack-", "f", "compiled for xnack+"}, {"gfx90a:sramecc-:xnack-", "e", "compiled for sramecc+"}};
+  } rows[] = {{"gfx90a:sramecc+:xnack-", "5", NULL}, {"gfx90a:sramecc+:xnack-", "f", "compiled for xnack+"},
+              {"gfx90a:sramecc-:xnack-", "e", "compiled for sramecc+"}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     fa_context *context;
     fa_plan *plan;
@@ -270,7 +273,8 @@ static void row_32_object_for_another_mode_of_the_device(void **state) {
     hip->arch = rows[i].arch;
     assert_int_equal(fa_context_create(&context, &options), FA_OK);
     fa_status status = fa_plan_create(&plan, context, &problem);
-    if (status != (rows[i].says ? FA_ERR_VALIDATION : FA_OK) || (status && !strstr(fa_last_error(), rows[i].says))) fail_msg("%s: %s", rows[i].arch, fa_last_error());
+    if (status != (rows[i].says ? FA_ERR_VALIDATION : FA_OK) || (status && !strstr(fa_last_error(), rows[i].says)))
+      fail_msg("%s: %s", rows[i].arch, fa_last_error());
     assert_int_equal(hip->modules, status ? 0 : 1); /* refused before HIP sees it */
     fa_plan_destroy(plan);
     fa_context_destroy(context);
@@ -415,7 +419,8 @@ static void make_pack(const char *path, const trial *t) {
   fa_store *store = open_store_of(t->key);
   fa_bundle *record = fa_store_find(store, t->key);
   fa_pack_builder *builder = fa_pack_builder_new("gfx942", fa_version(), fa_bundle_text(record, "toolchain", ""));
-  if (!fa_pack_builder_add(builder, text, record, "test", trouble, sizeof trouble) || !fa_pack_builder_finish(&bytes, &size, builder, false, trouble, sizeof trouble))
+  if (!fa_pack_builder_add(builder, text, record, "test", trouble, sizeof trouble) ||
+      !fa_pack_builder_finish(&bytes, &size, builder, false, trouble, sizeof trouble))
     fail_msg("%s", trouble);
   trial_write(path, bytes, size);
   fa_free(bytes);

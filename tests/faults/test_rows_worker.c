@@ -50,7 +50,8 @@ static int entries(const char *directory) {
 }
 
 static void expect_error(const trial *t, fa_status status, const char *says, const char *what) {
-  if (t->status != status || !strstr(t->text, says)) fail_msg("%s: %s with \"%s\" is meant: %s %s", what, fa_status_name(status), says, fa_status_name(t->status), t->text);
+  if (t->status != status || !strstr(t->text, says))
+    fail_msg("%s: %s with \"%s\" is meant: %s %s", what, fa_status_name(status), says, fa_status_name(t->status), t->text);
 }
 
 static void expect_next_works(const char *what) {
@@ -120,7 +121,8 @@ static void row_21_environment_does_not_reach_the_compiler(void **state) {
 
 static void row_22_unknown_targets_are_refused_before_the_compiler(void **state) {
   (void)state;
-  static const char *const names[] = {"gfx940", "gfx999", "gfx1250", "native", "gfx942,gfx90a", "amdgcnspirv", "gfx942:bogus+", "gfx9-generic", "GFX942", "gfx", "../gfx942"};
+  static const char *const names[] = {"gfx940", "gfx999", "gfx1250", "native", "gfx942,gfx90a", "amdgcnspirv", "gfx942:bogus+", "gfx9-generic", "GFX942",
+      "gfx", "../gfx942"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     char text[64];
     snprintf(text, sizeof text, "target=%s", names[i]);
@@ -227,7 +229,8 @@ static void row_25_success_that_is_none(void **state) {
   static const struct {
     const char *problem, *says;
   } builds[] = {
-    {"case=spill target=gfx942", "scratch in bytes a lane"}, {"case=lds_plan target=gfx942", "LDS in bytes is 0"}, {"case=kernarg target=gfx942", "size of the arguments"},
+    {"case=spill target=gfx942", "scratch in bytes a lane"}, {"case=lds_plan target=gfx942", "LDS in bytes is 0"},
+    {"case=kernarg target=gfx942", "size of the arguments"},
     {"case=wave target=gfx942", "wave size is 64"},
   };
   fa_toolchain toolchain;

@@ -16,7 +16,8 @@ static void read_problem(const char *text)
     (void)fa_supports_text(&info, text);
     if (fa_problem_parse(&problem, text) != FA_OK)
         return;
-    if (fa_problem_print(printed, sizeof printed, NULL, &problem) != FA_OK || fa_problem_parse(&again, printed) != FA_OK || memcmp(&problem, &again, sizeof problem) != 0)
+    if (fa_problem_print(printed, sizeof printed, NULL, &problem) != FA_OK || fa_problem_parse(&again, printed) != FA_OK ||
+        memcmp(&problem, &again, sizeof problem) != 0)
         abort();
 }
 
