@@ -127,7 +127,7 @@ static void configs(void **state) {
     { "{\"model_type\": \"qwen2\", \"hidden_size\": 3584, \"num_attention_heads\": 28, \"num_key_value_heads\": 4, \"sliding_window\": 131072, \"use_sliding_window\": false, \"max_window_layers\": 28}",
       PAIR("d128 causal") "; " PAIR("d128 causal pack") },
     { "{\"model_type\": \"gemma2\", \"head_dim\": 256, \"hidden_size\": 3584, \"num_attention_heads\": 16, \"num_key_value_heads\": 8, \"attn_logit_softcapping\": 50.0, \"sliding_window\": 4096, "
-      "\"final_logit_softcapping\": 30.0, \"query_pre_attn_scalar\": 256}",
+      "\"sliding_window_size\": 4096, \"final_logit_softcapping\": 30.0, \"query_pre_attn_scalar\": 256}",
       "d256 causal softcap; d256 causal varlen softcap; d256 causal pack softcap; d256 causal pack varlen softcap; "
       "d256 window softcap; d256 window varlen softcap; d256 window pack softcap; d256 window pack varlen softcap" },
     { "{\"model_type\": \"gemma3\", \"text_config\": {\"model_type\": \"gemma3_text\", \"hidden_size\": 2560, \"sliding_window\": 1024}, "
@@ -194,6 +194,8 @@ static void wrong_configs(void **state) {
     { "{\"model_type\": \"llama\", \"hidden_size\": 4097, \"num_attention_heads\": 32}", "hidden_size=4097 is no multiple of num_attention_heads=32", FA_ERR_PROBLEM },
     { "{\"model_type\": \"llama\", \"hidden_size\": 4096, \"num_attention_heads\": 32, \"num_key_value_heads\": 5}", "heads=32 is no multiple of heads_k=5", FA_ERR_PROBLEM },
     { "{\"model_type\": \"llama\", \"hidden_size\": 65536, \"num_attention_heads\": 32}", "head_dim_qk=2048: must be between 1 and 576", FA_ERR_PROBLEM },
+    { "{\"model_type\": \"gemma2\", \"hidden_size\": 4096, \"num_attention_heads\": 16, \"sliding_window\": 4096, \"sliding_window_size\": 2048}",
+      "field \"sliding_window_size\" speaks of attention", FA_ERR_UNSUPPORTED },
     { "{\"model_type\": \"llama\", \"hidden_size\": 4096, \"num_attention_heads\": 32, \"attention_sparsity\": 0.5}", "field \"attention_sparsity\" speaks of attention and is not known", FA_ERR_UNSUPPORTED },
     { "{\"model_type\": \"bert\", \"position_embedding_type\": \"relative_key_query\"}", "position_embedding_type=relative_key_query adds terms", FA_ERR_UNSUPPORTED },
     { "{\"model_type\": \"qwen3\", \"hidden_size\": 4096, \"num_attention_heads\": 32, \"layer_types\": [\"linear_attention\"]}", "layer type \"linear_attention\" is not served", FA_ERR_UNSUPPORTED },

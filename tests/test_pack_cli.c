@@ -113,7 +113,9 @@ static void damage_is_told(void **state) {
          "all.fapack: 2 records verify", "is damaged");
   expect("\"$FA_GEN\" pack list bad.fapack", 0, "gfx942", NULL); /* the index is whole */
   expect("head -c 3000 all.fapack >short.fapack; \"$FA_GEN\" pack list short.fapack", 4, NULL, "short.fapack: is damaged: 3000 bytes");
-  expect("\"$FA_GEN\" pack merge bad.fapack -o no.fapack", 1, NULL, "is damaged");
+  expect("\"$FA_GEN\" pack merge all.fapack bad.fapack -o no.fapack", 4, NULL, "bad.fapack: the record of kernel=");
+  expect("\"$FA_GEN\" pack extract bad.fapack -o bad", 4, NULL, "bad.fapack: the record of kernel=");
+  expect("\"$FA_GEN\" pack --c-array bad.fapack -o bad.c", 4, NULL, "bad.fapack: the record of kernel=");
   /* A record that verifies, and lies. */
   const made_record odd = {"kernel=attention_fwd target=gfx942 head_dim_qk=8", "{\"manifest\": 1}", "object", 0};
   char path[512];
@@ -201,6 +203,7 @@ static void wrong_usage(void **state) {
     { "pack create target=gfx942", "-o FILE is needed", 2 },
     { "pack create target=gfx942 colour=red -o x.fapack", "\"colour=red\": FIELD=VALUE[,VALUE...] of a problem is expected", 2 },
     { "pack create target=gfx90a -o x.fapack --cache-dir cache", "has no such kernel of this fa-gen and toolchain; fa-gen build makes them", 4 },
+    { "pack extract all.fapack head_dim=96 -o none", "all.fapack: no kernel in this pack has the fields asked for; fa-gen pack list", 1 },
     { "pack list missing.fapack", "missing.fapack: No such file or directory", 4 },
     { "pack --c-array all.fapack", "-o NAME.c is needed", 2 },
     { "pack --c-array all.fapack -o k.txt", "-o NAME.c is needed", 2 },

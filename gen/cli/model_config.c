@@ -174,11 +174,17 @@ static bool says_nothing(const json_t *value) {
          (json_is_string(value) && strcmp(json_string_value(value), "default") == 0) || (json_is_array(value) && json_array_size(value) == 0);
 }
 
+/* Published files of gemma2 have the window under a second name. */
+static bool says_it_twice(const config *c, const char *name, const json_t *value) {
+  const json_t *window = field(c, "sliding_window");
+  return strcmp(name, "sliding_window_size") == 0 && window && json_equal(window, value);
+}
+
 static fa_status check_fields(const config *c, fa_error *error) {
   const char *name;
   const json_t *value;
   json_object_foreach((json_t *)(uintptr_t)c->json, name, value)
-    if (speaks_of_attention(name) && !says_nothing(value))
+    if (speaks_of_attention(name) && !says_nothing(value) && !says_it_twice(c, name, value))
       return fa_fail(error, FA_ERR_UNSUPPORTED, "%s: field \"%s\" speaks of attention and is not known here; describe the model in a file for --models (docs/prebuild.md)", c->path,
                      show(name).text);
   const json_t *position = field(c, "position_embedding_type");

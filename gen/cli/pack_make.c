@@ -94,47 +94,42 @@ cleanup:
 
 /* ---- merge --------------------------------------------------------------------------------------------------------- */
 
-static bool add_pack(fa_pack_builder *builder, const fa_pack *pack, const char *path, char *trouble, size_t room) {
-  for (size_t i = 0; i < fa_pack_head(pack)->records; i++) {
-    fa_bundle *record = fa_pack_record(pack, i, trouble, room);
-    bool added = record && fa_pack_builder_add(builder, fa_pack_at(pack, i).problem, record, path, trouble, room);
+static fa_status add_pack(fa_pack_builder *builder, const fa_pack *pack, const char *path, fa_error *error) {
+  char trouble[2 * FA_PACK_TROUBLE_BYTES];
+  fa_status status = FA_OK;
+  for (size_t i = 0; !status && i < fa_pack_head(pack)->records; i++) {
+    fa_bundle *record = fa_pack_record(pack, i, trouble, sizeof trouble);
+    if (!record) status = fa_fail(error, FA_ERR_IO, "%.1000s: %s", path, trouble);
+    else if (!fa_pack_builder_add(builder, fa_pack_at(pack, i).problem, record, path, trouble, sizeof trouble))
+      status = fa_fail(error, FA_ERR_VALIDATION, "%s", trouble);
     fa_bundle_free(record);
-    if (!added) return false;
   }
-  return true;
+  return status;
 }
 
 /* What a pack has one of must be the same in all. */
-static bool agree(const fa_pack_header *a, const char *path_a, const fa_pack_header *b, const char *path_b, char *trouble, size_t room) {
+static fa_status agree(const fa_pack_header *a, const char *path_a, const fa_pack_header *b, const char *path_b, fa_error *error) {
   const char *const pairs[][3] = {{"targets", a->target, b->target}, {"versions of fa-gen", a->generator, b->generator},
                                   {"toolchains", a->toolchain, b->toolchain}};
   for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++)
-    if (strcmp(pairs[i][1], pairs[i][2]) != 0) {
-      snprintf(trouble, room, "%s and %s are of different %s: %s and %s", path_a, path_b, pairs[i][0], pairs[i][1], pairs[i][2]);
-      return false;
-    }
-  return true;
+    if (strcmp(pairs[i][1], pairs[i][2]) != 0)
+      return fa_fail(error, FA_ERR_VALIDATION, "%s and %s are of different %s: %s and %s", path_a, path_b, pairs[i][0], pairs[i][1], pairs[i][2]);
+  return FA_OK;
 }
 
 int fa_pack_merge(fa_cli *cli, char *const *paths, int count) {
   fa_pack **packs = calloc((size_t)count, sizeof *packs);
   fa_pack_builder *builder = NULL;
-  char trouble[2 * FA_PACK_TROUBLE_BYTES] = "out of memory";
   fa_error error = {.status = FA_OK};
   int code = FA_EXIT_IO;
-  bool fit = packs != NULL;
-  for (int i = 0; fit && i < count; i++) {
+  if (!packs) fa_fail(&error, FA_ERR_NOMEM, "no memory for %d packs", count);
+  for (int i = 0; !error.status && i < count; i++) {
     if (!(packs[i] = fa_pack_files_open(cli, paths[i], 0, &code))) goto cleanup;
     const fa_pack_header *first = fa_pack_head(packs[0]);
-    if (i == 0) fit = (builder = fa_pack_builder_new(first->target, first->generator, first->toolchain)) != NULL;
-    fit = fit && agree(first, paths[0], fa_pack_head(packs[i]), paths[i], trouble, sizeof trouble) &&
-          add_pack(builder, packs[i], paths[i], trouble, sizeof trouble);
+    if (i == 0 && !(builder = fa_pack_builder_new(first->target, first->generator, first->toolchain))) fa_fail(&error, FA_ERR_NOMEM, "no memory for a pack");
+    else if (!agree(first, paths[0], fa_pack_head(packs[i]), paths[i], &error)) add_pack(builder, packs[i], paths[i], &error);
   }
-  if (fit) code = fa_pack_files_write(cli, builder);
-  else {
-    fa_fail(&error, FA_ERR_VALIDATION, "%s", trouble);
-    code = fa_cli_fail(cli, &error);
-  }
+  code = error.status ? fa_cli_fail(cli, &error) : fa_pack_files_write(cli, builder);
 cleanup:
   for (int i = 0; packs && i < count; i++) fa_pack_close(packs[i]);
   free(packs);
@@ -152,13 +147,14 @@ static fa_status write_section(const char *folder, const char *name, const char 
   return fa_output_write(path, section->data, section->size, error);
 }
 
-static fa_status extract_one(const fa_pack *pack, size_t index, const char *folder, char name[160], fa_error *error) {
+static fa_status extract_one(const fa_pack *pack, const char *path, size_t index, const char *folder, char name[160], fa_error *error) {
   char trouble[FA_PACK_TROUBLE_BYTES];
   fa_problem problem;
   fa_status status = fa_problem_parse(&problem, fa_pack_at(pack, index).problem);
-  if (status) return fa_fail(error, FA_ERR_IO, "the problem \"%s\" is not known to this fa-gen: %s", fa_pack_at(pack, index).problem, fa_last_error());
+  if (status)
+    return fa_fail(error, FA_ERR_IO, "%.1000s: the problem \"%s\" is not known to this fa-gen: %s", path, fa_pack_at(pack, index).problem, fa_last_error());
   fa_bundle *record = fa_pack_record(pack, index, trouble, sizeof trouble);
-  if (!record) return fa_fail(error, FA_ERR_IO, "%s", trouble);
+  if (!record) return fa_fail(error, FA_ERR_IO, "%.1000s: %s", path, trouble);
   fa_session_file_name(name, 160, &problem);
   status = write_section(folder, name, ".co", fa_bundle_find(record, "object"), error);
   if (!status) status = write_section(folder, name, ".json", fa_bundle_find(record, "manifest"), error);
@@ -178,10 +174,12 @@ int fa_pack_extract(fa_cli *cli, const char *path, char *const *fields, int coun
   json_t *names = json_array();
   if (mkdir(folder, 0777) != 0 && errno != EEXIST) fa_fail(&error, FA_ERR_IO, "%.1000s: cannot be made: %s", folder, strerror(errno));
   for (size_t i = 0; !error.status && i < fa_pack_head(pack)->records; i++) {
-    if (!fa_pack_files_match(fa_pack_at(pack, i).problem, fields, count) || extract_one(pack, i, folder, name, &error)) continue;
+    if (!fa_pack_files_match(fa_pack_at(pack, i).problem, fields, count) || extract_one(pack, path, i, folder, name, &error)) continue;
     json_array_append_new(names, json_string(name));
     done++;
   }
+  if (!error.status && !done)
+    fa_fail(&error, FA_ERR_UNSUPPORTED, "%.1000s: no kernel in this pack has the fields asked for; fa-gen pack list prints those that are there", path);
   fa_pack_close(pack);
   if (error.status) code = fa_cli_fail(cli, &error);
   else if (fa_cli_value(cli, "json")) code = fa_session_json(cli, json_pack("{s:i,s:s,s:O}", "schema", 1, "folder", folder, "written", names));
@@ -240,17 +238,19 @@ static fa_status write_header(const char *path, const char *name, const fa_pack 
 }
 
 /* The same records, raw: a linked-in pack is to need no libzstd. */
-static bool raw_bytes(void **bytes, size_t *size, const fa_pack *pack, const char *path, char *trouble, size_t room) {
+static fa_status raw_bytes(void **bytes, size_t *size, const fa_pack *pack, const char *path, fa_error *error) {
   const fa_pack_header *head = fa_pack_head(pack);
+  char trouble[FA_PACK_TROUBLE_BYTES] = "out of memory";
   fa_pack_builder *builder = fa_pack_builder_new(head->target, head->generator, head->toolchain);
-  bool done = builder && add_pack(builder, pack, path, trouble, room) && fa_pack_builder_finish(bytes, size, builder, false, trouble, room);
+  fa_status status = builder ? add_pack(builder, pack, path, error) : fa_fail(error, FA_ERR_NOMEM, "no memory for a pack");
+  if (!status && !fa_pack_builder_finish(bytes, size, builder, false, trouble, sizeof trouble)) status = fa_fail(error, FA_ERR_IO, "%.1000s: %s", path, trouble);
   fa_pack_builder_free(builder);
-  return done;
+  return status;
 }
 
 int fa_pack_c_array(fa_cli *cli, const char *path) {
   const char *source = fa_cli_value(cli, "output"), *given = fa_cli_value(cli, "name"), *dot = source ? strrchr(source, '.') : NULL;
-  char header[4096], name[64], trouble[FA_PACK_TROUBLE_BYTES] = "out of memory";
+  char header[4096], name[64];
   fa_error error = {.status = FA_OK};
   void *bytes;
   size_t size;
@@ -264,8 +264,7 @@ int fa_pack_c_array(fa_cli *cli, const char *path) {
   fa_pack *pack = fa_pack_files_open(cli, path, 0, &code);
   if (!pack) return code;
   const char *slash = strrchr(header, '/');
-  if (!raw_bytes(&bytes, &size, pack, path, trouble, sizeof trouble)) fa_fail(&error, FA_ERR_IO, "%.1000s: %s", path, trouble);
-  else {
+  if (!raw_bytes(&bytes, &size, pack, path, &error)) {
     if (!write_header(header, name, pack, &error)) write_source(source, slash ? slash + 1 : header, name, bytes, size, &error);
     fa_free(bytes);
   }
