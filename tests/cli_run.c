@@ -70,3 +70,16 @@ void cli_expect(const cli_result *result, const char *command, int code) {
   if (result->code != code)
     fail_msg("%s\nexit code %d, must be %d\nstandard output: %s\nstandard error: %s", command, result->code, code, result->out, result->err);
 }
+
+static void check_stream(const char *command, const char *name, const char *text, const char *words) {
+  if (words && !*words && *text) fail_msg("%s\n%s must be empty:\n%s", command, name, text);
+  if (words && !strstr(text, words)) fail_msg("%s\n%s has no \"%s\":\n%s", command, name, words, text);
+}
+
+void cli_check(const char *folder, const char *command, int code, const char *out, const char *err) {
+  cli_result result = cli_shell(folder, command);
+  cli_expect(&result, command, code);
+  check_stream(command, "standard output", result.out, out);
+  check_stream(command, "standard error", result.err, err);
+  cli_free(&result);
+}

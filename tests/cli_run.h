@@ -13,6 +13,9 @@ cli_result cli_shell(const char *folder, const char *command);
 void cli_free(cli_result *result);
 /* Fails the test when the exit code differs; prints what was printed. */
 void cli_expect(const cli_result *result, const char *command, int code);
+/* Runs, and expects the exit code and words in what was printed.  NULL: whatever is printed; CLI_NOTHING: that nothing is. */
+#define CLI_NOTHING ""
+void cli_check(const char *folder, const char *command, int code, const char *out, const char *err);
 /* A whole file as a string, malloc'ed; NULL when it cannot be read. */
 char *cli_read(const char *path);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen: help of every subcommand, exit codes and messages, files in and out, real data on both emulated targets. */
+#include "cli_json.h"
 #include "cli_run.h"
 #include "command.h"
 #include "npy.h"
@@ -30,23 +31,11 @@ static int remove_folder(void **state) {
 
 /* Runs, expects the code, and words in what was printed (out may be NULL; err NULL: nothing on standard error). */
 static void expect(const char *command, int code, const char *out, const char *err) {
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  if (out && !strstr(result.out, out)) fail_msg("%s\nstandard output has no \"%s\":\n%s", command, out, result.out);
-  if (err && !strstr(result.err, err)) fail_msg("%s\nstandard error has no \"%s\":\n%s", command, err, result.err);
-  if (!err && result.err[0]) fail_msg("%s\nstandard error must be empty:\n%s", command, result.err);
-  cli_free(&result);
+  cli_check(folder, command, code, out, err ? err : CLI_NOTHING);
 }
 
 static json_t *expect_json(const char *command, int code) {
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  json_error_t error;
-  json_t *object = json_loads(result.out, 0, &error);
-  if (!object) fail_msg("%s\nno JSON: %s\n%s", command, error.text, result.out);
-  assert_int_equal(json_integer_value(json_object_get(object, "schema")), 1);
-  cli_free(&result);
-  return object;
+  return cli_json(folder, command, code);
 }
 
 /* ---- words --------------------------------------------------------------------------------------------------------- */

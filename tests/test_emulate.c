@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen emulate and fa-gen profile: objects that are not ours, arguments, bundles, reports, counters, lines. */
+#include "cli_json.h"
 #include "cli_run.h"
 #include "npy.h"
 #include "scratch.h"
@@ -123,23 +124,13 @@ static int remove_folder(void **state) {
 static void expect(const char *arguments, int code, const char *out, const char *err) {
   char command[1024];
   snprintf(command, sizeof command, "\"$FA_GEN\" %s", arguments);
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  if (out && !strstr(result.out, out)) fail_msg("%s\nstandard output has no \"%s\":\n%s", command, out, result.out);
-  if (err && !strstr(result.err, err)) fail_msg("%s\nstandard error has no \"%s\":\n%s", command, err, result.err);
-  cli_free(&result);
+  cli_check(folder, command, code, out, err);
 }
 
 static json_t *run_json(const char *arguments, int code) {
   char command[1024];
-  json_error_t error;
   snprintf(command, sizeof command, "\"$FA_GEN\" %s --json", arguments);
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  json_t *object = json_loads(result.out, 0, &error);
-  if (!object) fail_msg("%s\nno JSON: %s\n%s", command, error.text, result.out);
-  cli_free(&result);
-  return object;
+  return cli_json(folder, command, code);
 }
 
 /* Number at "a.b.2.c" */

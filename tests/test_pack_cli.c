@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * fa-gen pack with kernels of the real compiler: made, listed, joined, compared, taken apart, run on the emulator, and linked in. */
+#include "cli_json.h"
 #include "cli_run.h"
 #include "made_pack.h"
 #include "scratch.h"
@@ -13,21 +14,11 @@ static char folder[256];
 
 /* Runs, expects the code, and words in what was printed (NULL: nothing is expected of it; err NULL: nothing on standard error). */
 static void expect(const char *command, int code, const char *out, const char *err) {
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  if (out && !strstr(result.out, out)) fail_msg("%s\nstandard output has no \"%s\":\n%s", command, out, result.out);
-  if (err && !strstr(result.err, err)) fail_msg("%s\nstandard error has no \"%s\":\n%s", command, err, result.err);
-  if (!err && result.err[0]) fail_msg("%s\nstandard error must be empty:\n%s", command, result.err);
-  cli_free(&result);
+  cli_check(folder, command, code, out, err ? err : CLI_NOTHING);
 }
 
 static json_t *expect_json(const char *command, int code) {
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  json_t *object = json_loads(result.out, 0, NULL);
-  if (!object || json_integer_value(json_object_get(object, "schema")) != 1) fail_msg("%s\nno JSON of schema 1:\n%s", command, result.out);
-  cli_free(&result);
-  return object;
+  return cli_json(folder, command, code);
 }
 
 /* Three kernels in the folder's own cache, and packs of them. */

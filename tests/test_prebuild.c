@@ -49,11 +49,7 @@ static int tear_down(void **state) {
 
 /* Runs, expects the code, and words in what was printed (NULL: whatever). */
 static void expect(const char *command, int code, const char *out, const char *err) {
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  if (out && !strstr(result.out, out)) fail_msg("%s\nstandard output has no \"%s\":\n%s\n%s", command, out, result.out, result.err);
-  if (err && !strstr(result.err, err)) fail_msg("%s\nstandard error has no \"%s\":\n%s", command, err, result.err);
-  cli_free(&result);
+  cli_check(folder, command, code, out, err);
 }
 
 static void usage(void **state) {

@@ -16,6 +16,7 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "cli_json.h"
 #include "cli_run.h"
 #include "fagen/fagen.h"
 #include "patched_pack.h"
@@ -44,20 +45,11 @@ static int remove_folder(void **state) {
 
 /* Runs, expects code and words (NULL: none asked for). */
 static void expect(const char *command, int code, const char *out, const char *err) {
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  if (out && !strstr(result.out, out)) fail_msg("%s\nstandard output has no \"%s\":\n%s", command, out, result.out);
-  if (err && !strstr(result.err, err)) fail_msg("%s\nstandard error has no \"%s\":\n%s", command, err, result.err);
-  cli_free(&result);
+  cli_check(folder, command, code, out, err);
 }
 
 static json_t *report_of(const char *command, int code) {
-  cli_result result = cli_shell(folder, command);
-  cli_expect(&result, command, code);
-  json_t *report = json_loads(result.out, 0, NULL);
-  if (!report) fail_msg("%s\nno JSON: %s\n%s", command, result.out, result.err);
-  cli_free(&result);
-  return report;
+  return cli_json(folder, command, code);
 }
 
 static json_t *variant_of(const json_t *report, size_t index) {
