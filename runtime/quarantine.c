@@ -161,7 +161,7 @@ fa_status fa_quarantine_check(const fa_quarantine *quarantine, const char *targe
     if (strcmp(e->problem, problem) != 0 || strcmp(e->target, target) != 0 || strcmp(e->toolchain, toolchain) != 0) continue;
     return fa_fail(error, FA_ERR_UNSUPPORTED,
                    "quarantined: on %s this kernel failed the test \"%s\" of fa-gen selftest, on %s, with toolchain %s: %s; choose another schedule (block_m, block_n, waves, "
-                   "stages, schedule), or another compiler, or run `fa-gen selftest` again, which lifts it where all is right; `fa-gen quarantine list|remove` shows and "
+                   "stages, schedule), or another compiler, or run `fa-gen selftest` again on that device without --quick, which lifts it where all is right; `fa-gen quarantine list|remove` shows and "
                    "removes entries",
                    e->target, e->test, e->day, e->toolchain, e->problem);
   }

@@ -33,7 +33,7 @@ typedef struct selftest {
   double began;
   int right, wrong, other;
   char quarantine[4096]; /* "": none */
-  int quarantined, lifted;
+  int quarantined, lifted, held;
   int code; /* to end with; -1: none yet */
 } selftest;
 
@@ -53,11 +53,24 @@ static const char *text_of(const json_t *object, const char *key) {
 
 /* ---- quarantine ---------------------------------------------------------------------------------------------------- */
 
-static bool is_quarantined(const selftest *s, const char *toolchain, const char *problem) {
+static const char ON_EMULATOR[] = " (emulator)"; /* behind the test's name */
+
+static bool ends_with(const char *text, const char *end) {
+  size_t a = strlen(text), b = strlen(end);
+  return a >= b && strcmp(text + a - b, end) == 0;
+}
+
+typedef enum standing { FREE, THERE, THERE_FROM_CARD } standing;
+
+static standing standing_of(const selftest *s, const char *toolchain, const char *problem) {
   fa_quarantine q;
-  bool found = s->quarantine[0] && fa_quarantine_read(&q, s->quarantine, NULL, NULL, NULL) == FA_OK;
-  if (!found) return false;
-  found = fa_quarantine_check(&q, s->target, toolchain, problem, NULL) != FA_OK;
+  standing found = FREE;
+  if (!s->quarantine[0] || fa_quarantine_read(&q, s->quarantine, NULL, NULL, NULL)) return FREE;
+  for (size_t i = 0; i < q.count; i++) {
+    const fa_quarantine_entry *e = &q.entries[i];
+    if (strcmp(e->target, s->target) != 0 || strcmp(e->toolchain, toolchain) != 0 || strcmp(e->problem, problem) != 0) continue;
+    if (found != THERE_FROM_CARD) found = ends_with(e->test, ON_EMULATOR) ? THERE : THERE_FROM_CARD;
+  }
   fa_quarantine_free(&q);
   return found;
 }
@@ -67,13 +80,25 @@ static bool same(const fa_quarantine_entry *entry, void *user) {
   return strcmp(entry->target, wanted->target) == 0 && strcmp(entry->toolchain, wanted->toolchain) == 0 && strcmp(entry->problem, wanted->problem) == 0;
 }
 
-/* Puts the variant in, or takes it out where all is right.  test: what failed, NULL: nothing. */
+/* Puts the variant in, or takes it out where all is right.  test: what failed, NULL: nothing.  What failed on a card stays whatever the emulator says of
+ * it, and what all tests found is not lifted by some of them. */
 static void settle(selftest *s, const char *test) {
-  fa_quarantine_entry entry = { s->day, s->target, test, text_of(s->row, "toolchain"), text_of(s->row, "problem") };
+  bool emulated = s->device && strncmp(s->device, "emulator:", 9) == 0;
+  char name[64];
+  snprintf(name, sizeof name, "%s%s", test ? test : "", emulated ? ON_EMULATOR : "");
+  fa_quarantine_entry entry = { s->day, s->target, name, text_of(s->row, "toolchain"), text_of(s->row, "problem") };
   fa_quarantine_change change = { .add = test ? &entry : NULL, .drop = test ? NULL : same, .user = &entry };
   fa_error error = { .status = FA_OK };
   bool known = json_object_get(s->row, "toolchain") != NULL; /* before the kernel is there nobody knows whose it is */
-  if (!s->quarantine[0] || !known || (!test && !is_quarantined(s, entry.toolchain, entry.problem))) return;
+  if (!s->quarantine[0] || !known) return;
+  standing before = standing_of(s, entry.toolchain, entry.problem);
+  bool held = before == THERE_FROM_CARD && emulated;
+  if (before != FREE && (held || (!test && fa_cli_value(s->cli, "quick")))) {
+    s->held++;
+    json_object_set_new(s->row, "held", json_true());
+    return;
+  }
+  if (!test && before == FREE) return;
   if (fa_quarantine_edit(NULL, s->quarantine, &change, &error)) {
     (void)fa_cli_fail(s->cli, &error);
     s->code = FA_EXIT_IO;
@@ -330,6 +355,8 @@ static void print_end(const selftest *s) {
          s->count > s->right + s->wrong + s->other ? "; not all were reached" : "");
   if (s->quarantined) printf("quarantined: %d (%s); libfagen refuses them by name now, and fa-gen quarantine lists them\n", s->quarantined, s->quarantine);
   if (s->lifted) printf("lifted from the quarantine, since all is right now: %d\n", s->lifted);
+  if (s->held) printf("still quarantined: %d (%s); only all tests on the device itself, "
+                     "not --quick ones or the emulator's, lift what failed there\n", s->held, s->quarantine);
   if (s->wrong && !s->right) printf("nothing was right: the device, its driver or the HIP runtime is more likely at fault than each kernel; fa-gen doctor looks at them\n");
 }
 

@@ -21,7 +21,8 @@
   "  one-hot   every visible key counts once, a hidden one never\n" \
   "  no-keys   rows that see no key: O is 0, lse -infinity\n" \
   "--quick leaves out strides and heads, and tries fewer numbers.\n" \
-  "A variant that fails is quarantined by target, toolchain and problem: libfagen refuses it by name. One that is right again is let go. Each device runs in a\n" \
+  "A variant that fails is quarantined by target, toolchain and problem: libfagen refuses it by name. One that is right again in all\n" \
+  "tests is let go, not by --quick, nor by the emulator what failed on a card. Each device runs in a\n" \
   "process of its own: a crash or a hang costs one variant. Exit code 1 when one is wrong or could not be tested.\n" \
   "example: fa-gen selftest --device emulator:gfx942 dtype=bf16 head_dim=64,128 mask=none,causal --report report.json\n"
 
