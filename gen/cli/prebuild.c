@@ -45,7 +45,11 @@ static int add_item(fa_prebuild *p, int model, const fa_problem *problem) {
   item->models[model / 64] |= 1ull << model % 64;
   if (at < p->count) return -1;
   item->problem = *problem;
-  item->text = strdup(text);
+  if (!(item->text = strdup(text))) {
+    fa_error error = {0};
+    fa_fail(&error, FA_ERR_NOMEM, "no memory for the list of kernels");
+    return fa_cli_fail(p->cli, &error);
+  }
   p->count++;
   return -1;
 }
@@ -164,10 +168,12 @@ static fa_status check_record(const fa_kernel_item *item, const fa_bundle *recor
   return status;
 }
 
-static void note_record(fa_kernel_item *item, const fa_bundle *record) {
+/* False: out of memory. */
+static bool note_record(fa_kernel_item *item, const fa_bundle *record) {
   const fa_section *object = fa_bundle_find(record, "object");
   item->bytes = object ? object->size : 0;
   item->variant = strdup(fa_bundle_text(record, "variant", ""));
+  return item->variant != NULL;
 }
 
 int fa_prebuild_open(fa_prebuild *p) {
@@ -176,8 +182,7 @@ int fa_prebuild_open(fa_prebuild *p) {
   if (code >= 0) return code;
   for (int i = 0; i < p->count; i++) {
     fa_bundle *record = find_record(p, p->items[i].text);
-    p->items[i].there = record && check_record(&p->items[i], record, NULL) == FA_OK;
-    if (p->items[i].there) note_record(&p->items[i], record);
+    p->items[i].there = record && check_record(&p->items[i], record, NULL) == FA_OK && note_record(&p->items[i], record);
     fa_bundle_free(record);
   }
   return -1;
@@ -234,12 +239,12 @@ fa_status fa_prebuild_kernel(fa_job *job, void *user, fa_error *error) {
   if (templates) request[sections++] = (fa_section){ "templates_dir", templates, strlen(templates) };
   fa_status status = fa_worker_call(&reply, &p->toolchain, &p->limits, request, sections, error);
   if (status == FA_OK) status = keep_record(p, item, reply, error);
+  if (status == FA_OK && !note_record(item, reply)) status = fa_fail(error, FA_ERR_NOMEM, "no memory for the kernel's name");
   if (status != FA_OK && status != FA_ERR_IO) {
     keep_logs(p, job->name, item, reply, error);
   } else if (status == FA_OK) {
     remove_logs(p, job->name);
-    note_record(item, reply);
-    fa_session_lighter(lighter, sizeof lighter, item->variant ? item->variant : "");
+    fa_session_lighter(lighter, sizeof lighter, item->variant);
     snprintf(line, sizeof line, "%zu bytes%s%s", item->bytes, lighter[0] ? ";" : "", lighter);
     job->line = strdup(line);
   }
