@@ -225,9 +225,11 @@ static void liar(void **state) {
   (void)state;
   const char *command = TINY "-o lies --worker \"$PWD/lying/worker\"";
   expect("mkdir lying; ln -s " FA_TEST_BIN "/tests/canned-worker lying/worker", 0, "", NULL);
-  expect(command, 1, "lies/gfx942.fapack  0 kernels", "FA_ERR_VALIDATION: manifest");
+  expect(command, 1, "gfx942: no pack was written", "FA_ERR_VALIDATION: manifest");
+  expect("test ! -e lies/gfx942.fapack && cp one/gfx942.fapack lies/", 0, "", NULL);
   expect("\"$FA_GEN\" manifest target=gfx942 dtype=fp16 head_dim=64 mask=causal >lying/manifest", 0, "", NULL);
   expect(command, 1, "2 kernels: 0 built, 0 were there, 2 failed", "the worker's answer is for another problem: kernel=attention_fwd target=gfx942 dtype_q=fp16");
+  expect("cmp lies/gfx942.fapack one/gfx942.fapack", 0, "", NULL); /* an earlier pack is not replaced by an empty one */
 }
 
 /* A disk that takes no more: an error that ends the run; what was done before stays. */

@@ -216,8 +216,9 @@ static int built_earlier(const fa_prebuild *p) {
 static void print_report(const fa_prebuild *p, const fa_jobs *jobs, int failed) {
   int done = 0;
   for (int i = 0; i < jobs->count; i++) done += jobs->jobs[i].ended && jobs->jobs[i].status == FA_OK;
-  for (int t = 0; t < p->target_count && p->packs[t].path[0]; t++)
-    printf("%s  %zu kernels, %zu bytes, sha256 %s\n", p->packs[t].path, p->packs[t].kernels, p->packs[t].bytes, p->packs[t].sha256);
+  for (int t = 0; t < p->target_count; t++)
+    if (p->packs[t].sha256[0]) printf("%s  %zu kernels, %zu bytes, sha256 %s\n", p->packs[t].path, p->packs[t].kernels, p->packs[t].bytes, p->packs[t].sha256);
+    else if (p->packs[t].target[0]) printf("%s: no pack was written: not one of its kernels could be built; an earlier one stays as it was\n", p->packs[t].target);
   int left = p->count - done - built_earlier(p) - failed;
   printf("%d kernels: %d built, %d were there, %d failed", p->count, done, built_earlier(p), failed);
   if (left) printf(", %d not started", left);
@@ -238,9 +239,10 @@ static void print_failures(const fa_prebuild *p, const fa_jobs *jobs) {
 
 static int print_json(const fa_prebuild *p, const fa_jobs *jobs) {
   json_t *packs = json_array(), *kernels = json_array(), *failed = json_array();
-  for (int t = 0; t < p->target_count && p->packs[t].path[0]; t++)
-    json_array_append_new(packs, json_pack("{s:s,s:s,s:I,s:I,s:s}", "target", p->packs[t].target, "path", p->packs[t].path, "kernels", (json_int_t)p->packs[t].kernels, "bytes",
-                                           (json_int_t)p->packs[t].bytes, "sha256", p->packs[t].sha256));
+  for (int t = 0; t < p->target_count; t++)
+    if (p->packs[t].sha256[0])
+      json_array_append_new(packs, json_pack("{s:s,s:s,s:I,s:I,s:s}", "target", p->packs[t].target, "path", p->packs[t].path, "kernels", (json_int_t)p->packs[t].kernels, "bytes",
+                                             (json_int_t)p->packs[t].bytes, "sha256", p->packs[t].sha256));
   for (int i = 0; i < p->count; i++)
     if (p->items[i].variant)
       json_array_append_new(kernels, json_pack("{s:s,s:s,s:I,s:b,s:o}", "problem", p->items[i].text, "variant", p->items[i].variant, "object_bytes", (json_int_t)p->items[i].bytes, "built",

@@ -297,11 +297,22 @@ static fa_status write_pack(fa_prebuild_pack *pack, const fa_prebuild *p, fa_err
   return status;
 }
 
+/* Kernels were asked for and all failed: an earlier pack is better than an empty one. */
+static bool all_failed(const fa_prebuild *p, const char *target) {
+  int asked = 0, there = 0;
+  for (int i = 0; i < p->count; i++) {
+    bool of_target = strcmp(p->items[i].problem.target, target) == 0;
+    asked += of_target;
+    there += of_target && p->items[i].variant;
+  }
+  return asked && !there;
+}
+
 int fa_prebuild_packs(fa_prebuild *p) {
   for (int t = 0; t < p->target_count; t++) {
     fa_error error = {0};
     strcpy(p->packs[t].target, p->targets[t]);
-    if (write_pack(&p->packs[t], p, &error) != FA_OK) return fa_cli_fail(p->cli, &error);
+    if (!all_failed(p, p->targets[t]) && write_pack(&p->packs[t], p, &error) != FA_OK) return fa_cli_fail(p->cli, &error);
   }
   return -1;
 }
