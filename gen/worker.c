@@ -71,15 +71,23 @@ static void confine_request(const fa_bundle *request) {
 
 /* ---- the end of the client ---- */
 
+static void remove_folder(void) {
+  const char *directory = getenv("TMPDIR");
+  if (directory) fa_temporary_remove_path(directory);
+}
+
+static _Noreturn void end_with_client(void) {
+  remove_folder();
+  if (getpgrp() == getpid()) kill(0, SIGKILL); /* what the compiler may have started, too */
+  _exit(0);
+}
+
 /* However the client ends, its end of the channel is closed: then nothing of ours may stay, whatever the other thread does at that moment. */
 static void *watch(void *unused) {
   struct pollfd channel = {.fd = FA_WORKER_DESCRIPTOR, .events = POLLRDHUP};
-  const char *directory = getenv("TMPDIR");
   (void)unused;
   while (poll(&channel, 1, -1) < 0 && errno == EINTR) {}
-  if (directory) fa_temporary_remove_path(directory);
-  if (getpgrp() == getpid()) kill(0, SIGKILL); /* what the compiler may have started, too */
-  _exit(0);
+  end_with_client();
 }
 
 static bool start_watch(void) {
@@ -196,5 +204,7 @@ int main(int argc, char **argv) {
   if (!start_watch()) return bad_frame("no thread can be started");
   for (code = greet(); !code;) code = serve_one(&worker);
   fflush(NULL);
-  _exit(code == NO_MORE ? 0 : code); /* not exit: destructors of foreign libraries have nothing left to do */
+  if (code == NO_MORE) end_with_client(); /* the other thread may see it later */
+  remove_folder();
+  _exit(code); /* not exit: destructors of foreign libraries have nothing left to do */
 }

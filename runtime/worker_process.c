@@ -62,6 +62,7 @@ bool fa_worker_cancelled(const fa_worker_limits *limits, fa_error *error) {
 static int raise_descriptor(int fd) {
   int raised = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, FIRST_OWN_DESCRIPTOR);
   if (fd >= 0) close(fd);
+  if (fd >= 0 && raised < 0 && errno == EINVAL) errno = EMFILE; /* the limit lies below that range */
   return raised;
 }
 
@@ -393,6 +394,7 @@ void fa_worker_disown(fa_worker_process *process) {
 
 void fa_worker_stop(fa_worker_process *process) {
   int state;
+  if (process->pid && fa_temporary_clear(&process->temporary)) rmdir(process->temporary.path); /* now as well: we may be killed right behind the worker */
   end_process(process, &state, 0);
   fa_temporary_remove(&process->temporary);
   fa_worker_disown(process);

@@ -446,6 +446,31 @@ static void test_end_of_the_client(void **state) {
   scratch_remove(directory);
 }
 
+/* A worker that waits for a request sees the end in two places at once: whichever is first, the directory goes. */
+static void test_end_of_an_idle_client(void **state) {
+  enum { ROUNDS = 12 };
+  char directory[2048];
+  (void)state;
+  scratch_make(directory, sizeof directory);
+  for (int round = 0; round < ROUNDS; round++) {
+    fflush(NULL);
+    pid_t client = fork();
+    if (client == 0) {
+      reply_state reply;
+      const char *const request[][2] = {{"op", "emit"}, {"problem", "case=plain target=gfx942"}, {"templates_dir", FA_TEST_DATA "/worker_templates"}};
+      setenv("TMPDIR", directory, 1);
+      unsetenv("XDG_RUNTIME_DIR");
+      _exit(call(&reply, request, 3) || count_directories(directory) == 0); /* its worker waits, and is told nothing */
+    }
+    int status;
+    assert_int_equal(waitpid(client, &status, 0), client);
+    assert_int_equal(status, 0);
+    for (int i = 0; i < 300 && count_directories(directory); i++) usleep(10000);
+    assert_int_equal(count_directories(directory), 0);
+  }
+  scratch_remove(directory);
+}
+
 static void test_identity(void **state) {
   fa_toolchain other;
   fa_error error;
@@ -474,7 +499,7 @@ int main(void) {
     cmocka_unit_test(test_compile),         cmocka_unit_test(test_bad_sources),  cmocka_unit_test(test_emit_needs_no_compiler),
     cmocka_unit_test(test_inspect),         cmocka_unit_test(test_inspect_damaged), cmocka_unit_test(test_targets),
     cmocka_unit_test(test_bad_requests),    cmocka_unit_test(test_identity),      cmocka_unit_test(test_odd_hiprtc),
-    cmocka_unit_test(test_end_of_the_client), cmocka_unit_test(test_what_came_before),
+    cmocka_unit_test(test_end_of_the_client), cmocka_unit_test(test_end_of_an_idle_client), cmocka_unit_test(test_what_came_before),
 #ifndef __SANITIZE_ADDRESS__
     cmocka_unit_test(test_memory_limit),
 #endif
