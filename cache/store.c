@@ -79,13 +79,15 @@ static void complain(fa_store *store, const char *format, const char *what, cons
   store->log(1, text, store->user);
 }
 
-/* Makes the directories above the cache itself; what exists is left alone. */
-static void make_parents(const char *directory) {
+/* Makes the directories above the cache itself; what exists is left alone.  0, or why one was not made. */
+static int make_parents(const char *directory) {
   char part[PATH_MAX];
+  int reason = 0;
   for (const char *slash = strchr(directory + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
     snprintf(part, sizeof part, "%.*s", (int)(slash - directory), directory);
-    (void)mkdir(part, 0700);
+    if (mkdir(part, 0700) != 0 && errno != EEXIST && !reason) reason = errno;
   }
+  return reason;
 }
 
 /* Whoever made a link on the way decides where the cache lies: that is root or us. */
@@ -105,6 +107,7 @@ static void write_tag(int fd) {
   static const char tag[] = "Signature: 8a477f597d28d172789f06886806bc55\n# Kernels compiled by fa-gen; may be removed at any time.\n";
   int file = fa_open_at(fd, "CACHEDIR.TAG", O_WRONLY | O_CREAT | O_EXCL, 0600);
   if (file < 0) return;
+  (void)fchmod(file, 0600);
   ssize_t put = write(file, tag, sizeof tag - 1);
   close(file);
   if (put != (ssize_t)sizeof tag - 1) unlinkat(fd, "CACHEDIR.TAG", 0);
@@ -133,9 +136,12 @@ static int open_levels(fa_store *store, const char **trouble) {
     *trouble = "is reached through a link of another user";
     return -1;
   }
-  if (!store->read_only) make_parents(store->directory);
+  int reason = store->read_only ? 0 : make_parents(store->directory);
   int top = open_level(store, AT_FDCWD, store->directory, trouble);
-  if (top < 0) return -1;
+  if (top < 0) {
+    if (reason && errno == ENOENT) *trouble = strerror(reason);
+    return -1;
+  }
   if (!store->read_only) write_tag(top);
   int version = open_level(store, top, "v1", trouble);
   int fd = version < 0 ? -1 : open_level(store, version, store->name, trouble);
@@ -296,6 +302,12 @@ void fa_store_remove(fa_store *store, const char *key) {
 
 /* One file a toolchain; a key locks the byte that its hash names.  Open-file-description locks end with the descriptor, whoever is
  * killed, and unlike flock they work over NFS. */
+static int open_lock(int folder) {
+  int fd = fa_open_at(folder, "lock", O_RDWR | O_CREAT | O_EXCL, 0600);
+  if (fd >= 0) (void)fchmod(fd, 0600); /* whatever the umask of who is first */
+  return fd < 0 && errno == EEXIST ? fa_open_at(folder, "lock", O_RDWR, 0) : fd;
+}
+
 int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds) {
   fa_hash hash = fa_hash_bytes(key, strlen(key));
   struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = (off_t)(hash.low >> 2), .l_len = 1};
@@ -303,7 +315,7 @@ int fa_store_lock(fa_store *store, const char *key, unsigned milliseconds) {
     errno = ENOLCK;
     return -1;
   }
-  int fd = fa_open_at(store->fd, "lock", O_RDWR | O_CREAT, 0600);
+  int fd = open_lock(store->fd);
   if (fd < 0) return -1;
   struct timespec start, now, pause = {0, 2000000};
   clock_gettime(CLOCK_MONOTONIC, &start);
