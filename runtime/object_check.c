@@ -8,6 +8,7 @@
 
 #include "elf_view.h"
 #include "gfx.h"
+#include "little_endian.h"
 
 /* LLVM's AMDGPU usage guide, ELF header: e_flags of code object version 4 and later (ABI version 2 and on). */
 enum { ABI_VERSION_4 = 2, MACHINE = 0xff, FEATURE_ANY = 1, FEATURE_OFF = 2, FEATURE_ON = 3 };
@@ -62,5 +63,38 @@ fa_status fa_object_check(const void *object, size_t bytes, const char *arch, co
       return fa_fail(error, FA_ERR_VALIDATION, "code object: compiled for %s%c; the device %s (%s) runs with %s%c; compile for %s without that, which serves both",
                      features[i].name, wanted == FEATURE_ON ? '+' : '-', device, arch, features[i].name, runs, target);
   }
+  return FA_OK;
+}
+
+/* LLVM's AMDGPU usage guide, kernel descriptor: a symbol "NAME.kd" of 64 bytes. */
+enum { DESCRIPTOR_BYTES = 64, LDS_AT = 0, SCRATCH_AT = 4, ARGUMENTS_AT = 8 };
+
+static const unsigned char *find_descriptor(const fa_elf_view *elf, const char *kernel) {
+  char name[256];
+  Elf64_Sym symbol;
+  int length = snprintf(name, sizeof name, "%s.kd", kernel);
+  if (length < 0 || length >= (int)sizeof name || !fa_elf_symbol(elf, name, &symbol) || symbol.st_size != DESCRIPTOR_BYTES || symbol.st_shndx >= elf->header.e_shnum) return NULL;
+  Elf64_Shdr section = fa_elf_section(elf, symbol.st_shndx);
+  uint64_t offset = symbol.st_value - section.sh_addr;
+  if (section.sh_type != SHT_PROGBITS || symbol.st_value < section.sh_addr || offset > section.sh_size || section.sh_size - offset < DESCRIPTOR_BYTES) return NULL;
+  return elf->data + section.sh_offset + offset;
+}
+
+fa_status fa_object_check_kernel(const void *object, size_t bytes, const fa_manifest *manifest, fa_error *error) {
+  fa_elf_view elf;
+  fa_status status = fa_elf_open(&elf, object, bytes, error);
+  if (status || !elf.header.e_shnum) return status;
+  const unsigned char *descriptor = find_descriptor(&elf, manifest->symbol);
+  if (!descriptor) return fa_fail(error, FA_ERR_VALIDATION, "code object: it has no kernel '%s', which its manifest names", manifest->symbol);
+  const struct {
+    const char *what;
+    unsigned has, least, most; /* the manifest may count arguments to the next multiple of 8 */
+  } rows[] = {{"LDS", fa_get_u32(descriptor + LDS_AT), manifest->lds_bytes, manifest->lds_bytes},
+              {"scratch", fa_get_u32(descriptor + SCRATCH_AT), 0, 0},
+              {"arguments", fa_get_u32(descriptor + ARGUMENTS_AT), manifest->kernarg_bytes < 7 ? 0 : manifest->kernarg_bytes - 7, manifest->kernarg_bytes}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].has < rows[i].least || rows[i].has > rows[i].most)
+      return fa_fail(error, FA_ERR_VALIDATION, "code object: kernel '%s' has %u bytes of %s, in its manifest are %u: it is another kernel's", manifest->symbol, rows[i].has,
+                     rows[i].what, rows[i].most);
   return FA_OK;
 }

@@ -10,8 +10,10 @@
 #include "functions.h"
 #include "hash.h"
 #include "host_memory.h"
+#include "object_check.h"
 #include "process.h"
 #include "record_parts.h"
+#include "worker_process.h"
 
 static void destroy(void *value) {
   fa_record *record = value;
@@ -57,11 +59,14 @@ static fa_status fill(fa_record *record, const char *problem, fa_bundle *bundle,
   if (!object || object->size == 0 || !manifest || !fa_bundle_find(bundle, "variant"))
     return fa_fail(error, FA_ERR_WORKER, "the worker's reply lacks its %s", !manifest ? "manifest" : !object || !object->size ? "object" : "variant");
   fa_status status = fa_manifest_parse(&record->manifest, manifest->data, manifest->size, error);
-  if (!status && (status = check_subject(record->manifest, problem, error))) {
+  if (status) return status;
+  status = check_subject(record->manifest, problem, error);
+  if (!status) status = fa_object_check_kernel(object->data, object->size, record->manifest, error);
+  if (status) {
     fa_manifest_free(record->manifest);
     record->manifest = NULL;
+    return status;
   }
-  if (status) return status;
   record->bundle = bundle;
   record->origin = origin;
   snprintf(record->toolchain, sizeof record->toolchain, "%s", toolchain);
@@ -145,9 +150,9 @@ static bool find_ready(fa_record *record, const request *r, const char *key) {
 static int lock_key(fa_context *context, const char *key) {
   enum { PIECE = 200 };
   int lock;
-  unsigned left = context->limits.seconds * (1000 / PIECE);
+  int64_t until = fa_worker_now() + (int64_t)context->limits.seconds * 1000; /* by the clock: a network's locks may take long to be refused */
   do lock = fa_store_lock(context->layers.user, key, PIECE);
-  while (lock < 0 && errno == EAGAIN && --left > 0 && !atomic_load(&context->background.cancel));
+  while (lock < 0 && errno == EAGAIN && fa_worker_now() < until && !atomic_load(&context->background.cancel));
   return lock;
 }
 

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "object_check.h"
 #include "plan.h"
 #include "scratch.h"
 
@@ -336,6 +337,35 @@ static int remove_cache(void **state) {
   return 0;
 }
 
+/* A worker that sends the object of one problem and the manifest of another. */
+static void an_object_is_compared_with_its_manifest(void **state) {
+  static const char *const others[] = {"dtype=fp16 head_dim=40", "dtype=fp16 head_dim=32 features=dropout"};
+  (void)state;
+  for (size_t t = 0; t < sizeof targets / sizeof *targets; t++) {
+    fa_context *context;
+    fa_plan *plan = open_plan(&context, targets[t]), *other;
+    const fa_record *record = plan->asked.loaded->record;
+    fa_manifest named = *record->manifest;
+    fa_error error;
+    assert_int_equal(fa_object_check_kernel(record->object, record->object_bytes, &named, &error), FA_OK);
+    named.symbol = "attention_bwd";
+    assert_int_equal(fa_object_check_kernel(record->object, record->object_bytes, &named, &error), FA_ERR_VALIDATION);
+    assert_non_null(strstr(error.text, "it has no kernel 'attention_bwd'"));
+    for (size_t size = 0; size < record->object_bytes; size += 61)
+      assert_int_equal(fa_object_check_kernel(record->object, size, record->manifest, &error), FA_ERR_VALIDATION);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+      fa_problem problem;
+      assert_int_equal(fa_problem_parse(&problem, others[i]), FA_OK);
+      assert_int_equal(fa_plan_create(&other, context, &problem), FA_OK);
+      assert_int_equal(fa_object_check_kernel(record->object, record->object_bytes, other->asked.loaded->record->manifest, &error), FA_ERR_VALIDATION);
+      assert_non_null(strstr(error.text, "it is another kernel's"));
+      fa_plan_destroy(other);
+    }
+    fa_plan_destroy(plan);
+    fa_context_destroy(context);
+  }
+}
+
 int main(void) {
   fa_toolchain toolchain;
   fa_error error;
@@ -349,6 +379,7 @@ int main(void) {
     cmocka_unit_test(a_forked_child_makes_its_own_context),
 #endif
     cmocka_unit_test(tensors_may_share_memory),
+    cmocka_unit_test(an_object_is_compared_with_its_manifest),
     cmocka_unit_test(allocations_are_guarded),
     cmocka_unit_test(a_stray_access_is_an_execution_error),
     cmocka_unit_test(a_hit_starts_no_process),
