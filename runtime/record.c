@@ -205,6 +205,8 @@ fa_status fa_record_inspect(fa_bundle **reply, fa_context *context, const void *
   snprintf(key, sizeof key, "fa-gen %s\nlisting object=%s\ntoolchain=%s\n", fa_version(), fa_hash_bytes(object, bytes).hex, context->toolchain.identity);
   *reply = fa_store_find(context->layers.user, key);
   if (*reply) return FA_OK;
+  if (context->toolchain_status)
+    return fa_fail(error, context->toolchain_status, "an emulated device runs the listing that comgr makes of a kernel, packed or cached ones too: %s", context->toolchain_error.text);
   fa_status status = call_worker(reply, context, "inspect", &input, 1, error);
   const fa_section *listing = fa_bundle_find(*reply, "listing"), *metadata = fa_bundle_find(*reply, "metadata");
   if (listing && metadata) (void)fa_store_put(context->layers.user, key, (fa_section[]){*listing, *metadata}, 2);

@@ -120,9 +120,9 @@ typedef struct layer {
   char place[FA_PLACE_BYTES + 16], state[160];
 } layer;
 
-static void say_whether_there(layer *l) {
+static void say_whether_there(layer *l, const char *unset) {
   struct stat info;
-  snprintf(l->state, sizeof l->state, "%s", !*l->place ? "not set" : stat(l->place, &info) == 0 ? "there" : "absent");
+  snprintf(l->state, sizeof l->state, "%s", !*l->place ? unset : stat(l->place, &info) == 0 ? "there" : "absent");
 }
 
 static void warn(void *user, const char *text) {
@@ -144,7 +144,8 @@ static void describe_layers(layer layers[LAYERS], const fa_settings *settings, c
   snprintf(layers[1].place, sizeof layers[1].place, *system ? "%s/packs" : "%s", system);
   snprintf(layers[2].place, sizeof layers[2].place, *system ? "%s/v1" : "%s", system);
   snprintf(layers[3].place, sizeof layers[3].place, "%s", directory);
-  for (int i = 0; i < LAYERS; i++) say_whether_there(&layers[i]);
+  for (int i = 0; i < LAYERS; i++)
+    say_whether_there(&layers[i], i == 0 ? "FA_PACK_PATH is not set" : "FA_SYSTEM_DIR is not set, and no share/fa-gen/kernels beside the library");
   if (*settings->pack_path) snprintf(layers[0].state, sizeof layers[0].state, "FA_PACK_PATH");
   if (settings->cache_mode == FA_CACHE_MODE_RW) snprintf(layers[3].state, sizeof layers[3].state, "at most %" PRIu64 " bytes", settings->cache_max_bytes);
 }

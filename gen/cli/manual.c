@@ -64,6 +64,7 @@ static void put_fields(FILE *stream) {
 
 /* Details are lines; a line that says "example:" is set apart. */
 static void put_details(FILE *stream, const char *details) {
+  bool in_table = false;
   for (const char *line = details; *line;) {
     size_t length = strcspn(line, "\n");
     char text[1024];
@@ -73,6 +74,8 @@ static void put_details(FILE *stream, const char *details) {
       put_text(stream, text + 9);
       fputs("\n.fi\n", stream);
     } else {
+      if (in_table && text[0] != ' ') fputs(".PP\n", stream); /* else roff would go on in the row */
+      in_table = text[0] == ' ';
       put_text(stream, text);
       fputc('\n', stream);
     }
