@@ -39,6 +39,7 @@ typedef struct machine {
 
 static const machine machines[] = {
   { "nothing", CLEAN DOCTOR, 0, { "note     gpu          card             no AMD GPU", "ok       toolchain    worker           answers", "a tiny kernel for", "ok       kernels      quarantine       empty", "0 problems" }, "PROBLEM" },
+  { "wrong settings", CLEAN "touch loose; chmod 666 loose; FA_DEVICE=foo FA_QUARANTINE=$PWD/loose " DOCTOR, 1, { "PROBLEM  surroundings FA_DEVICE        foo: no device has such a name", "PROBLEM  kernels      quarantine" }, "ok       kernels      quarantine" },
   { "no root", CLEAN "\"$FA_GEN\" doctor --root /nowhere", 0, { "no AMD GPU on the PCI bus (or no /sys to look at)" }, "PROBLEM" },
   { "no driver", CLEAN CARD DOCTOR, 1, { "1 on the PCI bus: 0000:03:00.0 device 0x744c", "PROBLEM  gpu          amdgpu           the kernel driver is not loaded", "-> modprobe amdgpu", "PROBLEM  gpu          /dev/kfd         is not there", "PROBLEM  gpu          HIP" }, NULL },
   { "no permission", CLEAN CARD DRIVER NODES FILES NOBODY DOCTOR, 1, { "amdgpu           loaded: 6.8.5", "compute nodes    2: gfx942, gfx942", "PROBLEM  gpu          /dev/kfd         mode", "this user may not read and write it", "usermod -a -G" }, NULL },

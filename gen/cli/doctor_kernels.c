@@ -158,24 +158,32 @@ static void look_at_system(fa_doctor *d, const fa_settings *settings) {
 
 /* ---- quarantine ---------------------------------------------------------------------------------------------------- */
 
+typedef struct listener {
+  fa_doctor *d;
+  bool told;
+} listener;
+
 static void tell_quarantine(int level, const char *text, void *user) {
+  listener *l = user;
   (void)level;
-  fa_doctor_say(user, FA_DOCTOR_PROBLEM, "quarantine", "mend the line or the file's owner and mode; what is not believed is not refused", "%s", text);
+  l->told = true;
+  fa_doctor_say(l->d, FA_DOCTOR_PROBLEM, "quarantine", "mend the line or the file's owner and mode; what is not believed is not refused", "%s", text);
 }
 
 static void look_at_quarantine(fa_doctor *d) {
   char path[4096];
   fa_quarantine q;
+  listener l = {d, false};
   if (!fa_quarantine_path(path, sizeof path, fa_cli_value(d->cli, "quarantine"))) {
     fa_doctor_say(d, FA_DOCTOR_NOTE, "quarantine", NULL, "none: %s", path);
     return;
   }
-  if (fa_quarantine_read(&q, path, tell_quarantine, d, NULL)) return;
+  if (fa_quarantine_read(&q, path, tell_quarantine, &l, NULL)) return;
   if (q.count)
     fa_doctor_say(d, FA_DOCTOR_NOTE, "quarantine", "fa-gen quarantine list shows them; fa-gen selftest tries them again",
                   "%zu kernels are refused by %s, the first for %s: it failed %s", q.count, path,
                   q.entries[0].target, q.entries[0].test);
-  else fa_doctor_say(d, FA_DOCTOR_OK, "quarantine", NULL, "empty (%s)", path);
+  else if (!l.told) fa_doctor_say(d, FA_DOCTOR_OK, "quarantine", NULL, "empty (%s)", path);
   fa_quarantine_free(&q);
 }
 

@@ -55,6 +55,13 @@ static void look_at_variable(fa_doctor *d, const char *text) {
   if (length == 0 || length >= sizeof name || !text[length]) return;
   snprintf(name, sizeof name, "%.*s", (int)length, text);
   if (strncmp(name, "FA_", 3) == 0 || strncmp(name, "FAGEN_", 6) == 0) {
+    const char *value = text + length + 1;
+    if (strcmp(name, "FA_DEVICE") == 0 && *value && strcmp(value, "hip") != 0 && strncmp(value, "hip:", 4) != 0 && strncmp(value, "emulator:", 9) != 0) {
+      fa_doctor_say(d, FA_DOCTOR_PROBLEM, name,
+                    "hip, hip:NUMBER, hip:TARGET or emulator:TARGET is meant; docs/runtime.md",
+                    "%.200s: no device has such a name", value);
+      return;
+    }
     bool known = is_ours(name, length) || strncmp(name, "FA_TEST", 7) == 0;
     fa_doctor_say(d, known ? FA_DOCTOR_OK : FA_DOCTOR_NOTE, name, known ? NULL : "README has the table of those that are read", "%.200s%s",
                   text + length + 1, known ? "" : ": nothing reads it");

@@ -69,7 +69,7 @@ typedef struct fa_allocator {
   void (*release)(void *pointer, void *user);                   /* never NULL */
   void *user;
 } fa_allocator;
-/* Once, before anything else of the library is called; later it is an error, since what one allocator gave another cannot take back.  The functions
+/* Before anything else of the library is called; once it has taken memory that is an error, since what one allocator gave another cannot take back.  The functions
  * are called from any thread and may not call the library. */
 FA_API fa_status fa_set_allocator(const fa_allocator *allocator);
 
