@@ -95,7 +95,8 @@ bool fa_pack_builder_add(fa_pack_builder *builder, const char *problem, const fa
   const item *other = find(builder, problem);
   if (other) {
     bool same = other->bundle_bytes == one.bundle_bytes && memcmp(other->bundle, one.bundle, one.bundle_bytes) == 0;
-    if (!same) snprintf(trouble, room, "%s and %s have different records of %s", other->from, from, problem);
+    if (!same) snprintf(trouble, room, "%s and %s have different records of %s; fa-gen pack diff says in what, and one fa-gen with one set of templates makes them alike",
+                        other->from, from, problem);
     free_item(&one);
     return same;
   }
