@@ -113,10 +113,11 @@ bool fa_temporary_clear(const fa_temporary *temporary) {
 void fa_temporary_remove_path(const char *path) {
   const char *name = strrchr(path, '/');
   if (!name || strncmp(name + 1, prefix, sizeof prefix - 1) != 0) return;
-  for (int i = 0; i < 3 && rmdir(path) != 0; i++) { /* somebody may still write there */
+  const struct timespec pause = {.tv_nsec = 1000000};
+  for (int i = 0; i < 500 && rmdir(path) != 0; i++) { /* a compiler may still write there */
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return;
-    empty_directory(fd, 0);
+    if (!empty_directory(fd, 0)) nanosleep(&pause, NULL);
   }
   rmdir(path);
 }

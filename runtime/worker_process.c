@@ -308,6 +308,7 @@ static bool end_process(fa_worker_process *process, int *state, int patience) {
     nanosleep(&pause, NULL);
   }
   if (!ours) return true;
+  if (fa_temporary_clear(&process->temporary)) rmdir(process->temporary.path); /* later once more; but we may end right behind it */
   kill(-pid, SIGKILL); /* its process group */
   pid_t got;
   while ((got = waitpid(pid, state, 0)) < 0 && errno == EINTR) {}
@@ -394,7 +395,6 @@ void fa_worker_disown(fa_worker_process *process) {
 
 void fa_worker_stop(fa_worker_process *process) {
   int state;
-  if (process->pid && fa_temporary_clear(&process->temporary)) rmdir(process->temporary.path); /* now as well: we may be killed right behind the worker */
   end_process(process, &state, 0);
   fa_temporary_remove(&process->temporary);
   fa_worker_disown(process);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Offload bundles, host programs with bundles inside, and the ELF files that they hold, looked into and stripped.
 #include "elf_strip.h"
+#include "object_check.h"
 #include "unbundle.h"
 
 #include <stdint.h>
@@ -25,6 +26,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                     (void)fa_elf_section(&elf, i);
                 (void)fa_elf_symbol(&elf, "tiny.kd", &symbol);
             }
+            const fa_manifest manifest = {.symbol = "tiny"};
+            (void)fa_object_check_kernel(object, object_size, &manifest, &error);
             void *copy = malloc(object_size ? object_size : 1);
             if (copy && object_size) {
                 memcpy(copy, object, object_size);
