@@ -15,7 +15,7 @@
 #include "host_memory.h"
 #include "store.h"
 
-enum { MAX_BYTES = 1 << 20, MAX_PATH = 4096 };
+enum { MAX_BYTES = 1 << 20, MAX_PATH = 4096, MAX_TOLD = 5 /* bad lines that the log names */ };
 
 /* ---- where ---- */
 
@@ -136,13 +136,18 @@ fa_status fa_quarantine_read(fa_quarantine *quarantine, const char *path, fa_qua
     fa_quarantine_free(quarantine);
     return fa_fail(error, FA_ERR_NOMEM, "out of memory for the quarantine");
   }
-  size_t number = 0;
+  size_t number = 0, strange = 0;
   for (char *line = good ? quarantine->text : NULL, *next; line; line = next) {
     if ((next = strchr(line, '\n'))) *next++ = 0;
     number++;
     if (line[strspn(line, " \t\r")] == 0 || line[0] == '#') continue;
     if (fa_quarantine_parse(&quarantine->entries[quarantine->count], line)) quarantine->count++;
-    else tell(log, user, path, number, "is not understood (day | target | test | toolchain | problem) and left out");
+    else if (++strange <= MAX_TOLD) tell(log, user, path, number, "is not understood (day | target | test | toolchain | problem) and left out");
+  }
+  if (strange > MAX_TOLD) {
+    char what[64];
+    snprintf(what, sizeof what, "has %zu more such lines", strange - MAX_TOLD);
+    tell(log, user, path, 0, what);
   }
   return FA_OK;
 }

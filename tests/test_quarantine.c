@@ -135,6 +135,11 @@ static void lines_that_are_none_are_told_and_the_others_hold(void **state) {
     assert_int_equal(try_plan(path), FA_ERR_UNSUPPORTED);
     if (!strstr(said, "quarantine line 2 is not understood")) fail_msg("%s: %s", bad[i], said);
   }
+  said[0] = text[0] = 0; /* of many only the first are named */
+  for (int i = 0; i < 12; i++) strcat(text, "nonsense\n");
+  write_file(text);
+  assert_int_equal(try_plan(path), FA_OK);
+  if (!strstr(said, "quarantine has 7 more such lines")) fail_msg("%s", said);
 }
 
 /* ---- what is believed ---- */

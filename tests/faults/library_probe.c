@@ -130,7 +130,7 @@ int main(int argc, char **argv) {
   } else {
     open_library(&l, argv[2]);
     if (pthread_create(&thread, NULL, compile, &l)) fail("pthread_create", NULL);
-    usleep(200000);
+    usleep(60000); /* a compile takes 200000 at least */
   }
   return 0;
 }

@@ -2,6 +2,7 @@
  * See trial.h. */
 #include "trial.h"
 #include "hip_table.h"
+#include "worker_pool.h"
 
 #include <dirent.h>
 #include <ftw.h>
@@ -118,6 +119,7 @@ static int run_child(void) {
 int trial_child(int (*body)(void *user), void *user) {
   int status = 0;
   fflush(NULL);
+  fa_worker_pool_rest(); /* no thread of the pool while this forks: gcc's address sanitizer hangs in the child otherwise */
   pid_t child = fork();
   child_body = body;
   child_user = user;
