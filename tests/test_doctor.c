@@ -13,6 +13,7 @@
 #include <jansson.h>
 
 #include "cli_run.h"
+#include "reach.h"
 #include "scratch.h"
 
 /* The stub libamdhip64 and a broken one. */
@@ -88,8 +89,12 @@ static void run(const machine *m) {
 
 static void each_machine_is_told_what_it_lacks(void **state) {
   (void)state;
-  for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
-    if (geteuid() == 0 || strcmp(machines[i].name, "bare") != 0) run(&machines[i]);
+  bool reach = geteuid() != 0 || reach_by_others(FA_TEST_BIN "/");
+  for (size_t i = 0; i < sizeof machines / sizeof *machines; i++) {
+    if (geteuid() != 0 && strcmp(machines[i].name, "bare") == 0) continue;
+    if (reach || !strstr(machines[i].command, "setpriv")) run(&machines[i]);
+    else print_message("left out, as another user cannot run fa-gen here: %s\n", machines[i].name);
+  }
 }
 
 static void the_same_as_json(void **state) {

@@ -23,6 +23,7 @@
 #include <cmocka.h>
 
 #include "fault.h"
+#include "reach.h"
 #include "scratch.h"
 #include "store.h"
 #include "trial.h"
@@ -208,6 +209,7 @@ static void row_06_raised_privileges(void **state) {
     print_message("skipped: only root can make a program of another user's\n");
     skip();
   }
+  if (!reach_by_others(FA_TEST_BIN "/")) trial_judge(CANNOT, "another user's worker cannot be started");
   snprintf(probe, sizeof probe, "%s/probe", here.directory);
   snprintf(command, sizeof command,
            "chmod -R a+rX '%s' && cp '%s/tests/secure_probe' '%s' && cp '%s/../lib/libfagen-emulator.so.0' '%s' && chown %d '%s' && chmod 4755 '%s' && "
