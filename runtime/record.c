@@ -61,6 +61,7 @@ static fa_status fill(fa_record *record, const char *problem, fa_bundle *bundle,
   fa_status status = fa_manifest_parse(&record->manifest, manifest->data, manifest->size, error);
   if (status) return status;
   status = check_subject(record->manifest, problem, error);
+  if (!status) status = fa_object_check(object->data, object->size, record->manifest->target, record->manifest->target, error);
   if (!status) status = fa_object_check_kernel(object->data, object->size, record->manifest, error);
   if (status) {
     fa_manifest_free(record->manifest);

@@ -67,14 +67,15 @@ static fa_bundle *receive(void) {
   return bundle;
 }
 
-/* The head of a code object for the manifest's target, with the features of the file `features` (two digits of e_flags: xnack and sramecc in hex, 5: any), and a
- * word behind it. */
+/* The head of a code object for the manifest's target, or for that in the file `machine`, with the features of the file `features` (two digits of
+ * e_flags: xnack and sramecc in hex, 5: any), and a word behind it. */
 static size_t make_object(char object[80], const char *manifest) {
   Elf64_Ehdr head = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, ELFDATA2LSB, EV_CURRENT, 64, 4}, .e_machine = FA_ELF_MACHINE_AMDGPU, .e_ehsize = sizeof head};
-  char target[32] = "", *features = read_text("features");
+  char target[32] = "", *features = read_text("features"), *machine = read_text("machine");
   const char *at = strstr(manifest, "\"target\": \"");
   if (at) snprintf(target, sizeof target, "%.*s", (int)strcspn(at + 11, "\""), at + 11);
-  const fa_gfx *gfx = fa_gfx_find(target);
+  const fa_gfx *gfx = fa_gfx_find(machine ? machine : target);
+  free(machine);
   head.e_flags = (gfx ? gfx->machine : 0) | (unsigned)strtoul(features ? features : "5", NULL, 16) << 8;
   free(features);
   memcpy(object, &head, sizeof head);

@@ -284,7 +284,13 @@ static void a_kernel_for_another_problem_is_not_kept(void **state) {
   char *manifest = canned_manifest();
   canned_write(&here, "manifest", manifest);
   free(manifest);
+  canned_write(&here, "machine", "gfx1100"); /* the manifest is right, and the object another target's */
   trial t = trial_run(NULL);
+  assert_int_equal(t.status, FA_ERR_VALIDATION);
+  assert_non_null(strstr(t.text, "made for the target with flags"));
+  assert_int_equal(trial_files(here.cache, ".fab"), 0);
+  canned_write(&here, "machine", NULL);
+  t = trial_run(NULL);
   trial_expect(&t, "compiled", "the worker tells the truth");
 }
 
