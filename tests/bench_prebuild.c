@@ -4,6 +4,7 @@
  * The kernels' sources are generated first.  Then, in turns, hiprtc alone compiles them (one process a core, each started once, with the options and the
  * environment of the worker, longest first) and prebuild builds the same kernels into an empty folder.  Printed is the best of the rounds of each, by the
  * clock and by processor time, which others on the machine disturb less, and the ratios.  The objects are compared: both must have made the same code. */
+#include "bare_run.h"
 #include "elf_strip.h"
 #include "models.h"
 #include "scratch.h"
@@ -105,30 +106,17 @@ static void wait_for(const pid_t *children, long n) {
 }
 
 static spent bare(long jobs) {
-  char counter[300], number[16], home[300], temporary[300];
+  char counter[300];
   pid_t children[MOST_JOBS];
   int zero = 0;
   snprintf(counter, sizeof counter, "%s/counter", folder);
-  snprintf(number, sizeof number, "%d", count);
-  snprintf(home, sizeof home, "HOME=%s", folder);
-  snprintf(temporary, sizeof temporary, "TMPDIR=%s", folder);
   FILE *file = fopen(counter, "wb");
   if (!file || fwrite(&zero, sizeof zero, 1, file) != 1 || fclose(file)) die("the counter cannot be written");
   spent start = used();
   for (long i = 0; i < jobs; i++) {
     children[i] = fork();
     if (children[i]) continue;
-    const char *arguments[16], *environment[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", "AMD_COMGR_CACHE=0", home, temporary, NULL };
-    const char *rest[] = { FA_TEST_BIN "/tests/bare_hiprtc", toolchain.hiprtc, folder, number, counter, NULL };
-    int n = 0;
-    if (*toolchain.loader) {
-      arguments[n++] = toolchain.loader;
-      arguments[n++] = "--library-path";
-      arguments[n++] = toolchain.library_path;
-    }
-    memcpy(arguments + n, rest, sizeof rest);
-    execve(arguments[0], (char **)(uintptr_t)arguments, (char **)(uintptr_t)environment);
-    _exit(127);
+    bare_become(&toolchain, folder, count, counter);
   }
   wait_for(children, jobs);
   return since(start);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bare_run.h"
 #include "canned.h"
 #include "host_memory.h"
 #include "pack.h"
@@ -101,27 +102,13 @@ static void prepare_bare(int kernel) {
 }
 
 static double bare(void) {
-  char counter[700], home[700], temporary[700];
+  char counter[700];
   int zero = 0, status;
   write_file("counter", &zero, sizeof zero);
   snprintf(counter, sizeof counter, "%s/counter", here.directory);
-  snprintf(home, sizeof home, "HOME=%s", here.directory);
-  snprintf(temporary, sizeof temporary, "TMPDIR=%s", here.directory);
   double start = now();
   pid_t child = fork();
-  if (child == 0) {
-    const char *arguments[16], *environment[] = {"PATH=/usr/bin:/bin", "LC_ALL=C", "AMD_COMGR_CACHE=0", home, temporary, NULL};
-    const char *rest[] = {FA_TEST_BIN "/tests/bare_hiprtc", toolchain.hiprtc, here.directory, "1", counter, NULL};
-    int n = 0;
-    if (*toolchain.loader) {
-      arguments[n++] = toolchain.loader;
-      arguments[n++] = "--library-path";
-      arguments[n++] = toolchain.library_path;
-    }
-    memcpy(arguments + n, rest, sizeof rest);
-    execve(arguments[0], (char **)(uintptr_t)arguments, (char **)(uintptr_t)environment);
-    _exit(127);
-  }
+  if (child == 0) bare_become(&toolchain, here.directory, 1, counter);
   if (child < 0 || waitpid(child, &status, 0) != child || status) die("bare_hiprtc", "failed");
   return now() - start;
 }
