@@ -114,6 +114,18 @@ void reset_stub_hip(void) {
   reset();
 }
 
+fa_status canned_try_plan(fa_plan **plan, fa_context *context, const char *text) {
+  fa_problem problem;
+  check(fa_problem_parse(&problem, text) == FA_OK, text);
+  return fa_plan_create(plan, context, &problem);
+}
+
+fa_plan *canned_plan(fa_context *context, const char *text) {
+  fa_plan *plan;
+  check(canned_try_plan(&plan, context, text) == FA_OK, fa_last_error());
+  return plan;
+}
+
 static fa_tensor tensor(uintptr_t address, int seqlen, int heads) {
   return (fa_tensor){(void *)address, (int64_t)seqlen * heads * 128, (int64_t)heads * 128, 128};
 }

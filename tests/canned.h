@@ -39,6 +39,9 @@ extern stub_hip_state *hip;
 int canned_set_up(void **state);
 int canned_tear_down(void **state);
 
+/* A plan for a problem's text, which must be one; canned_plan: which must come about. */
+fa_status canned_try_plan(fa_plan **plan, fa_context *context, const char *problem);
+fa_plan *canned_plan(fa_context *context, const char *problem);
 /* Tensors of a problem of this size at made-up addresses; nothing reads them. */
 fa_attention_fwd_args canned_args(int batch, int seqlen_q, int seqlen_k, int heads_q, int heads_k);
 

@@ -28,18 +28,6 @@ static fa_context *make_context(const char *device) {
   return context;
 }
 
-static fa_status try_plan(fa_plan **plan, fa_context *context, const char *text) {
-  fa_problem problem;
-  if (fa_problem_parse(&problem, text)) fail_msg("%s", fa_last_error());
-  return fa_plan_create(plan, context, &problem);
-}
-
-static fa_plan *make_plan(fa_context *context, const char *text) {
-  fa_plan *plan;
-  if (try_plan(&plan, context, text)) fail_msg("%s", fa_last_error());
-  return plan;
-}
-
 /* ---- names ---- */
 
 static void set_up_machine(void) {
@@ -56,7 +44,7 @@ static void set_up_machine(void) {
 
 /* The device that a plan's launch wants to be current. */
 static int ordinal_of(fa_context *context) {
-  fa_plan *plan = make_plan(context, "");
+  fa_plan *plan = canned_plan(context, "");
   fa_attention_fwd_args args = canned_args(1, 1, 1, 1, 1);
   int found = -1;
   for (int i = 0; i < hip->devices; i++) {
@@ -124,7 +112,7 @@ static void devices_of_several_targets_work_side_by_side(void **state) {
     char name[16];
     snprintf(name, sizeof name, "hip:%d", i);
     contexts[i] = make_context(name);
-    plans[i] = make_plan(contexts[i], "");
+    plans[i] = canned_plan(contexts[i], "");
     assert_int_equal(hip->current, 0);
   }
   assert_string_equal(fa_context_target(contexts[1]), "gfx90a");
@@ -162,7 +150,7 @@ static void *use_device(void *given) {
     fa_plan *plan = NULL;
     void *memory = NULL;
     if (try_context(&context, name)) u->failed = "context";
-    else if (try_plan(&plan, context, i % 2 ? "" : "mask=causal")) u->failed = "plan";
+    else if (canned_try_plan(&plan, context, i % 2 ? "" : "mask=causal")) u->failed = "plan";
     else if (fa_memory_alloc(&memory, context, 64)) u->failed = "memory";
     else if (u->device && fa_attention_fwd(plan, &args, NULL) != FA_ERR_ARGUMENT) u->failed = "launch on another device"; /* this thread's is 0 */
     else if (!u->device && fa_attention_fwd(plan, &args, NULL)) u->failed = "launch";
@@ -212,7 +200,7 @@ static void objects_are_checked_against_the_device(void **state) {
     canned_write(&here, "features", rows[i].features);
     hip->arch = rows[i].arch;
     fa_context *context = make_context("hip");
-    fa_status status = try_plan(&plan, context, "");
+    fa_status status = canned_try_plan(&plan, context, "");
     if (status != (rows[i].wanted ? FA_ERR_VALIDATION : FA_OK)) fail_msg("%s %s: %s", rows[i].arch, rows[i].features, status ? fa_last_error() : "taken");
     if (rows[i].wanted && !strstr(fa_last_error(), rows[i].wanted)) fail_msg("%s", fa_last_error());
     if (rows[i].wanted) assert_int_equal(hip->modules, 0);
@@ -225,7 +213,7 @@ static void objects_are_checked_against_the_device(void **state) {
 static void damaged_objects_do_no_harm(void **state) {
   (void)state;
   fa_context *context = make_context("hip");
-  fa_plan *plan = make_plan(context, "");
+  fa_plan *plan = canned_plan(context, "");
   fa_plan_info info = {.size = sizeof info};
   assert_int_equal(fa_plan_get_info(plan, &info), FA_OK);
   size_t bytes = info.object_bytes;
@@ -283,13 +271,13 @@ static void begin_capture(int mode, int blocking) {
 static void a_prepared_plan_is_captured(void **state) {
   (void)state;
   fa_context *context = make_context("hip");
-  fa_plan *plan = make_plan(context, ""), *again;
+  fa_plan *plan = canned_plan(context, ""), *again;
   fa_attention_fwd_args args = canned_args(1, 1, 1, 1, 1);
   for (int mode = GLOBAL; mode <= RELAXED; mode++)
     for (int blocking = 0; blocking <= 1; blocking++) {
       begin_capture(mode, blocking);
       for (int i = 0; i < 3; i++) assert_int_equal(fa_attention_fwd(plan, &args, &stream), FA_OK);
-      assert_int_equal(try_plan(&again, context, ""), FA_OK); /* it is loaded: nothing is asked of HIP */
+      assert_int_equal(canned_try_plan(&again, context, ""), FA_OK); /* it is loaded: nothing is asked of HIP */
       fa_plan_destroy(again);
       assert_int_equal(hip->capture.status, 1);
       assert_int_equal(hip->capture.launches, 3);
@@ -314,14 +302,14 @@ static void a_capture_is_left_intact(void **state) {
   char data[8] = {0};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     fa_context *context = make_context("hip");
-    fa_plan *plan, *loaded = make_plan(context, "mask=causal");
+    fa_plan *plan, *loaded = canned_plan(context, "mask=causal");
     void *memory, *other;
     int mode = rows[i].thread_mode;
     assert_int_equal(fa_memory_alloc(&memory, context, sizeof data), FA_OK);
     int builds = canned_requests(&here, "build");
     exchange(&mode);
     begin_capture(rows[i].mode, rows[i].blocking);
-    fa_status status = try_plan(&plan, context, "");
+    fa_status status = canned_try_plan(&plan, context, "");
     if (status != rows[i].wanted) fail_msg("row %zu: %s", i, fa_last_error());
     assert_int_equal(hip->capture.status, 1);
     assert_int_equal(canned_requests(&here, "build"), builds + (status == FA_OK)); /* seconds are not spent on what is then refused */
@@ -337,7 +325,7 @@ static void a_capture_is_left_intact(void **state) {
     assert_int_equal(hip->last_error, 0);
     fa_plan_destroy(plan);
     hip->capture.status = 0;
-    plan = make_plan(context, ""); /* afterwards it works */
+    plan = canned_plan(context, ""); /* afterwards it works */
     fa_plan_destroy(plan);
     fa_plan_destroy(loaded);
     fa_memory_free(context, memory);
@@ -362,7 +350,7 @@ static void the_stub_ends_a_capture_as_hip_does(void **state) {
 static void a_context_ends_during_a_capture(void **state) {
   (void)state;
   fa_context *context = make_context("hip");
-  fa_plan *plan = make_plan(context, "");
+  fa_plan *plan = canned_plan(context, "");
   begin_capture(GLOBAL, 1);
   fa_plan_destroy(plan);
   fa_context_destroy(context);
@@ -380,7 +368,7 @@ static fa_status whole_program(void) {
   char data[64] = {0};
   fa_attention_fwd_args args = canned_args(1, 1, 1, 1, 1);
   fa_status status = try_context(&context, "hip:1");
-  if (!status) status = try_plan(&plan, context, "");
+  if (!status) status = canned_try_plan(&plan, context, "");
   if (!status) status = fa_memory_alloc(&memory, context, sizeof data);
   if (!status) status = fa_memory_to_device(context, memory, data, sizeof data);
   if (!status) hip->current = 1;

@@ -27,18 +27,6 @@ static fa_context *make_context(const char *cache_dir) {
   return context;
 }
 
-static fa_status try_plan(fa_plan **plan, fa_context *context, const char *text) {
-  fa_problem problem;
-  if (fa_problem_parse(&problem, text)) fail_msg("%s", fa_last_error());
-  return fa_plan_create(plan, context, &problem);
-}
-
-static fa_plan *make_plan(fa_context *context, const char *text) {
-  fa_plan *plan;
-  if (try_plan(&plan, context, text)) fail_msg("%s", fa_last_error());
-  return plan;
-}
-
 static const char *origin(const fa_plan *plan) {
   fa_plan_info info = {.size = sizeof info};
   assert_int_equal(fa_plan_get_info(plan, &info), FA_OK);
@@ -50,14 +38,14 @@ static const char *origin(const fa_plan *plan) {
 static void a_kernel_is_compiled_once_and_found_afterwards(void **state) {
   (void)state;
   fa_context *context = make_context(NULL);
-  fa_plan *first = make_plan(context, "mask=causal"), *second = make_plan(context, "mask=causal"), *other = make_plan(context, "mask=none");
+  fa_plan *first = canned_plan(context, "mask=causal"), *second = canned_plan(context, "mask=causal"), *other = canned_plan(context, "mask=none");
   assert_string_equal(origin(first), "compiled");
   assert_string_equal(origin(second), "memory");
   assert_string_equal(origin(other), "compiled");
   assert_int_equal(canned_requests(&here, "build"), 2);
   assert_int_equal(hip->modules, 2);
   fa_context *beside = make_context(NULL); /* of the same process: the record is there, the module is its own */
-  fa_plan *third = make_plan(beside, "mask=causal");
+  fa_plan *third = canned_plan(beside, "mask=causal");
   assert_string_equal(origin(third), "memory");
   assert_int_equal(hip->modules, 3);
   fa_plan_destroy(third);
@@ -65,13 +53,13 @@ static void a_kernel_is_compiled_once_and_found_afterwards(void **state) {
   fa_plan_destroy(first);
   fa_plan_destroy(second);
   fa_plan_destroy(other);
-  fa_plan *again = make_plan(context, "mask=causal"); /* kept by the context, though all plans were gone */
+  fa_plan *again = canned_plan(context, "mask=causal"); /* kept by the context, though all plans were gone */
   assert_string_equal(origin(again), "memory");
   fa_plan_destroy(again);
   fa_context_destroy(context);
   assert_int_equal(hip->modules, 0);
   context = make_context(NULL);
-  fa_plan *later = make_plan(context, "mask=causal");
+  fa_plan *later = canned_plan(context, "mask=causal");
   assert_string_equal(origin(later), "disk");
   fa_plan_destroy(later);
   fa_context_destroy(context);
@@ -81,7 +69,7 @@ static void a_kernel_is_compiled_once_and_found_afterwards(void **state) {
 static void a_plan_tells_about_itself(void **state) {
   (void)state;
   fa_context *context = make_context(NULL);
-  fa_plan *plan = make_plan(context, "mask=causal dtype=fp16");
+  fa_plan *plan = canned_plan(context, "mask=causal dtype=fp16");
   fa_plan_info info = {.size = sizeof info};
   assert_int_equal(fa_plan_get_info(plan, &info), FA_OK);
   assert_non_null(strstr(info.variant, "kernel=attention_fwd target=gfx942 dtype_q=fp16"));
@@ -100,7 +88,7 @@ static void without_a_cache_every_context_compiles(void **state) {
   (void)state;
   for (int i = 1; i <= 2; i++) {
     fa_context *context = make_context("");
-    fa_plan *plan = make_plan(context, "");
+    fa_plan *plan = canned_plan(context, "");
     assert_string_equal(origin(plan), "compiled");
     fa_plan_destroy(plan);
     fa_context_destroy(context);
@@ -122,7 +110,7 @@ static void a_damaged_entry_is_compiled_again_and_replaced(void **state) {
   for (int i = 0; i < 4; i++) {
     if (i == 2) assert_true(fa_store_each(here.cache, truncate_entry, here.cache, trouble, sizeof trouble));
     fa_context *context = make_context(NULL);
-    fa_plan *plan = make_plan(context, "");
+    fa_plan *plan = canned_plan(context, "");
     assert_string_equal(origin(plan), wanted[i]);
     fa_plan_destroy(plan);
     fa_context_destroy(context);
@@ -132,7 +120,7 @@ static void a_damaged_entry_is_compiled_again_and_replaced(void **state) {
 static void an_entry_that_is_no_kernel_is_replaced(void **state) {
   (void)state;
   fa_context *context = make_context(NULL);
-  fa_plan *plan = make_plan(context, "");
+  fa_plan *plan = canned_plan(context, "");
   fa_plan_info info = {.size = sizeof info};
   fa_plan_get_info(plan, &info);
   const char *tool = strstr(info.key, "toolchain=") + 10;
@@ -144,7 +132,7 @@ static void an_entry_that_is_no_kernel_is_replaced(void **state) {
   fa_plan_destroy(plan);
   fa_context_destroy(context);
   context = make_context(NULL);
-  plan = make_plan(context, "");
+  plan = canned_plan(context, "");
   assert_string_equal(origin(plan), "compiled");
   fa_plan_destroy(plan);
   fa_context_destroy(context);
@@ -160,7 +148,7 @@ static void many_processes_compile_once(void **state) {
   for (int i = 0; i < PROCESSES; i++) {
     if ((children[i] = fork()) != 0) continue;
     fa_context *context = make_context(NULL);
-    fa_plan *plan = make_plan(context, "");
+    fa_plan *plan = canned_plan(context, "");
     fa_plan_destroy(plan);
     fa_context_destroy(context);
     _exit(0);
@@ -178,7 +166,7 @@ static void target_and_problem_are_checked_before_the_worker(void **state) {
   fa_context *context = make_context(NULL);
   fa_plan *plan;
   fa_problem problem = FA_PROBLEM_INIT;
-  assert_int_equal(try_plan(&plan, context, "target=gfx1100"), FA_ERR_PROBLEM);
+  assert_int_equal(canned_try_plan(&plan, context, "target=gfx1100"), FA_ERR_PROBLEM);
   assert_string_equal(fa_last_error(), "target=gfx1100: the context's device is gfx942; use target=auto, or a context for gfx1100");
   assert_null(plan);
   problem.head_dim_qk = 0;
@@ -193,7 +181,7 @@ static void target_and_problem_are_checked_before_the_worker(void **state) {
   fa_context_destroy(context);
   hip->arch = "gfx1010"; /* a device without templates */
   context = make_context(NULL);
-  assert_int_equal(try_plan(&plan, context, ""), FA_ERR_UNSUPPORTED);
+  assert_int_equal(canned_try_plan(&plan, context, ""), FA_ERR_UNSUPPORTED);
   assert_non_null(strstr(fa_last_error(), "target=gfx1010: the context's device has no templates"));
   fa_context_destroy(context);
 }
@@ -204,12 +192,12 @@ static void the_workers_failures_are_passed_on_and_not_kept(void **state) {
   fa_plan *plan;
   canned_write(&here, "status", "FA_ERR_COMPILE");
   canned_write(&here, "error", "fa.hip:1: error: made up");
-  assert_int_equal(try_plan(&plan, context, ""), FA_ERR_COMPILE);
+  assert_int_equal(canned_try_plan(&plan, context, ""), FA_ERR_COMPILE);
   assert_string_equal(fa_last_error(), "fa.hip:1: error: made up");
   canned_write(&here, "status", "FA_ERR_NONSENSE");
-  assert_int_equal(try_plan(&plan, context, ""), FA_ERR_WORKER);
+  assert_int_equal(canned_try_plan(&plan, context, ""), FA_ERR_WORKER);
   canned_write(&here, "status", NULL);
-  plan = make_plan(context, "");
+  plan = canned_plan(context, "");
   assert_string_equal(origin(plan), "compiled");
   assert_int_equal(canned_requests(&here, "build"), 3);
   fa_plan_destroy(plan);
@@ -226,12 +214,12 @@ static void without_a_toolchain_only_plans_fail(void **state) {
   assert_int_equal(fa_context_create(&context, &options), FA_OK);
   assert_int_equal(fa_memory_alloc(&memory, context, 10), FA_OK);
   fa_memory_free(context, memory);
-  assert_int_equal(try_plan(&plan, context, ""), FA_ERR_TOOLCHAIN);
+  assert_int_equal(canned_try_plan(&plan, context, ""), FA_ERR_TOOLCHAIN);
   fa_context_destroy(context);
   options = canned_options(&here);
   options.worker = here.cache;
   assert_int_equal(fa_context_create(&context, &options), FA_OK);
-  assert_int_equal(try_plan(&plan, context, ""), FA_ERR_WORKER);
+  assert_int_equal(canned_try_plan(&plan, context, ""), FA_ERR_WORKER);
   fa_context_destroy(context);
   options.size = 1;
   assert_int_equal(fa_context_create(&context, &options), FA_ERR_ARGUMENT);
@@ -259,13 +247,13 @@ static void templates_of_a_directory_have_keys_of_their_own(void **state) {
   options.log = tally_log;
   options.log_user = &tally;
   assert_int_equal(fa_context_create(&context, &options), FA_OK);
-  plan = make_plan(context, "");
+  plan = canned_plan(context, "");
   /* The canned worker answers with the digest of the built-in templates: what it made must not be filed under the directory's. */
   assert_int_equal(tally.lines[1], 1);
   fa_plan_destroy(plan);
   fa_context_destroy(context);
   assert_int_equal(fa_context_create(&context, &options), FA_OK);
-  plan = make_plan(context, "");
+  plan = canned_plan(context, "");
   assert_string_equal(origin(plan), "compiled");
   fa_plan_destroy(plan);
   fa_context_destroy(context);
@@ -314,7 +302,7 @@ static void bad_manifests_are_refused_with_reasons(void **state) {
     char *text = canned_replace(canned_manifest(), bad_manifests[i].from, bad_manifests[i].to);
     canned_write(&here, "manifest", text);
     free(text);
-    fa_status status = try_plan(&plan, context, "");
+    fa_status status = canned_try_plan(&plan, context, "");
     const char *wanted = bad_manifests[i].wanted, *second = strchr(wanted, '\n');
     bool good = second ? strncmp(fa_last_error(), wanted, (size_t)(second - wanted)) == 0 || strstr(fa_last_error(), second + 1) != NULL
                        : strstr(fa_last_error(), wanted) != NULL;
@@ -432,7 +420,7 @@ static void bad_launches_are_refused_with_reasons(void **state) {
   (void)state;
   char got[16384] = "", wanted[16384] = "";
   fa_context *context = make_context(NULL);
-  fa_plan *plan = make_plan(context, "");
+  fa_plan *plan = canned_plan(context, "");
   fa_attention_fwd_args args = canned_args(2, 256, 128, 8, 4);
   assert_int_equal(fa_attention_fwd(plan, &args, NULL), FA_OK);
   FILE *out = fmemopen(got, sizeof got - 1, "w"), *in = fopen(golden, "r");
@@ -456,7 +444,7 @@ static void a_workspace_is_asked_for_and_checked(void **state) {
   canned_write(&here, "manifest", text);
   free(text);
   fa_context *context = make_context(NULL);
-  fa_plan *plan = make_plan(context, "");
+  fa_plan *plan = canned_plan(context, "");
   fa_attention_fwd_args args = canned_args(2, 256, 128, 8, 4);
   size_t bytes = 0;
   assert_int_equal(fa_attention_fwd_workspace(&bytes, plan, &args), FA_OK);
@@ -484,7 +472,7 @@ static void named_launches_need_each_argument_once(void **state) {
     "{\"name\": \"s\", \"kind\": \"i64\", \"offset\": 16, \"size\": 8}]}";
   canned_write(&here, "manifest", manifest);
   fa_context *context = make_context(NULL);
-  fa_plan *plan = make_plan(context, "kernel=gemm");
+  fa_plan *plan = canned_plan(context, "kernel=gemm");
   fa_named_arg args[] = {{"m", {.i32 = 33}}, {"s", {.i64 = -5}}, {"a", {.pointer = (void *)(uintptr_t)64}}, {"x", {.f32 = 2.0f}}};
   hip->param_bytes[0] = 8, hip->param_bytes[1] = 4, hip->param_bytes[2] = 4, hip->param_bytes[3] = 8;
   hip->calls = 0;
@@ -513,7 +501,7 @@ static void named_launches_need_each_argument_once(void **state) {
 static int update(void) {
   canned_set_up(NULL);
   fa_context *context = make_context(NULL);
-  fa_plan *plan = make_plan(context, "");
+  fa_plan *plan = canned_plan(context, "");
   FILE *out = fopen(golden, "w");
   if (!out) return 1;
   print_refusals(out, plan);
